@@ -1,0 +1,54 @@
+# Both `make demo` and `make test` do all their own set-up in .venv. PYTHON may name another interpreter.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint types lock bench clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/underpass demo
+
+test: $(VENV)/.dev
+	sh scripts/debian-packages.sh
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(MAKE) types
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage combine -q && $(BIN)/coverage report
+
+# The suites that take minutes: soaks, fuzzing, the whole corpus through a type checker.
+test-slow: $(VENV)/.dev
+	$(BIN)/pytest -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+types: $(VENV)/.dev
+	node_modules/.bin/pyright
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.sandbox
+
+# Hashes, and no registry address: a pin must hold wherever the packages come from.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+lock: $(VENV)/.dev
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(BIN)/$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/$(LOCK) requirements/build.in -o requirements/build.txt
+
+clean:
+	rm -rf $(VENV) node_modules .coverage* .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt requirements/build.txt pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt package-lock.json
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	npm ci --silent --no-audit --no-fund
+	touch $@

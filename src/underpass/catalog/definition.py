@@ -1,0 +1,68 @@
+"""What a server says of its tools, as the rest of the house sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """One tool of one server.
+
+    ``server`` and ``name`` are the names that the configuration and the server give;
+    identifiers made of them belong to ``codegen``.
+    """
+
+    server: str
+    name: str
+    description: str = ""
+    title: str | None = None
+    input_schema: Mapping[str, Any] | bool = field(default_factory=lambda: {"type": "object"})
+    output_schema: Mapping[str, Any] | bool | None = None
+    annotations: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def id(self) -> str:
+        """``server::name``: unique in a catalog."""
+        return f"{self.server}::{self.name}"
+
+    @classmethod
+    def from_json(cls, server: str, tool: Mapping[str, Any]) -> ToolDefinition:
+        """Read one entry of a ``tools/list`` answer (keys ``inputSchema``, ``outputSchema`` …).
+
+        The entry must be well formed; ``tolerance`` repairs or removes the others before.
+        """
+        return cls(
+            server=server,
+            name=tool["name"],
+            description=tool.get("description") or "",
+            title=tool.get("title"),
+            input_schema=tool.get("inputSchema", {"type": "object"}),
+            output_schema=tool.get("outputSchema"),
+            annotations=tool.get("annotations") or {},
+            meta=tool.get("_meta") or {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something odd about one tool of a listing, and what was done about it.
+
+    ``action`` is ``"repaired"`` (the tool is usable) or ``"quarantined"`` (it is left out).
+    """
+
+    server: str
+    tool: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The tools of one server, in the server's order, and what was odd about them."""
+
+    tools: tuple[ToolDefinition, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,77 @@
+"""The seam to one MCP server, and the fake that tests use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.errors import ToolNotFound
+
+Progress = Callable[[float, float | None, str | None], Awaitable[None]]
+"""Called with the progress, the total if known, and a message if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a server answered to one call, still in the protocol's terms.
+
+    ``content`` holds the protocol's content blocks as plain JSON objects. ``structured`` is the
+    ``structuredContent`` when ``has_structured``; any JSON value, ``None`` included.
+    """
+
+    content: Sequence[Mapping[str, Any]] = ()
+    structured: Any = None
+    has_structured: bool = False
+    is_error: bool = False
+    meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Upstream(Protocol):
+    """One MCP server that can be listed and called."""
+
+    async def list_tools(self) -> Listing:
+        """Return every page of the server's tools. Raises ``ServerUnavailable``."""
+        ...
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float,  # noqa: ASYNC109 - the protocol sends it on
+        progress: Progress | None = None,
+    ) -> ToolOutcome:
+        """Call one tool. Raises a ``ToolError`` when the server gives no result at all."""
+        ...
+
+
+Handler = Callable[[Mapping[str, Any]], Awaitable[ToolOutcome]]
+
+
+class InMemoryUpstream:
+    """A server that is a dictionary of async functions: for tests and for tools in process."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._tools: dict[str, tuple[ToolDefinition, Handler]] = {}
+
+    def add(self, definition: ToolDefinition, handler: Handler) -> None:
+        """Add a tool, or replace the one of the same name."""
+        self._tools[definition.name] = (definition, handler)
+
+    async def list_tools(self) -> Listing:
+        return Listing(tools=tuple(definition for definition, _ in self._tools.values()))
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float,  # noqa: ARG002, ASYNC109
+        progress: Progress | None = None,  # noqa: ARG002
+    ) -> ToolOutcome:
+        if name not in self._tools:
+            raise ToolNotFound.named(self.name, name, self._tools)
+        return await self._tools[name][1](arguments)
