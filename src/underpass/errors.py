@@ -112,7 +112,7 @@ class CodeError(ExecutionError):
     """The program is no valid code, or raised (``exception``, ``line``, ``traceback``)."""
 
 
-class Timeout(ExecutionError):  # noqa: N818 - the plan's name
+class Timeout(ExecutionError):
     """The run's wall-clock limit passed (``timeout`` in seconds)."""
 
 
@@ -128,7 +128,7 @@ class SandboxCrashed(ExecutionError):
     """The sandbox died (``signal`` or ``status``)."""
 
 
-class Cancelled(ExecutionError):  # noqa: N818 - a state more than a fault
+class Cancelled(ExecutionError):
     """The caller ended the run."""
 
 
