@@ -1,0 +1,1 @@
+"""``underpass demo``: the main job, shown on real servers."""
