@@ -1,0 +1,90 @@
+"""The command line's entry points, and what every command's failure looks like."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from underpass.cli.lazy import LazyGroup
+from underpass.errors import ConfigError, UnderpassError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+COMMANDS = {
+    "init": ("underpass.cli.init", "Find existing MCP configurations and write .mcp.json."),
+    "add": ("underpass.cli.add", "Add a server to the configuration."),
+    "tools": ("underpass.cli.tools", "List servers and their tools, or search them."),
+    "docs": ("underpass.cli.docs", "Show a tool's documentation."),
+    "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
+    "run": ("underpass.cli.run", "Run a program in the sandbox."),
+    "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio."),
+    "doctor": ("underpass.cli.doctor", "Check that everything works, and say how to mend what does not."),
+    "demo": ("underpass.cli.demo", "Run programs against three real servers and show what it saves."),
+}
+"""Name → where the command is, and its summary: `--help` must not import them."""
+
+
+@click.group(cls=LazyGroup, commands_table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+@click.version_option(package_name="underpass", message="%(package)s %(version)s")
+def cli(*, debug: bool) -> None:
+    """Let a model's code use your MCP servers: only the answer reaches its context.
+
+    \b
+    Example:
+      $ underpass add git -- uvx mcp-server-git --repository .
+      $ underpass run -c 'from mcp_servers import git; await git.git_status(repo_path=".")'
+    """
+    click.get_current_context().obj = {"debug": debug}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that ``arguments`` (default: those of the process) name, and exit.
+
+    The status is 0, 1 when a run or a check failed, 2 for a mistake in the call or in a
+    configuration, 130 after SIGINT.
+    """
+    sys.exit(_status(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def codegen() -> None:
+    """`mcp-codegen`: the same as `underpass generate`."""
+    main(["generate", *sys.argv[1:]])
+
+
+def _status(arguments: list[str]) -> int:
+    try:
+        cli.main(arguments, prog_name="underpass", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter must not flush into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        return _show(error)
+    return 0
+
+
+def _show(error: BaseException) -> int:
+    while isinstance(error, BaseExceptionGroup):  # a task group wraps what one of its tasks raised
+        error = error.exceptions[0]
+    if isinstance(error, UnderpassError):
+        from underpass.cli.output import show_error
+
+        show_error(error)
+        return USAGE if isinstance(error, ConfigError) else FAILED
+    click.echo(f"error: {type(error).__name__}: {error}", err=True)
+    click.echo("hint: this is a defect of Underpass; `underpass --debug …` shows where", err=True)
+    return FAILED

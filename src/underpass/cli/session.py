@@ -1,0 +1,54 @@
+"""Finding the configuration in use, and running a command's async part."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+import anyio
+import click
+
+from underpass.catalog.servers_file import find_config
+
+T = TypeVar("T")
+
+
+def configuration(named: Path | None) -> Path | None:
+    """Return the configuration file to use; None, said on stderr, when there is none.
+
+    A file that was named explicitly is returned even if it is missing: reading it fails then.
+    """
+    if named is not None:
+        return named
+    found = find_config(Path.cwd())
+    if found is None:
+        click.echo("no configuration found: there are no servers (`underpass init` writes one)", err=True)
+    return found
+
+
+def run_async(main: Callable[[], Awaitable[T]]) -> T:
+    """Run ``main`` to its end; SIGTERM ends it in the same orderly way as SIGINT.
+
+    Raises:
+        KeyboardInterrupt: on SIGINT, when everything that ``main`` had opened is closed.
+        SystemExit: on SIGTERM, with status 143.
+    """
+    terminated = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return anyio.run(main)
+    except KeyboardInterrupt:
+        if terminated:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

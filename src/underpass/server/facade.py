@@ -1,0 +1,182 @@
+"""All connected servers behind four tools: what `underpass serve` speaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import jsonschema_rs
+from mcp.server import Server, ServerRequestContext
+from mcp.server.caching import CacheHint
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    TextContent,
+)
+from mcp.shared.exceptions import MCPError
+
+from underpass.codegen.documentation import document
+from underpass.codegen.names import identifiers
+from underpass.discovery.directory import ListingSource, ToolDirectory
+from underpass.errors import UnderpassError, did_you_mean
+from underpass.execution.result import RunResult
+from underpass.metrics import tokens
+from underpass.server.definitions import definitions
+
+_DOCUMENTATION_TOKENS = 8_000
+_TEXT = 2_000
+"""Characters of a foreign text, such as a server's last error, that reach a client."""
+
+
+class States(ListingSource, Protocol):
+    """The part of a catalog that the facade needs."""
+
+    def states(self) -> list[Any]: ...
+
+
+class Backend(Protocol):
+    """The part of ``Underpass`` that the facade needs."""
+
+    @property
+    def catalog(self) -> States: ...
+
+    async def run(self, code: str, *, agent: str, timeout: float) -> RunResult:  # noqa: ASYNC109
+        ...
+
+
+def facade(backend: Backend) -> Server[Any]:
+    """Build the MCP server. It answers `tools/list` without starting any of the servers behind it."""
+    return _Facade(backend).server()
+
+
+class _Facade:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._directory = ToolDirectory(backend.catalog)
+        self._modules = identifiers(backend.catalog.names, "server")
+        self._tools = definitions(self._modules.values())
+        self._checks = {tool.name: jsonschema_rs.validator_for(tool.input_schema) for tool in self._tools}
+        self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
+            "run_code": self._run_code,
+            "search_tools": self._search_tools,
+            "get_tool_documentation": self._get_tool_documentation,
+            "list_servers": self._list_servers,
+        }
+
+    def server(self) -> Server[Any]:
+        return Server(
+            "underpass",
+            version=version("underpass"),
+            title="Underpass",
+            instructions="Use search_tools to find tools, then call them from a program with run_code.",
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+            cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000)},
+        )
+
+    async def _list(
+        self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams | None
+    ) -> ListToolsResult:
+        return ListToolsResult(tools=self._tools)
+
+    async def _call(
+        self, _context: ServerRequestContext[Any], params: CallToolRequestParams
+    ) -> CallToolResult:
+        if params.name not in self._handlers:
+            close = did_you_mean(params.name, self._handlers)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise MCPError(code=INVALID_PARAMS, message=f"unknown tool {params.name!r}{hint}")
+        arguments = params.arguments or {}
+        if problem := self._problem(params.name, arguments):
+            return _failure(problem, f"see the input schema of {params.name}")
+        try:
+            return await self._handlers[params.name](**arguments)
+        except UnderpassError as error:
+            return _failure(error.message, error.hint)
+
+    def _problem(self, name: str, arguments: Mapping[str, Any]) -> str | None:
+        error = next(self._checks[name].iter_errors(arguments), None)
+        if error is None:
+            known = next(tool for tool in self._tools if tool.name == name).input_schema["properties"]
+            unknown = sorted(set(arguments) - set(known))
+            return f"unknown parameter {unknown[0]!r}; there are: {', '.join(known)}" if unknown else None
+        place = ".".join(map(str, error.instance_path))
+        return f"{place}: {error.message}" if place else error.message
+
+    async def _run_code(
+        self,
+        code: str,
+        agent: str = "default",
+        timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
+    ) -> CallToolResult:
+        result = await self._backend.run(code, agent=agent, timeout=timeout)
+        shown: dict[str, Any] = {"run": result.run, "ok": result.ok, "value": result.value}
+        shown |= {name: text for name in ("stdout", "stderr") if (text := getattr(result, name))}
+        if result.error is not None:
+            shown["error"] = result.error.to_dict()
+        if result.truncated:
+            shown |= {"truncated": True, "handle": result.handle or ""}
+        shown |= {"tool_calls": len(result.tool_calls), "sandbox": result.sandbox}
+        return _answer(shown, is_error=not result.ok)
+
+    async def _search_tools(self, query: str, server: str | None = None, limit: int = 10) -> CallToolResult:
+        hits = await self._directory.search(query, server=server, limit=limit)
+        return _answer(
+            {
+                "tools": [
+                    {"module": self._modules[hit.server], "signature": hit.signature, "summary": hit.summary}
+                    for hit in hits
+                ]
+            }
+        )
+
+    async def _get_tool_documentation(self, names: list[str]) -> CallToolResult:
+        texts: list[str] = []
+        room = _DOCUMENTATION_TOKENS
+        for name in dict.fromkeys(names):
+            text = await self._document(name)
+            room -= tokens.count(text)
+            texts.append(text if room >= 0 else f"# {name}\nLeft out for length: ask for it alone.")
+        documentation = "\n\n".join(texts)
+        return CallToolResult(
+            content=[TextContent(type="text", text=documentation)],
+            structured_content={"documentation": documentation},
+        )
+
+    async def _document(self, name: str) -> str:
+        try:
+            return document(await self._directory.tool(name))
+        except UnderpassError as error:
+            return f"# {name[:_TEXT]}\n{error.message}" + (f"\n{error.hint}" if error.hint else "")
+
+    async def _list_servers(self) -> CallToolResult:
+        return _answer({"servers": [self._state(state) for state in self._backend.catalog.states()]})
+
+    def _state(self, state: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "module": self._modules[state.name],
+            "server": state.name,
+            "state": state.state,
+        }
+        if state.tools is not None:
+            shown["tools"] = state.tools
+        if state.error:
+            shown["error"] = str(state.error)[:_TEXT]
+        return shown
+
+
+def _answer(value: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=value, is_error=is_error
+    )
+
+
+def _failure(message: str, hint: str) -> CallToolResult:
+    text = f"{message}\nhint: {hint}" if hint else message
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
