@@ -1,0 +1,184 @@
+"""One configured server, and how an entry of a configuration file is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from underpass.errors import ConfigError, did_you_mean
+
+Transport = Literal["stdio", "http", "sse"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """How to reach one server: a command to start (``stdio``), or a ``url`` (``http``, ``sse``)."""
+
+    name: str
+    transport: Transport
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the server's environment has beside the few variables that every server inherits."""
+    cwd: Path | None = None
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    disabled: bool = False
+    source: Path | None = None
+    """The file that names the server."""
+
+
+_TRANSPORTS: dict[str, Transport] = {
+    "stdio": "stdio",
+    "http": "http",
+    "streamable-http": "http",
+    "streamableHttp": "http",
+    "streamable_http": "http",
+    "sse": "sse",
+}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """Replace ``${VAR}`` and ``${VAR:-default}``.
+
+    A default stands in for an unset or empty variable, as in a shell. An unset variable without a
+    default stays as it is written, and so does a bare ``$VAR``.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        if default is None:
+            return environ.get(name, match[0])
+        return environ.get(name) or default
+
+    return _VARIABLE.sub(value, text)
+
+
+def read_entry(
+    name: str, entry: object, environ: Mapping[str, str], *, at: str, source: Path | None
+) -> ServerSpec:
+    """Read one server's entry: Claude's, Cursor's, Gemini's (``httpUrl``) or VS Code's.
+
+    Unknown keys are left alone: other programs have their own.
+
+    Parameters:
+        environ: what ``${VAR}`` in the entry refers to.
+        at: where the entry stands, for messages: ``mcpServers.git``.
+        source: the file, for messages; a relative ``cwd`` counts from its folder.
+
+    Raises:
+        ConfigError: a value has the wrong shape, or the entry names neither a command nor a URL.
+    """
+    read = _Reader(at, source, environ)
+    fields = read.mapping("", entry)
+    http_url = read.text("httpUrl", fields.get("httpUrl"))
+    url = http_url or read.text("url", fields.get("url"))
+    command = read.text("command", fields.get("command"))
+    cwd = read.text("cwd", fields.get("cwd"))
+    transport = read.transport(fields.get("type"), command=command, url=url)
+    if transport == "stdio" and not command:
+        raise read.error("", "names no command to start", hint='add "command", or a "url"')
+    if transport != "stdio" and not url:
+        raise read.error("", f"is of type {transport!r} but has no url", hint='add "url"')
+    return ServerSpec(
+        name=name,
+        transport=transport,
+        command=command,
+        args=read.texts("args", fields.get("args")),
+        env=read.table("env", fields.get("env")),
+        cwd=None if cwd is None else (source.parent if source else Path()) / Path(cwd).expanduser(),
+        url=url,
+        headers=read.table("headers", fields.get("headers")),
+        disabled=read.flag("disabled", fields.get("disabled")),
+        source=source,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Checks the shape of each value, and names the place of a wrong one."""
+
+    at: str
+    source: Path | None
+    environ: Mapping[str, str]
+
+    def error(self, key: str, what: str, *, hint: str = "") -> ConfigError:
+        place = f"{self.at}.{key}" if key else self.at
+        where = f"{self.source}: " if self.source else ""
+        data = {"path": str(self.source)} if self.source else {}
+        return ConfigError(f"{where}{place} {what}", hint=hint, json_path=place, **data)
+
+    def mapping(self, key: str, value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.error(key, f"must be an object, but is {json_type(value)}")
+        return cast("dict[str, Any]", value)
+
+    def text(self, key: str, value: object) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise self.error(key, f"must be a string, but is {json_type(value)}")
+        return expand(value, self.environ)
+
+    def texts(self, key: str, value: object) -> tuple[str, ...]:
+        if value is None:
+            return ()
+        if not isinstance(value, (list, tuple)):
+            raise self.error(key, f"must be an array, but is {json_type(value)}")
+        items = cast("list[object]", value)
+        return tuple(self.scalar(f"{key}[{index}]", item) for index, item in enumerate(items))
+
+    def table(self, key: str, value: object) -> dict[str, str]:
+        if value is None:
+            return {}
+        return {name: self.scalar(f"{key}.{name}", item) for name, item in self.mapping(key, value).items()}
+
+    def scalar(self, key: str, value: object) -> str:
+        # A port or a flag is often written bare where a process can only be given text.
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, (int, float)):
+            return str(value)
+        if not isinstance(value, str):
+            raise self.error(key, f"must be a string, but is {json_type(value)}")
+        return expand(value, self.environ)
+
+    def flag(self, key: str, value: object) -> bool:
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, but is {json_type(value)}")
+        return value
+
+    def transport(self, value: object, *, command: str | None, url: str | None) -> Transport:
+        if value is None:
+            return "http" if url and not command else "stdio"
+        name = self.text("type", value) or ""
+        if name not in _TRANSPORTS:
+            close = did_you_mean(name, _TRANSPORTS)
+            hint = f"did you mean {close[0]!r}?" if close else 'there are "stdio", "http" and "sse"'
+            raise self.error("type", f"names an unknown transport, {name!r}", hint=hint)
+        return _TRANSPORTS[name]
+
+
+def json_type(value: object) -> str:
+    """The JSON name of a value's type, with its article, for messages."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case dict():
+            return "an object"
+        case list() | tuple():
+            return "an array"
+        case _:
+            return f"a Python {type(value).__name__}"

@@ -1,0 +1,175 @@
+"""Settings: defaults, ``underpass.toml``, ``UNDERPASS_*`` variables, arguments; the later wins."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from underpass.errors import ConfigError, did_you_mean
+
+SETTINGS_NAME = "underpass.toml"
+_MB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """``[run]``: the limits of one run."""
+
+    timeout: float = 30.0
+    """Wall-clock seconds."""
+    max_tokens: int = 2000
+    """Bound of all that returns to the model."""
+    memory_mb: int = 512
+    cpu_seconds: int = 30
+    output_bytes: int = 10 * _MB
+    """Printed output that is kept."""
+    result_bytes: int = 64 * _MB
+    """The value, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """``[calls]``: the limits of the tool calls of one run."""
+
+    max_calls: int = 1000
+    concurrency: int = 32
+    """Calls in flight at once; the others wait."""
+    timeout: float = 60.0
+    """Seconds that one call may take."""
+    max_argument_bytes: int = 16 * _MB
+    """The arguments of one call, as JSON."""
+    max_result_bytes: int = 64 * _MB
+    """The result of one call, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """``[servers]``: how servers are started."""
+
+    start_timeout: float = 30.0
+    """Seconds until a server must have answered the first request."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """``[sandbox]``: where code runs."""
+
+    tier: Literal["process", "none"] = "process"
+    """``none`` gives no isolation at all: for trusted development only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, by section."""
+
+    run: RunSettings = field(default_factory=RunSettings)
+    calls: CallLimits = field(default_factory=CallLimits)
+    servers: ServerSettings = field(default_factory=ServerSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+
+
+_TIERS = ("process", "none")
+
+
+def load_settings(
+    folder: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    arguments: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the settings in force.
+
+    Parameters:
+        folder: where ``underpass.toml`` is looked for: beside the configuration in use.
+        environ: a setting's variable is ``UNDERPASS_<SECTION>_<KEY>``: ``UNDERPASS_RUN_TIMEOUT=60``.
+        arguments: values by dotted name, such as ``{"run.timeout": 60}``; None leaves a setting alone.
+
+    Raises:
+        ConfigError: a key is unknown or a value has the wrong type.
+    """
+    settings = Settings()
+    for name, value, origin in (
+        *_from_file(folder / SETTINGS_NAME),
+        *_from_environment(environ),
+        *((name, value, "") for name, value in (arguments or {}).items() if value is not None),
+    ):
+        settings = _with(settings, name, value, origin)
+    return settings
+
+
+def state_dir(config_path: Path | None, cwd: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where state lives: ``$UNDERPASS_HOME``, or ``.underpass`` beside the configuration or in ``cwd``."""
+    if home := environ.get("UNDERPASS_HOME"):
+        return Path(home).expanduser().absolute()
+    return (config_path.absolute().parent if config_path else cwd.absolute()) / ".underpass"
+
+
+def _from_file(path: Path) -> Iterator[tuple[str, Any, str]]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", path=str(path)) from error
+    for section, values in content.items():
+        if not isinstance(values, dict):
+            raise _unknown(section, [known.name for known in fields(Settings)], str(path))
+        for key, value in cast("dict[str, Any]", values).items():
+            yield f"{section}.{key}", value, str(path)
+        if not values:
+            _section(Settings(), section, str(path))
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any, str]]:
+    for section in fields(Settings):
+        prefix = f"UNDERPASS_{section.name.upper()}_"
+        for variable, value in environ.items():
+            if variable.startswith(prefix):
+                yield f"{section.name}.{variable[len(prefix) :].lower()}", value, f"${variable}"
+
+
+def _with(settings: Settings, name: str, value: object, origin: str) -> Settings:
+    section_name, _, key = name.partition(".")
+    section = _section(settings, section_name, origin)
+    known = [known.name for known in fields(section)]
+    if key not in known:
+        raise _unknown(name, [f"{section_name}.{other}" for other in known], origin)
+    converted = _converted(name, value, getattr(section, key), origin)
+    return replace(settings, **{section_name: replace(section, **{key: converted})})
+
+
+def _section(settings: Settings, name: str, origin: str) -> Any:
+    known = [known.name for known in fields(settings)]
+    if name not in known:
+        raise _unknown(name, known, origin)
+    return getattr(settings, name)
+
+
+def _converted(name: str, value: object, default: object, origin: str) -> object:
+    """Bring a value to its setting's type; variables are text, files and arguments are typed."""
+    wanted = "a number" if isinstance(default, float) else "a whole number"
+    if isinstance(default, str):
+        if value in _TIERS:
+            return value
+        wanted = " or ".join(map(repr, _TIERS))
+    elif isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value) if isinstance(default, float) else int(value)
+        except ValueError:
+            number = -1
+        if number > 0 and (isinstance(value, str) or number == value):
+            return number
+        wanted += " above 0"
+    where = f"{origin}: " if origin else ""
+    raise ConfigError(f"{where}{name} must be {wanted}, but is {value!r}", setting=name)
+
+
+def _unknown(name: str, known: list[str], origin: str) -> ConfigError:
+    close = did_you_mean(name, known)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
+    where = f"{origin}: " if origin else ""
+    return ConfigError(f"{where}there is no setting {name!r}", hint=hint, setting=name, known=known)
