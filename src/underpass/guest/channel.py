@@ -1,0 +1,147 @@
+"""The guest's end of the channel to the host: JSON objects, each after its length.
+
+A frame is four bytes of length, little endian, and that many bytes of UTF-8 JSON. Questions carry
+an ``id``, and the answer the same one, so that many can be under way at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+from collections.abc import Mapping
+from typing import Any
+
+from underpass.guest.errors import raise_from_frame
+
+_CHUNK = 1 << 18
+
+
+class Closed(Exception):
+    """The host has gone; nothing more can be said."""
+
+
+class Channel:
+    """Frames over one descriptor, for synchronous and asynchronous code."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._buffer = bytearray()
+        self._next_id = 0
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._reader: asyncio.AbstractEventLoop | None = None
+
+    def send(self, frame: Mapping[str, Any]) -> None:
+        """Send one frame; waits while the host is slow."""
+        self.send_text(json.dumps(frame, separators=(",", ":")))
+
+    def send_text(self, text: str) -> None:
+        """Send one frame that is JSON already."""
+        body = text.encode("utf-8", "replace")
+        rest = memoryview(len(body).to_bytes(4, "little") + body)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def receive(self) -> dict[str, Any]:
+        """Wait for one frame. Raises ``Closed``."""
+        while (frame := self._take()) is None:
+            self._fill()
+        return frame
+
+    def ask(self, frame: dict[str, Any]) -> dict[str, Any]:
+        """Ask, and wait without giving way to other tasks; for the importer."""
+        number = frame["id"] = self._number()
+        self.send(frame)
+        while (answer := self.receive()).get("id") != number:
+            self._settle(answer)
+        return answer
+
+    async def ask_async(self, frame: dict[str, Any]) -> Any:
+        """Ask, and await the answer's value. Raises what the host answers."""
+        loop = asyncio.get_running_loop()
+        number = frame["id"] = self._number()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._waiting[number] = future
+        self._read_in(loop)
+        try:
+            self.send(frame)
+            return await future
+        finally:
+            self._waiting.pop(number, None)
+
+    def _number(self) -> int:
+        self._next_id += 1
+        return self._next_id
+
+    def _read_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let ``loop`` read the channel; code may start loops of its own with ``asyncio.run``."""
+        if self._reader is loop:
+            return
+        if self._reader is not None and not self._reader.is_closed():
+            self._reader.remove_reader(self._descriptor)
+        self._reader = loop
+        loop.add_reader(self._descriptor, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            self._fill()
+            while (frame := self._take()) is not None:
+                self._settle(frame)
+        except Closed as closed:
+            for future in self._waiting.values():
+                _resolve(future, None, closed)
+
+    def _settle(self, frame: dict[str, Any]) -> None:
+        """Give an answer to the task that waits for it; it may have stopped waiting."""
+        future = self._waiting.pop(frame.get("id", 0), None)
+        if future is None:
+            return
+        error: BaseException | None = None
+        if "error" in frame:
+            try:
+                raise_from_frame(frame["error"])
+            except Exception as raised:
+                error = raised
+        _resolve(future, frame.get("value"), error)
+
+    def _fill(self) -> None:
+        try:
+            chunk = os.read(self._descriptor, _CHUNK)
+        except BlockingIOError:
+            select.select([self._descriptor], [], [])
+            return
+        if not chunk:
+            raise Closed
+        self._buffer += chunk
+
+    def _take(self) -> dict[str, Any] | None:
+        buffer = self._buffer
+        if len(buffer) < 4:
+            return None
+        end = 4 + int.from_bytes(buffer[:4], "little")
+        if len(buffer) < end:
+            return None
+        frame = json.loads(buffer[4:end])
+        del buffer[:end]
+        return frame
+
+
+def _resolve(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    def settle() -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+
+    loop = future.get_loop()
+    try:
+        here = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        here = False
+    if here:
+        settle()
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(settle)

@@ -1,0 +1,63 @@
+"""The errors that code in a sandbox can catch; they have the names that the host uses."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+class ToolError(Exception):
+    """A tool call failed. ``server``, ``tool``, ``hint`` and ``data`` say more."""
+
+    def __init__(self, message: str, hint: str = "", data: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.data = data or {}
+
+    @property
+    def server(self) -> str | None:
+        """The server that was called."""
+        return self.data.get("server")
+
+    @property
+    def tool(self) -> str | None:
+        """The tool that was called."""
+        return self.data.get("tool")
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ToolNotFound(ToolError):
+    """The server has no such tool, or there is no such server."""
+
+
+class ToolArgumentsInvalid(ToolError):
+    """The arguments do not fit the tool's schema."""
+
+
+class ToolFailed(ToolError):
+    """The tool ran and reported an error."""
+
+
+class ToolTimeout(ToolError):
+    """The tool did not answer in time."""
+
+
+class ToolUnavailable(ToolError):
+    """The server is not reachable, or died during the call."""
+
+
+class ToolLimitExceeded(ToolError):
+    """A limit on calls, concurrency or bytes was reached."""
+
+
+KINDS = {kind.__name__: kind for kind in (ToolError, *ToolError.__subclasses__())}
+
+
+def raise_from_frame(error: dict[str, Any]) -> NoReturn:
+    """Raise the error that a frame of the host describes."""
+    known = {"type", "message", "hint"}
+    data = {key: value for key, value in error.items() if key not in known}
+    kind = KINDS.get(error.get("type", ""), ToolError)
+    raise kind(error.get("message", "the tool call failed"), error.get("hint", ""), data)

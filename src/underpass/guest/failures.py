@@ -1,0 +1,132 @@
+"""Says why a program failed, in its own line numbers, with a hint where the cause is a known one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import traceback
+from types import TracebackType
+from typing import Any
+
+from underpass.guest.errors import ToolError
+from underpass.guest.program import MAIN
+
+_FRAMES = 12
+
+
+class NeverAwaited(Exception):
+    """A tool function was called, but its result never awaited: nothing happened."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"{function}(...) was never awaited, so it did nothing")
+        self.function = function
+
+
+def describe(error: BaseException, filename: str, names: dict[str, Any]) -> dict[str, Any]:
+    """Return ``type``, ``message``, ``hint``, ``traceback`` and ``line`` of a program's error."""
+    lines = _lines(error, filename)
+    return {
+        "type": type(error).__name__,
+        "message": _message(error),
+        "hint": _hint(error, names),
+        "traceback": "".join(lines),
+        "line": _line(error, filename),
+    }
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, ToolError):
+        return error.message
+    if isinstance(error, SyntaxError):
+        return error.msg
+    if isinstance(error, ExceptionGroup | BaseExceptionGroup):
+        parts = "; ".join(f"{type(part).__name__}: {part}" for part in error.exceptions[:5])
+        return f"{error.message}: {parts}"
+    try:
+        return str(error)
+    except Exception:
+        return f"<an exception whose str() fails: {type(error).__name__}>"
+
+
+def _own_frames(tb: TracebackType | None, filename: str) -> list[traceback.FrameSummary]:
+    """The frames of the program and of files in its workspace; ours and the library's say little."""
+    frames = traceback.extract_tb(tb)
+    own = [frame for frame in frames if frame.filename == filename]
+    for frame in own:
+        if frame.name == MAIN:
+            frame.name = "<module>"
+    return own[-_FRAMES:]
+
+
+def _lines(error: BaseException, filename: str) -> list[str]:
+    if isinstance(error, SyntaxError) and error.filename == filename:
+        return traceback.format_exception_only(error)
+    frames = _own_frames(error.__traceback__, filename)
+    if not frames:
+        return []
+    last = traceback.format_exception_only(error)[-1] if not isinstance(error, BaseExceptionGroup) else ""
+    return ["Traceback (most recent call last):\n", *traceback.format_list(frames), last[:2_000]]
+
+
+def _line(error: BaseException, filename: str) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == filename:
+        return error.lineno
+    frames = _own_frames(error.__traceback__, filename)
+    return frames[-1].lineno if frames else None
+
+
+def _hint(error: BaseException, names: dict[str, Any]) -> str:
+    text = str(error)
+    match error:
+        case ToolError():
+            return error.hint
+        case NeverAwaited():
+            return f"tool functions are asynchronous: write `await {error.function}(...)`"
+        case MemoryError():
+            return "process the data in smaller pieces, or raise the setting run.memory_mb"
+        case RecursionError():
+            return "use a loop instead of recursion"
+        case NameError() if suggestion := _similar(error.name, [*names, *dir(__builtins__)]):
+            return f"did you mean {suggestion!r}?"
+        case _ if "coroutine" in text:
+            return "tool functions are asynchronous: write `await` before the call"
+        case RuntimeError() if "asyncio.run()" in text or "loop is already running" in text:
+            return "the program already runs in an event loop: write `await main()` at the top level"
+        case TypeError() if match := re.search(r"(\w+)\(\) got an unexpected keyword argument", text):
+            return _parameters(match[1], error.__traceback__)
+        case PermissionError() | BlockingIOError():
+            return (
+                "the sandbox has no network and no other processes, and writes only below the workspace "
+                "and /tmp; use the tools of mcp_servers for everything outside"
+            )
+        case FileNotFoundError():
+            return "the sandbox sees the workspace (the current folder) and /tmp, not the host's files"
+        case ModuleNotFoundError() if not text.startswith("no "):
+            return (
+                "the sandbox has Python's standard library and mcp_servers; other packages are not installed"
+            )
+        case _:
+            return ""
+
+
+def _similar(name: str | None, known: list[str]) -> str | None:
+    found = difflib.get_close_matches(name or "", [each for each in known if not each.startswith("__")], n=1)
+    return found[0] if found else None
+
+
+def _parameters(function: str, tb: TracebackType | None) -> str:
+    """The parameters of the function that was called wrongly, found where the call was made."""
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    if tb is None:
+        return ""
+    scope = {**tb.tb_frame.f_globals, **tb.tb_frame.f_locals}
+    for holder in scope.values():
+        found = holder if getattr(holder, "__name__", None) == function else None
+        if found is None and hasattr(holder, "__dict__"):
+            found = vars(holder).get(function)
+        code = getattr(found, "__code__", None)
+        if code is not None:
+            count = code.co_argcount + code.co_kwonlyargcount
+            return f"its parameters are: {', '.join(code.co_varnames[:count])}"
+    return ""

@@ -1,0 +1,58 @@
+"""Imports ``mcp_servers`` from the host, one module at a time, when code first asks for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from underpass.guest.channel import Channel
+
+PACKAGES = ("mcp_servers",)
+"""What the host serves; every other import takes Python's ordinary way."""
+
+
+class HostImporter(MetaPathFinder, Loader):
+    """Finds and loads the modules that the host generates."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the names that Python calls it with
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in PACKAGES:
+            return None
+        answer = self._channel.ask({"op": "module", "name": fullname})
+        if "error" in answer:
+            error = answer["error"]
+            hint = f" ({error['hint']})" if error.get("hint") else ""
+            raise ModuleNotFoundError(f"{error['message']}{hint}", name=fullname)
+        is_package = bool(answer.get("package"))
+        spec = ModuleSpec(fullname, self, is_package=is_package, origin=_filename(fullname, is_package))
+        spec.loader_state = answer["source"]
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:  # noqa: ARG002
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        assert spec is not None
+        source, spec.loader_state = spec.loader_state, None
+        exec(compile(source, spec.origin or module.__name__, "exec", dont_inherit=True), module.__dict__)
+
+
+def _filename(fullname: str, is_package: bool) -> str:
+    stem = fullname.replace(".", "/")
+    return f"{stem}/__init__.py" if is_package else f"{stem}.py"
+
+
+def install(channel: Channel) -> None:
+    """Put the importer before Python's own, so that no file in the workspace can take its place."""
+    sys.meta_path.insert(0, HostImporter(channel))

@@ -1,0 +1,60 @@
+"""What code imports as ``mcp_runtime``: calls, discovery, the workspace, progress."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from underpass.guest import errors
+from underpass.guest.channel import Channel
+from underpass.guest.output import Output
+from underpass.guest.workspace import Workspace
+
+
+def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace) -> None:
+    """Make ``mcp_runtime`` importable."""
+
+    async def call_tool(server: str, tool: str, arguments: dict[str, Any] | None = None) -> Any:
+        """Call one tool by the names that its server gives; returns its result, unwrapped."""
+        for output in outputs:
+            output.flush()
+        return await channel.ask_async(
+            {"op": "call", "server": server, "tool": tool, "arguments": arguments or {}}
+        )
+
+    async def _host(what: str, arguments: dict[str, Any]) -> Any:
+        return await channel.ask_async({"op": "ask", "what": what, "arguments": arguments})
+
+    async def search_tools(query: str, server: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
+        """Find tools for one step of a task: ``id``, ``summary``, ``signature`` and ``score`` of each."""
+        return await _host("search_tools", {"query": query, "server": server, "limit": limit})
+
+    async def get_tool_docs(*names: str) -> dict[str, str]:
+        """Return the Markdown documentation of tools, by name (``"git.git_log"``)."""
+        return await _host("get_tool_docs", {"names": list(names)})
+
+    async def list_servers() -> list[dict[str, Any]]:
+        """Return the connected servers and their state."""
+        return await _host("list_servers", {})
+
+    def progress(value: float, total: float | None = None, message: str | None = None) -> None:
+        """Tell the person who waits how far the program is."""
+        channel.send({"op": "progress", "value": value, "total": total, "message": message})
+
+    module = ModuleType("mcp_runtime", __doc__)
+    public: dict[str, Any] = {
+        "call_tool": call_tool,
+        "search_tools": search_tools,
+        "get_tool_docs": get_tool_docs,
+        "list_servers": list_servers,
+        "progress": progress,
+        "workspace": workspace,
+        **errors.KINDS,
+    }
+    for name, value in public.items():
+        setattr(module, name, value)
+        if isinstance(value, type) or callable(value):
+            value.__module__ = "mcp_runtime"
+    module.__dict__["__all__"] = sorted(public)
+    sys.modules["mcp_runtime"] = module

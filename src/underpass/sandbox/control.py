@@ -1,0 +1,207 @@
+"""The host's side of one zygote: starting it, and asking it for children."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+
+from underpass.errors import SandboxUnavailable
+from underpass.sandbox.lease import Channel, Exit
+from underpass.sandbox.user import INSIDE, map_user
+
+_SCRIPT: Final = Path(__file__).with_name("zygote.py")
+_START_TIMEOUT: Final = 20.0
+_MESSAGE: Final = 65_536
+
+
+class Child:
+    """One forked sandbox, waiting for its lease or at work."""
+
+    def __init__(self, process: int, channel: Channel, zygote: ZygoteProcess) -> None:
+        self.process = process
+        self.channel = channel
+        self._zygote = zygote
+        self._exit: Exit | None = None
+        self._ended = anyio.Event()
+
+    async def ended(self) -> Exit:
+        """Wait for the end of the child's process."""
+        await self._ended.wait()
+        assert self._exit is not None
+        return self._exit
+
+    def end(self, how: Exit) -> None:
+        """Note that the process has ended."""
+        self._exit = how
+        self._ended.set()
+
+    def release(self) -> None:
+        """End the child, whatever it is doing, without waiting."""
+        self.channel.close()
+        if self._exit is None:
+            self._zygote.kill(self.process)
+
+
+class ZygoteProcess:
+    """One zygote, from its start to its end; ``failure`` says why it is of no more use."""
+
+    def __init__(
+        self, settings: dict[str, Any], owner: int, *, max_frame: int, on_exit: Callable[[], None]
+    ) -> None:
+        self._max_frame = max_frame
+        self._on_exit = on_exit
+        self.idle: deque[Child] = deque()
+        self.asked = 0
+        """Children asked for that have not come yet."""
+        self.failure: SandboxUnavailable | None = None
+        self.was_ready = False
+        self._children: dict[int, Child] = {}
+        self._changed = anyio.Event()
+        self._owner = owner
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-X", "utf8", str(_SCRIPT), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                env={},
+                cwd="/",
+                extra_groups=[] if os.geteuid() == 0 else None,
+            )
+        self._control.setblocking(False)
+        self._send({**settings, "user": INSIDE})
+
+    async def serve(self) -> None:
+        """Read what the zygote says until it ends."""
+        try:
+            while message := await self._receive():
+                self._handle(message)
+            self._fail(
+                SandboxUnavailable("the zygote ended", hint="see `underpass doctor`", stderr=self._tail())
+            )
+        finally:
+            self._notify()
+
+    async def child(self) -> Child:
+        """Return a waiting child; forks one where none waits. Raises ``SandboxUnavailable``."""
+        while True:
+            if self.failure is not None:
+                raise self.failure
+            if self.idle:
+                return self.idle.popleft()
+            if not self.asked:
+                self.fork(1)
+            await self._changed.wait()
+
+    def fork(self, count: int) -> None:
+        """Ask for ``count`` more children."""
+        self.asked += count
+        if self.was_ready:
+            self._send({"op": "fork", "count": count})
+
+    def kill(self, process: int) -> None:
+        """End one child."""
+        self._send({"op": "kill", "pid": process})
+
+    @property
+    def alive(self) -> int:
+        """How many children there are, waiting ones included."""
+        return len(self._children)
+
+    async def close(self) -> None:
+        """End the zygote and every child of it; none is left when this returns."""
+        self._fail(SandboxUnavailable("the sandbox is closed"))
+        self._control.close()
+        # It ends when its control socket does; its children ask the kernel to end with it.
+        with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+            await anyio.to_thread.run_sync(self._process.wait)
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+    async def _receive(self) -> dict[str, Any] | None:
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE, 1)
+            except BlockingIOError:
+                await anyio.wait_readable(self._control)
+                continue
+            except OSError:
+                return None
+            if not data:
+                return None
+            message: dict[str, Any] = json.loads(data)
+            if descriptors:
+                message["socket"] = socket.socket(fileno=descriptors[0])
+            return message
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        match message["op"]:
+            case "child":
+                self.asked -= 1
+                channel = Channel(message["socket"], max_frame=self._max_frame)
+                child = Child(message["pid"], channel, self)
+                self._children[child.process] = child
+                self.idle.append(child)
+                self._notify()
+            case "exit":
+                if child := self._children.pop(message["pid"], None):
+                    child.end(Exit(os.waitstatus_to_exitcode(message["status"]), message["cpu"]))
+                    self._on_exit()
+            case "unshared":
+                try:
+                    map_user(self._process.pid, self._owner)
+                except OSError as error:
+                    self._fail(
+                        SandboxUnavailable(
+                            f"no user can be mapped into the sandbox: {error}",
+                            hint="see `underpass doctor`",
+                        )
+                    )
+                    return
+                self._send({"op": "mapped"})
+            case "failed":
+                self._fail(SandboxUnavailable(message["reason"], hint="see `underpass doctor`"))
+            case _:  # "ready"
+                self.was_ready = True
+                self._send({"op": "fork", "count": self.asked})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._control.send(json.dumps(message).encode())
+        except OSError:
+            self._fail(self._ended())
+
+    def _fail(self, failure: SandboxUnavailable) -> None:
+        """Note that this zygote is of no more use, and that its children have ended with it."""
+        if self.failure is None:
+            self.failure = failure
+        for child in self._children.values():
+            child.end(Exit(-9))
+        self._children.clear()
+        self.idle.clear()
+        self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def _ended(self) -> SandboxUnavailable:
+        tail = ""
+        if not self._errors.closed:
+            self._errors.seek(0)
+            tail = self._errors.read()[-4_096:].decode(errors="replace")
+        return SandboxUnavailable("the zygote ended", hint="see `underpass doctor`", stderr=tail)

@@ -1,0 +1,155 @@
+"""The seam between the road of a run and whatever isolates it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import anyio
+
+from underpass.errors import SandboxCrashed
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a sandbox's process ended."""
+
+    status: int
+    """The exit status, or minus the number of the signal that ended it."""
+    cpu: float = 0.0
+    """Seconds of processor time."""
+
+    def describe(self) -> str:
+        """Say it in words: ``signal 11 (SIGSEGV)`` or ``exit status 70``."""
+        if self.status < 0:
+            return f"signal {-self.status} ({signal.Signals(-self.status).name})"
+        return f"exit status {self.status}"
+
+
+class Lease(Protocol):
+    """A fresh guest, one agent's, reached through one channel; it serves one run and dies."""
+
+    channel: Channel
+
+    async def ended(self) -> Exit:
+        """Wait for the end of the guest's process."""
+        ...
+
+    async def close(self) -> None:
+        """End the guest, whatever it is doing. Nothing of it is left when this returns."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Somewhere to run code."""
+
+    label: str
+    """Its name in results: ``process``, ``none`` …"""
+
+    async def lease(self, agent: str) -> Lease:
+        """Return a guest in ``agent``'s workspace.
+
+        Raises ``SandboxUnavailable`` where the isolation cannot be had and ``Overloaded`` where
+        every sandbox is busy.
+        """
+        ...
+
+
+_HEADER = 4
+_CHUNK = 1 << 18
+
+
+class Channel:
+    """The host's end of a guest's byte stream. It trusts nothing that comes out of it.
+
+    Frames are capped in length and must be JSON objects in strict form: valid UTF-8, no NaN, no
+    lone surrogates, nesting that Python's parser takes. Anything else raises ``SandboxCrashed``.
+    """
+
+    def __init__(self, end: socket.socket, *, max_frame: int) -> None:
+        end.setblocking(False)
+        self._socket = end
+        self._buffer = bytearray()
+        self._max_frame = max_frame
+        self._sending = anyio.Lock()
+
+    async def send(self, *frames: bytes) -> None:
+        """Send frames that are JSON already. Raises ``SandboxCrashed`` when the guest has gone."""
+        data = b"".join(len(frame).to_bytes(_HEADER, "little") + frame for frame in frames)
+        async with self._sending:
+            rest = memoryview(data)
+            while rest:
+                try:
+                    rest = rest[self._socket.send(rest) :]
+                except BlockingIOError:
+                    await anyio.wait_writable(self._socket)
+                except OSError as error:
+                    raise SandboxCrashed("the sandbox closed its channel") from error
+
+    async def receive(self) -> tuple[dict[str, Any], int]:
+        """Return the next frame and its size in bytes. Raises ``SandboxCrashed``."""
+        while True:
+            if len(self._buffer) >= _HEADER:
+                size = int.from_bytes(self._buffer[:_HEADER], "little")
+                if size > self._max_frame:
+                    raise FrameTooLarge(size, self._max_frame)
+                end = _HEADER + size
+                if len(self._buffer) >= end:
+                    body = bytes(self._buffer[_HEADER:end])
+                    del self._buffer[:end]
+                    return parse(body), size
+            await self._fill()
+
+    async def _fill(self) -> None:
+        while True:
+            try:
+                chunk = self._socket.recv(_CHUNK)
+            except BlockingIOError:
+                await anyio.wait_readable(self._socket)
+                continue
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise ChannelClosed
+            self._buffer += chunk
+            return
+
+    def close(self) -> None:
+        """Close our end; the guest then ends by itself, if it still can."""
+        self._socket.close()
+
+
+class ChannelClosed(Exception):
+    """The guest's end is closed: its process has ended, or wants us to think so."""
+
+
+class FrameTooLarge(Exception):
+    """The guest announced a frame over the limit (``size`` and ``limit`` in bytes)."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"a frame of {size} bytes is over the limit of {limit}")
+        self.size = size
+        self.limit = limit
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Read one frame. Raises ``SandboxCrashed`` where it is not what our guest would send."""
+    try:
+        frame = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        if b"\\ud" in body or b"\\uD" in body:
+            json.dumps(frame, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        raise SandboxCrashed(
+            f"the sandbox sent something that is no frame: {error}",
+            hint="the program wrote to the sandbox's own channel, or corrupted its memory",
+        ) from error
+    if not isinstance(frame, dict):
+        raise SandboxCrashed("the sandbox sent a frame that is no object")
+    return frame
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")

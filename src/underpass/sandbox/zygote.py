@@ -1,0 +1,224 @@
+"""The warm process that every sandbox is forked from. Run as a script by ``ProcessSandbox``.
+
+It imports what programs usually need, moves into namespaces of its own, and from then on forks
+children on request. A child is ready, but still has its rights inside those namespaces, until a
+``lease`` frame names the agent: then it mounts that agent's workspace, gives everything up, and
+only after that reads the program. The zygote holds no secret: children can read its memory.
+
+Control messages are JSON on a SEQPACKET socket.
+    to the zygote:    {"op": "fork", "count": n} · {"op": "kill", "pid": p}
+    from the zygote:  {"op": "unshared"} · {"op": "ready"} · {"op": "child", "pid": p} + a socket ·
+                      {"op": "exit", "pid": p, "status": s, "cpu": seconds} · {"op": "failed", "reason": t}
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import resource
+import select
+import signal
+import socket
+import sys
+from typing import Any, Final, NoReturn
+
+# The script's own folder is not on the path (`python -I`), and no other package is to be found.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+# There is no network, so asyncio can do without TLS; OpenSSL would double what a fork copies.
+sys.modules["ssl"] = None  # type: ignore[assignment]
+
+from underpass.guest import main
+from underpass.guest.channel import Channel, Closed
+from underpass.sandbox import preload  # noqa: F401 - imported for what it imports
+from underpass.sandbox.kernel import landlock, root, seccomp, seccomp_table, syscalls
+
+sys.path.pop(0)
+del sys.modules["ssl"]
+
+CHANNEL: Final = 3
+_RULESET: Final = 4
+_FIRST_OTHER: Final = 5
+
+
+class Zygote:
+    """Forks sandboxes, reports their ends, and ends with its host."""
+
+    def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
+        self._control = control
+        self._settings = settings
+        self._children: set[int] = set()
+
+    def enter(self) -> None:
+        """Move into namespaces of our own, and make ready whatever is the same for every child."""
+        address_space = _address_space()
+        user = self._settings["user"]
+        syscalls.unshare(
+            syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET
+            | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
+        )  # fmt: skip
+        # The host writes the user map: it may have the right to give us a user of our own. Until
+        # we become that user the host's files are open to us, and after the pivot there are none.
+        self.send({"op": "unshared"})
+        _receive(self._control)
+        trees = root.Root(self._settings["workspaces"])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        trees.enter(user)
+        for capability in set(range(41)) - {syscalls.CAP_SYS_ADMIN}:
+            syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+        syscalls.prctl(syscalls.PR_SET_MDWE, syscalls.PR_MDWE_REFUSE_EXEC_GAIN)
+        ruleset = landlock.ruleset([*trees.libraries, "/dev"], [root.AGENT])
+        os.dup2(ruleset, _RULESET, inheritable=False)
+        os.close(ruleset)
+        program = seccomp.assemble(seccomp_table.rules(syscalls.MACHINE), syscalls.MACHINE)
+        self._child = Child(self._settings, address_space, seccomp.Filter(program))
+        self._clone = syscalls.Cloner(syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
+
+    def serve(self) -> None:
+        """Fork and reap until the host closes the control socket."""
+        awake, wake = os.pipe()
+        os.set_blocking(awake, False)
+        os.set_blocking(wake, False)
+        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(awake, select.POLLIN)
+        # A collection would touch, and so copy, every page that children share with us.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self.send({"op": "ready"})
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == awake:
+                    os.read(awake, 4_096)
+                    self._reap()
+                else:
+                    self._obey(_receive(self._control))
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        if order["op"] == "fork":
+            for _ in range(order["count"]):
+                self._fork()
+        elif order["pid"] in self._children:
+            os.kill(order["pid"], signal.SIGKILL)
+
+    def _fork(self) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            process = self._clone()
+        except OSError as error:
+            self.send({"op": "failed", "reason": f"a sandbox could not be forked: {error}"})
+            return
+        if process == 0:
+            self._child.live(theirs.fileno())
+        theirs.close()
+        self._children.add(process)
+        message = json.dumps({"op": "child", "pid": process}).encode()
+        socket.send_fds(self._control, [message], [ours.fileno()])
+        ours.close()
+
+    def _reap(self) -> None:
+        while self._children:
+            process, status, usage = os.wait4(-1, os.WNOHANG)
+            if process == 0:
+                return
+            self._children.discard(process)
+            self.send(
+                {"op": "exit", "pid": process, "status": status, "cpu": usage.ru_utime + usage.ru_stime}
+            )
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Tell the host something."""
+        self._control.send(json.dumps(message).encode())
+
+
+class Child:
+    """What a forked child does: as little as possible, for each page it touches is copied."""
+
+    def __init__(self, settings: dict[str, Any], address_space: int, seccomp_filter: seccomp.Filter) -> None:
+        memory = address_space + settings["memory_mb"] * 1_048_576
+        cpu = settings["cpu_seconds"]
+        self._limits = (
+            (resource.RLIMIT_AS, (memory, memory)),
+            # The guest handles the soft limit, and says where the program was; the hard one kills.
+            (resource.RLIMIT_CPU, (cpu, cpu + 1)),
+            (resource.RLIMIT_FSIZE, (settings["file_bytes"], settings["file_bytes"])),
+            (resource.RLIMIT_NOFILE, (settings["open_files"], settings["open_files"])),
+            (resource.RLIMIT_CORE, (0, 0)),
+            (resource.RLIMIT_MEMLOCK, (0, 0)),
+        )
+        self._tmp_options = f"size={settings['tmp_bytes']},nr_inodes=4096,mode=700"
+        self._filter = seccomp_filter
+        self._drop_capabilities = syscalls.CapabilityDrop()
+        self._restrict = syscalls.prepared("landlock_restrict_self", _RULESET, 0)
+
+    def live(self, descriptor: int) -> NoReturn:
+        """Wait for a lease, lock the door behind us, run the program, and end."""
+        status = 70  # EX_SOFTWARE: our own code failed
+        try:
+            self._prepare(descriptor)
+            channel = Channel(CHANNEL)
+            self._lock(channel.receive()["agent"])
+            main.Guest(channel, root.WORKSPACE).run(channel.receive())
+            status = 0
+        except Closed:
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _prepare(self, descriptor: int) -> None:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(descriptor, CHANNEL)
+        os.closerange(_FIRST_OTHER, 1 << 16)
+        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+        syscalls.mount("tmpfs", root.TMP, "tmpfs", flags, self._tmp_options)
+        for limit, bounds in self._limits:
+            resource.setrlimit(limit, bounds)
+        random.seed()
+
+    def _lock(self, agent: str) -> None:
+        """Enter the agent's workspace, and give up every right that was needed to do so."""
+        syscalls.mount(f"{root.WORKSPACES}/{agent}", root.WORKSPACE, flags=syscalls.MS_BIND)
+        syscalls.umount(root.WORKSPACES)
+        os.chdir(root.WORKSPACE)
+        self._drop_capabilities()
+        self._restrict()
+        os.close(_RULESET)
+        self._filter.install()
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", encoding="utf-8") as statm:
+        return int(statm.read().split()[0]) * resource.getpagesize()
+
+
+def _receive(control: socket.socket) -> dict[str, Any]:
+    message = control.recv(65_536)
+    if not message:
+        # The host has gone. Our children have asked to be killed when we end.
+        os._exit(0)
+    return json.loads(message)
+
+
+def run(control_descriptor: int) -> None:
+    """Be the zygote: the script's whole work."""
+    control = socket.socket(fileno=control_descriptor)
+    zygote = Zygote(control, _receive(control))
+    try:
+        zygote.enter()
+    except OSError as error:
+        zygote.send({"op": "failed", "reason": str(error)})
+        return
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]))

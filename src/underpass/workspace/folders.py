@@ -1,0 +1,47 @@
+"""Where each agent's files are."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from underpass.errors import ValidationFailed
+
+PARTS: Final = ("data", "results", "checkpoints", "skills")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED: Final = ("mcp-servers",)
+
+
+class AgentFolders:
+    """A folder for each agent below ``root``, made on first use.
+
+    Parameters:
+        root: the folder of all workspaces; made when it is missing.
+        owner: the user that the agents' code runs as; owns what is made here.
+    """
+
+    def __init__(self, root: Path, *, owner: int) -> None:
+        self._root = root
+        self._owner = owner
+        self._known: set[str] = set()
+        root.mkdir(parents=True, exist_ok=True)
+
+    def ensure(self, agent: str) -> Path:
+        """Return the folder of ``agent``, and make it. Raises ``ValidationFailed`` for a bad name."""
+        folder = self._root / agent
+        if agent in self._known and folder.is_dir():
+            return folder
+        if not _NAME.fullmatch(agent) or agent in _RESERVED:
+            raise ValidationFailed(
+                f"{agent!r} is no name for an agent",
+                hint="use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            )
+        for path in (folder, *(folder / part for part in PARTS)):
+            if not path.is_dir():
+                path.mkdir(mode=0o700)
+                if os.geteuid() == 0:
+                    os.chown(path, self._owner, self._owner, follow_symlinks=False)
+        self._known.add(agent)
+        return folder
