@@ -26,8 +26,8 @@ from underpass.catalog.spec import ServerSpec
 from underpass.catalog.stderr import Tail
 from underpass.catalog.stdio import stdio_transport
 from underpass.catalog.tolerance import Tolerance
-from underpass.catalog.upstream import Progress, ToolOutcome
-from underpass.errors import ServerUnavailable, ToolFailed, ToolLimitExceeded, ToolTimeout, ToolUnavailable
+from underpass.catalog.upstream import Progress, ToolOutcome, tool_timeout
+from underpass.errors import ServerUnavailable, ToolFailed, ToolLimitExceeded, ToolUnavailable
 
 # The SDK logs what a server did wrong; without a handler Python would print that on the terminal.
 for _name in ("mcp", "client"):
@@ -153,12 +153,7 @@ class Connection:
                     name, dict(arguments), progress_callback=cast("ProgressFnT | None", progress)
                 )
         except TimeoutError:
-            raise ToolTimeout(
-                f"{self.name}.{name} did not answer within {timeout:g} s",
-                hint="raise calls.timeout, or ask for less",
-                timeout=timeout,
-                **facts,
-            ) from None
+            raise tool_timeout(self.name, name, timeout) from None
         except MCPError as error:
             raise await self._call_error(attempt, error, facts) from error
         except (RuntimeError, ValueError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,21 @@ class ToolDefinition:
     def id(self) -> str:
         """``server::name``: unique in a catalog."""
         return f"{self.server}::{self.name}"
+
+    @property
+    def wraps_result(self) -> bool:
+        """Whether a structured result is ``{"result": value}``, of which code receives the value alone.
+
+        Servers wrap so what is no object: the protocol long allowed objects only. FastMCP marks it in
+        the schema; the official SDK does not, so an object of one required member ``result`` counts.
+        """
+        schema = self.output_schema
+        if not isinstance(schema, Mapping):
+            return False
+        properties = schema.get("properties")
+        if not isinstance(properties, Mapping) or list(cast("Mapping[str, Any]", properties)) != ["result"]:
+            return False
+        return schema.get("x-fastmcp-wrap-result") is True or schema.get("required") == ["result"]
 
     @classmethod
     def from_json(cls, server: str, tool: Mapping[str, Any]) -> ToolDefinition:

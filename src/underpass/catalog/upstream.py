@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import anyio
+
 from underpass.catalog.definition import Listing, ToolDefinition
-from underpass.errors import ToolNotFound
+from underpass.errors import ToolNotFound, ToolTimeout
 
 Progress = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with the progress, the total if known, and a message if there is one."""
@@ -43,8 +45,23 @@ class Upstream(Protocol):
         timeout: float,  # noqa: ASYNC109 - the protocol sends it on
         progress: Progress | None = None,
     ) -> ToolOutcome:
-        """Call one tool. Raises a ``ToolError`` when the server gives no result at all."""
+        """Call one tool, and give up after ``timeout`` seconds.
+
+        Raises a ``ToolError`` when the server gives no result at all.
+        """
         ...
+
+
+def tool_timeout(server: str, tool: str, timeout: float) -> ToolTimeout:
+    """The error that an ``Upstream`` raises when a tool gave no answer within ``timeout`` seconds."""
+    return ToolTimeout(
+        f"{server}.{tool} did not answer within {timeout:g} s",
+        hint="ask for less, or raise calls.timeout",
+        server=server,
+        tool=tool,
+        timeout=timeout,
+        setting="calls.timeout",
+    )
 
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[ToolOutcome]]
@@ -69,9 +86,11 @@ class InMemoryUpstream:
         name: str,
         arguments: Mapping[str, Any],
         *,
-        timeout: float,  # noqa: ARG002, ASYNC109
+        timeout: float,  # noqa: ASYNC109
         progress: Progress | None = None,  # noqa: ARG002
     ) -> ToolOutcome:
         if name not in self._tools:
             raise ToolNotFound.named(self.name, name, self._tools)
-        return await self._tools[name][1](arguments)
+        with anyio.move_on_after(timeout):
+            return await self._tools[name][1](arguments)
+        raise tool_timeout(self.name, name, timeout)

@@ -1,0 +1,213 @@
+"""The one door out of a sandbox: every tool call of every run goes through here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Never
+
+import anyio
+import orjson
+
+from underpass.broker.arguments import ArgumentValidator
+from underpass.broker.blobs import BlobStore, InMemoryBlobs
+from underpass.broker.direct import Count, DirectTexts, call_text, result_text
+from underpass.broker.source import ToolSource
+from underpass.broker.unwrap import unwrap
+from underpass.catalog import Finding, Listing, Progress, ToolDefinition, ToolOutcome
+from underpass.config import CallLimits
+from underpass.errors import (
+    ServerNotFound,
+    ServerUnavailable,
+    ToolArgumentsInvalid,
+    ToolError,
+    ToolFailed,
+    ToolLimitExceeded,
+    ToolNotFound,
+    ToolUnavailable,
+)
+from underpass.execution.result import ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    definition: ToolDefinition
+    validator: ArgumentValidator
+
+
+@dataclass(slots=True)
+class _Size:
+    arguments: int = 0
+    result: int = 0
+
+
+class Broker:
+    """Lets calls through to the servers of ``source``.
+
+    Parameters:
+        count: counts tokens, for what direct calls would have cost.
+        limits: of the calls of one run, where ``open_run`` is given no others.
+    """
+
+    def __init__(self, source: ToolSource, *, count: Count, limits: CallLimits | None = None) -> None:
+        self._source = source
+        self._count = count
+        self._limits = limits or CallLimits()
+        self._tools: dict[str, tuple[Listing, dict[str, _Tool]]] = {}
+        self.findings: list[Finding] = []
+        """Schemas that turned out unusable on the first call of their tools."""
+
+    def open_run(self, *, limits: CallLimits | None = None, blobs: BlobStore | None = None) -> RunCalls:
+        """Begin the calls of one run.
+
+        Parameters:
+            blobs: keeps images and files of results; by default they stay in memory.
+        """
+        return RunCalls(self, limits or self._limits, blobs or InMemoryBlobs(), DirectTexts(self._count))
+
+    async def tool(self, server: str, name: str) -> _Tool:
+        """Return a tool ready to be called. Raises ``ToolNotFound`` or ``ToolUnavailable``."""
+        try:
+            listing = await self._source.listing(server)
+        except ServerNotFound as error:
+            raise ToolNotFound(error.message, hint=error.hint, **error.data, tool=name) from error
+        except ServerUnavailable as error:
+            raise ToolUnavailable(error.message, hint=error.hint, **{**error.data, "tool": name}) from error
+        known = self._tools.get(server)
+        if known is None or known[0] is not listing:
+            known = self._tools[server] = (listing, {})
+        tools = known[1]
+        if name not in tools:
+            definition = next((tool for tool in listing.tools if tool.name == name), None)
+            if definition is None:
+                raise ToolNotFound.named(server, name, (tool.name for tool in listing.tools))
+            tools[name] = _Tool(definition, ArgumentValidator(definition))
+            if fault := tools[name].validator.fault:
+                self.findings.append(Finding(server, name, "repaired", fault))
+        return tools[name]
+
+    async def dispatch(
+        self,
+        tool: ToolDefinition,
+        arguments: Mapping[str, Any],
+        limits: CallLimits,
+        progress: Progress | None,
+    ) -> ToolOutcome:
+        """Send a call that has passed every check."""
+        try:
+            return await self._source.call(
+                tool.server, tool.name, arguments, timeout=limits.timeout, progress=progress
+            )
+        except ToolError:
+            raise
+        except Exception as error:
+            # A library user's own upstream may raise anything; code in the sandbox catches a ToolError.
+            raise ToolFailed(
+                f"{type(error).__name__}: {error}", server=tool.server, tool=tool.name
+            ) from error
+
+
+class RunCalls:
+    """The calls of one run: its limits, its record, and what direct calls would have cost.
+
+    Safe for any number of concurrent calls.
+    """
+
+    def __init__(self, broker: Broker, limits: CallLimits, blobs: BlobStore, direct: DirectTexts) -> None:
+        self.limits = limits
+        self.calls: list[ToolCall] = []
+        """Every call that was let try, in the order in which they finished."""
+        self.direct = direct
+        self._broker = broker
+        self._blobs = blobs
+        self._made = 0
+        self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
+
+    async def call(
+        self, server: str, tool: str, arguments: Mapping[str, Any], *, progress: Progress | None = None
+    ) -> Any:
+        """Call a tool and return its value, unwrapped (see ``unwrap``).
+
+        Waits while ``limits.concurrency`` calls are in flight.
+
+        Raises:
+            ToolError: one of the family, by cause.
+        """
+        if self._made >= self.limits.max_calls:
+            # Not recorded: code that goes on asking must not fill the record.
+            self._exceeded(server, tool, "max_calls", "the run made all of its {:,} tool calls")
+        self._made += 1
+        async with self._slots:
+            started = time.perf_counter()
+            size = _Size()
+            error: str | None = None
+            try:
+                return await self._call(server, tool, arguments, progress, size)
+            except ToolError as raised:
+                error = raised.type
+                raise
+            except anyio.get_cancelled_exc_class():
+                error = "Cancelled"
+                raise
+            finally:
+                duration = (time.perf_counter() - started) * 1000
+                self.calls.append(
+                    ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
+                )
+
+    async def _call(
+        self,
+        server: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        progress: Progress | None,
+        size: _Size,
+    ) -> Any:
+        tool = await self._broker.tool(server, name)
+        encoded = _encode(tool.definition, arguments)
+        size.arguments = len(encoded)
+        if size.arguments > self.limits.max_argument_bytes:
+            self._exceeded(server, name, "max_argument_bytes", "the arguments are over {:,} bytes")
+        tool.validator.validate(arguments)
+        await self.direct.add(call_text(name, encoded))
+        outcome = await self._broker.dispatch(tool.definition, arguments, self.limits, progress)
+        try:
+            await self.direct.add(
+                result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)
+            )
+            value = await unwrap(tool.definition, outcome, self._blobs)
+            size.result = len(orjson.dumps(value))
+        except orjson.JSONEncodeError as error:
+            raise ToolFailed(
+                f"{server}.{name} sent a result that cannot be written as JSON: {error}",
+                server=server,
+                tool=name,
+            ) from error
+        if size.result > self.limits.max_result_bytes:
+            self._exceeded(server, name, "max_result_bytes", "the result is over {:,} bytes")
+        return value
+
+    def _exceeded(self, server: str, tool: str, limit: str, what: str) -> Never:
+        value = getattr(self.limits, limit)
+        raise ToolLimitExceeded(
+            f"{server}.{tool}: {what.format(value)}",
+            hint=f"do with less, or raise calls.{limit}",
+            server=server,
+            tool=tool,
+            limit=limit,
+            value=value,
+            setting=f"calls.{limit}",
+        )
+
+
+def _encode(tool: ToolDefinition, arguments: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(arguments)
+    except orjson.JSONEncodeError as error:
+        raise ToolArgumentsInvalid(
+            f"{tool.server}.{tool.name}: the arguments cannot be written as JSON: {error}",
+            hint="pass objects, arrays, strings, numbers, true, false and null only",
+            server=tool.server,
+            tool=tool.name,
+        ) from error
