@@ -33,7 +33,9 @@ def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[st
 @click.argument("name")
 @click.argument("words", metavar="[-- COMMAND ARGS...]", nargs=-1, type=click.UNPROCESSED)
 @click.option("--url", help="The address of a server that speaks streamable HTTP.")
-@click.option("--header", "headers", multiple=True, callback=_pairs, help="KEY=VALUE, sent with each request.")
+@click.option(
+    "--header", "headers", multiple=True, callback=_pairs, help="KEY=VALUE, sent with each request."
+)
 @click.option("--env", multiple=True, callback=_pairs, help="KEY=VALUE, in the environment of the command.")
 @click.option("--replace", is_flag=True, help="Overwrite a server of the same name.")
 @config_option

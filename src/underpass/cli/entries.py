@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 
 def shown_command(entry: Mapping[str, Any]) -> str:
@@ -12,16 +12,22 @@ def shown_command(entry: Mapping[str, Any]) -> str:
 
     Names of variables and headers are shown, their values are not: they are often secrets.
     """
-    names = [f"{name}=…" for name in entry.get("env") or {}]
+    names = [f"{name}=…" for name in _items(entry, "env")]
     command = entry.get("command")
     if isinstance(command, str):
-        return " ".join([*names, shlex.join([command, *map(str, entry.get("args") or [])])])
-    headers = [f"{name}: …" for name in entry.get("headers") or {}]
+        return " ".join([*names, shlex.join([command, *_items(entry, "args")])])
+    headers = [f"{name}: …" for name in _items(entry, "headers")]
     url = str(entry.get("httpUrl") or entry.get("url") or "")
     return f"{url} ({', '.join(headers)})" if headers else url
 
 
 def is_underpass(entry: Mapping[str, Any]) -> bool:
     """Whether an entry is this program's own server: it must not connect to itself."""
-    words = [str(entry.get("command") or ""), *map(str, entry.get("args") or [])]
+    words = [str(entry.get("command") or ""), *_items(entry, "args")]
     return "serve" in words and any(word.rpartition("/")[2] == "underpass" for word in words)
+
+
+def _items(entry: Mapping[str, Any], key: str) -> list[str]:
+    """The items of a list or the keys of an object; other files may hold something else there."""
+    value: object = entry.get(key)
+    return [str(item) for item in cast("list[object]", value)] if isinstance(value, (list, dict)) else []

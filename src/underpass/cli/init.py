@@ -74,7 +74,9 @@ def command(*, yes: bool, output: Path, as_json: bool) -> None:
     if yes and found:
         _show(found)
     out().print(text(f"{output}: {len(chosen)} added" if found else f"{output}: no servers found to add"))
-    out().print(text("next: underpass tools" if chosen else "next: underpass add NAME -- COMMAND ARGS…", "dim"))
+    out().print(
+        text("next: underpass tools" if chosen else "next: underpass add NAME -- COMMAND ARGS…", "dim")
+    )
 
 
 def _candidates(output: Path) -> tuple[list[_Candidate], list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 import click
 
@@ -77,9 +78,9 @@ def _status(arguments: list[str]) -> int:
     return 0
 
 
-def _show(error: BaseException) -> int:
-    while isinstance(error, BaseExceptionGroup):  # a task group wraps what one of its tasks raised
-        error = error.exceptions[0]
+def _show(error: Exception) -> int:
+    while isinstance(error, ExceptionGroup):  # a task group wraps what one of its tasks raised
+        error = cast("ExceptionGroup[Exception]", error).exceptions[0]
     if isinstance(error, UnderpassError):
         from underpass.cli.output import show_error
 

@@ -11,7 +11,9 @@ from typing import TypeVar
 import anyio
 import click
 
+from underpass.catalog.catalog import Catalog
 from underpass.catalog.servers_file import find_config
+from underpass.config import load_settings
 
 T = TypeVar("T")
 
@@ -27,6 +29,16 @@ def configuration(named: Path | None) -> Path | None:
     if found is None:
         click.echo("no configuration found: there are no servers (`underpass init` writes one)", err=True)
     return found
+
+
+def open_catalog(config: Path | None) -> Catalog:
+    """Return the catalog of a configuration, with the settings beside it; enter it before use.
+
+    Raises:
+        ConfigError: the configuration or the settings are malformed.
+    """
+    settings = load_settings(config.absolute().parent if config else Path.cwd())
+    return Catalog(config or {}, settings=settings.servers, limits=settings.calls)
 
 
 def run_async(main: Callable[[], Awaitable[T]]) -> T:

@@ -6,6 +6,7 @@ zones, features on branches that are merged, fixes, documentation, releases.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,9 +30,30 @@ _AUTHORS = [
     ("Łucja Wójcik", 60, 2),
     ("dependency-bot", 0, 2),
 ]
-_SUBJECTS = ("berth", "crane", "manifest", "tide", "pilot", "customs", "invoice", "container", "gate", "weather")
+_SUBJECTS = (
+    "berth",
+    "crane",
+    "manifest",
+    "tide",
+    "pilot",
+    "customs",
+    "invoice",
+    "container",
+    "gate",
+    "weather",
+)
 _VERBS = ("Add", "Rework", "Tighten", "Speed up", "Simplify", "Fix", "Document", "Test", "Rename", "Split")
-_PARTS = ("allocator", "parser", "cache", "schedule", "report", "validation", "export", "notifications", "index")
+_PARTS = (
+    "allocator",
+    "parser",
+    "cache",
+    "schedule",
+    "report",
+    "validation",
+    "export",
+    "notifications",
+    "index",
+)
 _REASONS = (
     "The old order of checks let a vessel keep a berth that it had already left.",
     "Two reports of last week's night shift showed the same rounding mistake.",
@@ -68,12 +90,19 @@ def build_repository(path: Path) -> int:
 
 def _git(folder: Path, *arguments: str, stdin: bytes = b"", check: bool = True) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, input=stdin, capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, env=_environment(), input=stdin, capture_output=True, check=False
+        )
     except FileNotFoundError as error:
         raise UnderpassError("git is not installed, or its folder is missing", hint=str(error)) from error
     if check and done.returncode:
         raise UnderpassError(f"git {arguments[0]} failed", hint=done.stderr.decode(errors="replace").strip())
     return done.stdout.decode(errors="replace").strip()
+
+
+def _environment() -> dict[str, str]:
+    # Inside a git hook these would point git at the hook's own repository.
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def _stream() -> Iterator[bytes]:
@@ -113,7 +142,11 @@ def _feature(random: Random, morning: datetime, main: dict[str, str]) -> Iterato
     when = morning
     for step in range(random.randint(2, 5)):
         when += timedelta(minutes=random.randint(30, 120))
-        path = f"harbour/{subject}/{part}_{morning:%m%d}.py" if step % 2 == 0 else f"tests/test_{subject}_{part}.py"
+        path = (
+            f"harbour/{subject}/{part}_{morning:%m%d}.py"
+            if step % 2 == 0
+            else f"tests/test_{subject}_{part}.py"
+        )
         files[path] = _grow(random, files.get(path, main.get(path, "")), subject, part)
         message = _message(random, f"{random.choice(_VERBS)} {subject} {part}")
         yield _commit(name, _Commit(author, when, message, {path: files[path]}))
@@ -132,11 +165,15 @@ def _change(random: Random, when: datetime, main: dict[str, str]) -> _Commit:
     kind = random.random()
     if kind < 0.2:
         path = f"docs/{subject}.md"
-        text = main.get(path, f"# {subject.title()}\n") + f"\n## {part.title()}\n\n{random.choice(_REASONS)}\n"
+        text = (
+            main.get(path, f"# {subject.title()}\n") + f"\n## {part.title()}\n\n{random.choice(_REASONS)}\n"
+        )
         return _Commit(author, when, _message(random, f"Document the {subject} {part}"), {path: text})
     if kind < 0.3:
         path = f"data/{subject}.csv"
-        rows = "".join(f"{when:%Y-%m-%d},{part},{random.randint(1, 900)}\n" for _ in range(random.randint(3, 30)))
+        rows = "".join(
+            f"{when:%Y-%m-%d},{part},{random.randint(1, 900)}\n" for _ in range(random.randint(3, 30))
+        )
         return _Commit(author, when, f"Update the {subject} table\n", {path: main.get(path, "") + rows})
     path = f"harbour/{subject}/{part}.py"
     message = _message(random, f"{random.choice(_VERBS)} the {subject} {part}")
@@ -158,7 +195,7 @@ def _grow(random: Random, text: str, subject: str, part: str) -> str:
     """Add a function; from time to time drop the oldest ones."""
     number = text.count("def ") + 1
     function = (
-        f"\n\ndef {part}_{number}({subject}: dict[str, float], limit: int = {random.randint(2, 99)}) -> list[str]:\n"
+        f"\n\ndef {part}_{number}({subject}: dict[str, float], limit: int = {random.randint(2, 99)}):\n"
         f'    """{random.choice(_REASONS)}"""\n'
         f"    chosen = sorted({subject}, key={subject}.__getitem__)[:limit]\n"
         f"    return [name for name in chosen if {subject}[name] > {random.randint(1, 50)}]\n"

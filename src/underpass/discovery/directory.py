@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.discovery.index import Hit, ToolIndex
@@ -89,10 +89,9 @@ class ToolDirectory:
         )
 
     def _index(self, key: str | None, listings: list[Listing]) -> ToolIndex:
-        known = self._indexes.get(key)
-        if known is not None and len(known[0]) == len(listings):
-            if all(old is new for old, new in zip(known[0], listings, strict=True)):
-                return known[1]
+        # Equal lists of the same objects compare at once.
+        if (known := self._indexes.get(key)) is not None and known[0] == listings:
+            return known[1]
         index = ToolIndex.build(tool for listing in listings for tool in listing.tools)
         self._indexes[key] = (listings, index)
         return index
@@ -117,7 +116,7 @@ def _named(server: str, name: str, listing: Listing) -> ToolDefinition:
     raise ToolNotFound.named(server, name, by_name)
 
 
-def _identifiers(names: tuple[str, ...], kind: str) -> dict[str, str]:
+def _identifiers(names: tuple[str, ...], kind: Literal["server", "tool"]) -> dict[str, str]:
     from underpass.codegen.names import identifiers
 
     return identifiers(names, kind)

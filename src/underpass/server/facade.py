@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import jsonschema_rs
 from mcp.server import Server, ServerRequestContext
 from mcp.server.caching import CacheHint
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
@@ -18,8 +19,8 @@ from mcp_types import (
     PaginatedRequestParams,
     TextContent,
 )
-from mcp.shared.exceptions import MCPError
 
+from underpass.catalog.catalog import ServerState
 from underpass.codegen.documentation import document
 from underpass.codegen.names import identifiers
 from underpass.discovery.directory import ListingSource, ToolDirectory
@@ -36,7 +37,7 @@ _TEXT = 2_000
 class States(ListingSource, Protocol):
     """The part of a catalog that the facade needs."""
 
-    def states(self) -> list[Any]: ...
+    def states(self) -> list[ServerState]: ...
 
 
 class Backend(Protocol):
@@ -155,9 +156,10 @@ class _Facade:
             return f"# {name[:_TEXT]}\n{error.message}" + (f"\n{error.hint}" if error.hint else "")
 
     async def _list_servers(self) -> CallToolResult:
-        return _answer({"servers": [self._state(state) for state in self._backend.catalog.states()]})
+        states = [state for state in self._backend.catalog.states() if state.name in self._modules]
+        return _answer({"servers": [self._state(state) for state in states]})
 
-    def _state(self, state: Any) -> dict[str, Any]:
+    def _state(self, state: ServerState) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "module": self._modules[state.name],
             "server": state.name,
@@ -166,7 +168,7 @@ class _Facade:
         if state.tools is not None:
             shown["tools"] = state.tools
         if state.error:
-            shown["error"] = str(state.error)[:_TEXT]
+            shown["error"] = state.error[:_TEXT]
         return shown
 
 

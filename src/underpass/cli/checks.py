@@ -1,0 +1,107 @@
+"""What `underpass doctor` looks at: one function for each check."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from underpass import sandbox
+from underpass.catalog.definition import Listing
+from underpass.catalog.servers_file import load_servers
+from underpass.cli.session import open_catalog
+from underpass.config import load_settings, state_dir
+from underpass.errors import UnderpassError
+from underpass.metrics import tokens
+
+Status = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: what was looked at, what it means, and how to mend it."""
+
+    name: str
+    status: Status
+    what: str
+    why: str
+    hint: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check as a JSON object."""
+        return asdict(self)
+
+
+def python_version() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check(
+        "python", "ok", f"Python {version} at {sys.executable}", "Underpass needs Python 3.11 or newer."
+    )
+
+
+def isolation() -> Iterator[Check]:
+    why = "Code runs only where the kernel can isolate it."
+    for part in sandbox.probe():
+        yield Check(f"sandbox: {part.name}", "ok" if part.ok else "failed", part.what, why, part.hint)
+
+
+def tokenizer() -> Check:
+    why = "Token figures are counted, not estimated; the vocabulary ships in a package."
+    try:
+        works = tokens.count("The data takes the underpass.") > 0
+    except ImportError as error:
+        hint = "install the package again: pip install --force-reinstall underpass"
+        return Check("tokenizer", "failed", str(error), why, hint)
+    return Check("tokenizer", "ok" if works else "failed", tokens.TOKENIZER, why)
+
+
+def state_directory(config: Path | None) -> Check:
+    path = state_dir(config, Path.cwd())
+    why = "Caches, results and the journal are kept there."
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        hint = "make it writable, or name another place in $UNDERPASS_HOME"
+        return Check("state", "failed", f"{path}: {error.strerror}", why, hint)
+    return Check("state", "ok", str(path), why)
+
+
+def configuration_file(config: Path | None) -> Check:
+    why = "It names the servers whose tools code can use."
+    if config is None:
+        return Check("configuration", "warning", "none found", why, "`underpass init` writes one")
+    try:
+        servers = load_servers(config)
+        load_settings(config.absolute().parent)
+    except UnderpassError as error:
+        return Check("configuration", "failed", error.message, why, error.hint)
+    return Check("configuration", "ok", f"{config}: {len(servers)} servers", why)
+
+
+async def servers(config: Path) -> list[Check]:
+    """Start and list every server."""
+    async with open_catalog(config) as catalog:
+        listings = await catalog.listings()
+    return [_server(name, listing) for name, listing in listings.items()]
+
+
+def _server(name: str, listing: Listing | UnderpassError) -> Check:
+    title, why = f"server: {name}", "Its tools can be used only if it starts and lists them."
+    if isinstance(listing, UnderpassError):
+        return Check(title, "failed", listing.message, why, listing.hint)
+    what = f"{len(listing.tools)} tools"
+    if not listing.findings:
+        return Check(title, "ok", what, why)
+    reasons = "; ".join(
+        f"{finding.tool} {finding.action}: {finding.reason}" for finding in listing.findings[:5]
+    )
+    left_out = sum(finding.action == "quarantined" for finding in listing.findings)
+    hint = f"report it to the server's author: {reasons}"
+    return Check(
+        title, "warning", f"{what}; {left_out} malformed ones left out" if left_out else what, why, hint
+    )

@@ -1,0 +1,68 @@
+"""`underpass doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from underpass.catalog.servers_file import find_config
+from underpass.cli import checks
+from underpass.cli.checks import Check
+from underpass.cli.options import config_option, examples, json_option
+from underpass.cli.output import out, print_json, progress, text
+from underpass.cli.session import run_async
+
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+
+
+@click.command(epilog=examples("underpass doctor", "underpass doctor --json"))
+@config_option
+@json_option
+def command(*, config: Path | None, as_json: bool) -> None:
+    """Check that everything works; for what does not, say why it matters and how to mend it.
+
+    Exit status 1 when a check fails.
+    """
+    path = config or find_config(Path.cwd())
+    with progress("Checking…"):
+        found = _all(path)
+    failed = sum(check.status == "failed" for check in found)
+    if as_json:
+        print_json({"ok": not failed, "checks": [check.to_dict() for check in found]})
+    else:
+        _show(found, failed)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _all(config: Path | None) -> list[Check]:
+    found = [
+        checks.python_version(),
+        *checks.isolation(),
+        checks.tokenizer(),
+        checks.state_directory(config),
+    ]
+    configuration = checks.configuration_file(config)
+    found.append(configuration)
+    if config is not None and configuration.status == "ok":
+        found += run_async(lambda: checks.servers(config))
+    return found
+
+
+def _show(found: Sequence[Check], failed: int) -> None:
+    width = max(len(check.name) for check in found)
+    for check in found:
+        mark, style = _MARKS[check.status]
+        line = text(f"{mark} ", style)
+        line.append_text(text(check.name.ljust(width + 2), "bold"))
+        line.append_text(text(check.what))
+        out().print(line, soft_wrap=True)
+        if check.status != "ok":
+            out().print(text(f"  {check.why}", "dim"), soft_wrap=True)
+            if check.hint:
+                out().print(text(f"  → {check.hint}"), soft_wrap=True)
+    out().print()
+    summary = "everything works" if not failed else f"{failed} of {len(found)} checks failed"
+    out().print(text(summary, "red" if failed else "green"))

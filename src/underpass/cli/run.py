@@ -1,0 +1,132 @@
+"""`underpass run`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.syntax import Syntax
+from rich.text import Text
+
+from underpass._underpass import Underpass
+from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
+from underpass.cli.output import err, out, plain, print_json, progress
+from underpass.cli.session import configuration, run_async
+from underpass.cli.terms import milliseconds
+from underpass.errors import ConfigError
+from underpass.execution.result import RunResult
+
+
+@click.command(
+    epilog=examples(
+        "underpass run program.py",
+        "underpass run -c 'from mcp_servers import git; await git.git_status(repo_path=\".\")'",
+        "cat program.py | underpass run - --json",
+    )
+)
+@click.argument("file", required=False)
+@click.option("-c", "code", help="The program itself.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds until the run is ended.",
+)
+@click.option("--agent", default="default", show_default=True, help="Whose workspace to use.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="The bound of value, printed output and error together.",
+)
+@sandbox_option
+@config_option
+@json_option
+def command(
+    *,
+    file: str | None,
+    code: str | None,
+    timeout: float,
+    agent: str,
+    max_tokens: int,
+    sandbox: str,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Run a Python program that can import the configured servers; FILE is a path, or - for stdin.
+
+    The value of its last expression, or of a top-level return, is the answer. Exit status 1 when the
+    run fails.
+    """
+    if (file is None) == (code is None):
+        raise click.UsageError("give either a FILE (or - for stdin), or -c CODE")
+    source = code if code is not None else _read(str(file))
+    warn_if_unsandboxed(sandbox)
+    path = configuration(config)
+
+    async def run() -> RunResult:
+        async with Underpass.open(path, sandbox=sandbox) as up:
+            return await up.run(source, agent=agent, timeout=timeout, max_tokens=max_tokens)
+
+    with progress("Running…"):
+        result = run_async(run)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        show(result)
+    if not result.ok:
+        raise click.exceptions.Exit(1)
+
+
+def show(result: RunResult) -> None:
+    """Print a run: its output and its value on stdout, the rest on stderr."""
+    if result.stdout:
+        click.echo(plain(result.stdout), nl=not result.stdout.endswith("\n"))
+    if result.stderr:
+        err().print(Text(plain(result.stderr).rstrip("\n"), style="dim"), soft_wrap=True)
+    if result.ok and result.value is not None:
+        _show_value(json.dumps(result.value, indent=2, ensure_ascii=False))
+    if result.error is not None:
+        error = result.error
+        if error.traceback:
+            err().print(Text(plain(error.traceback).rstrip("\n"), style="dim"), soft_wrap=True)
+        err().print(Text.assemble((f"{error.type}: ", "bold red"), plain(error.message)), soft_wrap=True)
+        if error.hint:
+            err().print(Text.assemble(("hint: ", "bold"), plain(error.hint)), soft_wrap=True)
+    if result.truncated and result.handle:
+        err().print(Text(f"the whole value: {result.handle}", style="yellow"), soft_wrap=True)
+    err().print(Text(footer(result), style="dim"), soft_wrap=True)
+
+
+def _show_value(shown: str) -> None:
+    console = out()
+    if console.is_terminal:
+        console.print(Syntax(plain(shown), "json", background_color="default", word_wrap=True))
+    else:
+        click.echo(shown.encode("utf-8", "backslashreplace"))
+
+
+def footer(result: RunResult) -> str:
+    """Return the line under a run: calls, time, tokens, sandbox."""
+    calls = len(result.tool_calls)
+    saved = result.tokens.saved
+    tokens = f"{saved:,} tokens saved" if saved >= 0 else f"{-saved:,} tokens more than direct calls"
+    isolation = "not isolated" if result.sandbox == "none" else f"sandbox {result.sandbox}"
+    return (
+        f"{calls} tool call{'' if calls == 1 else 's'} · {milliseconds(result.duration.total)} · "
+        f"{tokens} · {isolation}"
+    )
+
+
+def _read(file: str) -> str:
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}", path=file) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not UTF-8 text: {error.reason}", path=file) from error

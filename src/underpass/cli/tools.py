@@ -1,0 +1,202 @@
+"""`underpass tools`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from underpass.catalog.catalog import Catalog
+from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.cli.manifest import chosen, read_manifest
+from underpass.cli.options import config_option, examples, json_option
+from underpass.cli.output import out, print_json, progress, text
+from underpass.cli.session import configuration, open_catalog, run_async
+from underpass.codegen.documentation import signature
+from underpass.codegen.names import identifiers
+from underpass.discovery.directory import ToolDirectory
+from underpass.discovery.index import Hit, ToolIndex, summary
+from underpass.errors import ServerUnavailable
+
+_MARKS = {"started": ("●", "green"), "failed": ("●", "red")}
+
+
+@click.command(
+    epilog=examples(
+        "underpass tools", 'underpass tools "commit history" --json', "underpass tools --server git"
+    )
+)
+@click.argument("query", required=False)
+@click.option("--server", help="This server only.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
+@click.option(
+    "--manifest",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Read tool definitions from this JSON-lines file instead of asking servers.",
+)
+@config_option
+@json_option
+def command(
+    *,
+    query: str | None,
+    server: str | None,
+    limit: int,
+    manifest: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """List the servers with their tools; with a QUERY, the tools that fit it best.
+
+    Words of a QUERY are matched with names, descriptions and parameters; naming the server helps.
+    """
+    if query is not None:
+        hits = _search_manifest(manifest, query, server, limit) if manifest else None
+        hits = hits if hits is not None else _search_servers(config, query, server, limit)
+        if as_json:
+            print_json([hit.to_dict() for hit in hits])
+        else:
+            _show_hits(hits)
+        return
+    servers = _from_manifest(manifest, server) if manifest else _from_servers(config, server)
+    if as_json:
+        print_json({"servers": servers})
+    else:
+        _show_servers(servers, with_tools=server is not None)
+
+
+def _search_servers(config: Path | None, query: str, server: str | None, limit: int) -> Sequence[Hit]:
+    path = configuration(config)
+
+    async def search() -> Sequence[Hit]:
+        async with open_catalog(path) as catalog:
+            return await ToolDirectory(catalog).search(query, server=server, limit=limit)
+
+    with progress("Asking the servers for their tools…"):
+        return run_async(search)
+
+
+def _search_manifest(manifest: Path, query: str, server: str | None, limit: int) -> Sequence[Hit]:
+    listings = chosen(read_manifest(manifest), server)
+    return ToolIndex.build(tool for listing in listings.values() for tool in listing.tools).search(
+        query, limit
+    )
+
+
+def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any]]:
+    path = configuration(config)
+
+    async def ask() -> list[dict[str, Any]]:
+        async with open_catalog(path) as catalog:
+            if server is None:
+                listings = await catalog.listings()
+            else:
+                named = ToolDirectory(catalog).server(server)
+                listings = {named: await _listing(catalog, named)}
+            modules = identifiers(catalog.names, "server")
+            states = [state for state in catalog.states() if server is None or state.name in listings]
+            return [
+                {
+                    "name": state.name,
+                    "module": modules.get(state.name),
+                    "transport": state.transport,
+                    "state": state.state,
+                    "error": state.error,
+                    **_listed(listings.get(state.name, Listing())),
+                }
+                for state in states
+            ]
+
+    with progress("Asking the servers for their tools…"):
+        return run_async(ask)
+
+
+async def _listing(catalog: Catalog, server: str) -> Listing | ServerUnavailable:
+    try:
+        return await catalog.listing(server)
+    except ServerUnavailable as error:
+        return error
+
+
+def _from_manifest(manifest: Path, server: str | None) -> list[dict[str, Any]]:
+    listings = read_manifest(manifest)
+    modules = identifiers(listings, "server")
+    return [
+        {
+            "name": name,
+            "module": modules[name],
+            "transport": None,
+            "state": "manifest",
+            "error": None,
+            **_listed(listing),
+        }
+        for name, listing in chosen(listings, server).items()
+    ]
+
+
+def _listed(listing: Listing | ServerUnavailable) -> dict[str, Any]:
+    if isinstance(listing, ServerUnavailable):
+        return {"tools": [], "findings": []}
+    return {
+        "tools": [_tool(tool) for tool in listing.tools],
+        "findings": [asdict(finding) for finding in listing.findings],
+    }
+
+
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    return {
+        "id": tool.id,
+        "name": tool.name,
+        "summary": summary(tool.description),
+        "signature": signature(tool),
+    }
+
+
+def _show_servers(servers: Sequence[Mapping[str, Any]], *, with_tools: bool) -> None:
+    if not servers:
+        out().print("no servers: `underpass add NAME -- COMMAND ARGS…` adds one")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("server", "state", "transport"):
+        table.add_column(heading)
+    table.add_column("tools", justify="right")
+    table.add_column("import", style="dim", overflow="fold")
+    for server in servers:
+        mark, style = _MARKS.get(server["state"], ("○", "dim"))
+        table.add_row(
+            text(server["name"], "bold"),
+            text(f"{mark} {server['state']}", style),
+            text(server["transport"] or ""),
+            str(len(server["tools"])) if server["state"] in ("started", "manifest") else "",
+            text(f"from mcp_servers import {server['module']}" if server["module"] else ""),
+        )
+    out().print(table)
+    for server in servers:
+        if server["error"]:
+            out().print(text(f"{server['name']}: {server['error']}", "red"), soft_wrap=True)
+        for finding in server["findings"]:
+            line = f"{server['name']}.{finding['tool']} {finding['action']}: {finding['reason']}"
+            out().print(text(line, "yellow"), soft_wrap=True)
+        if with_tools:
+            out().print()
+            for tool in server["tools"]:
+                _show_tool(tool["signature"], tool["summary"])
+
+
+def _show_hits(hits: Sequence[Hit]) -> None:
+    if not hits:
+        out().print("no tool fits; try other words, or `underpass tools` for all servers")
+    for hit in hits:
+        _show_tool(f"{hit.server}.{hit.signature}", hit.summary)
+
+
+def _show_tool(signature: str, summary: str) -> None:
+    name, parenthesis, rest = signature.partition("(")
+    line = text(name, "bold")
+    line.append_text(text(parenthesis + rest))
+    out().print(line, soft_wrap=True)
+    if summary:
+        out().print(text(f"    {summary}", "dim"), soft_wrap=True)
