@@ -1,0 +1,113 @@
+"""A tool as a function: its parameters and what it returns, in no language's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from underpass.catalog.definition import ToolDefinition
+from underpass.codegen.algebra import union
+from underpass.codegen.ir import ANY, Anything, Field, Map, Node, Object, Schema
+from underpass.codegen.schema import read_schema
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInterface:
+    """What a generated function takes and gives.
+
+    ``parameters`` has the required ones first, each group in the schema's order. ``extra`` is the
+    type of further named arguments, where the schema allows them explicitly. ``arguments`` and
+    ``result`` are the schemas whose definitions the types refer to; ``returns`` is the type of the
+    value after unwrapping.
+    """
+
+    parameters: tuple[Field, ...]
+    extra: Node | None
+    returns: Node
+    arguments: Schema
+    result: Schema
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was widened, in words."""
+        return (
+            *(f"input: {note}" for note in self.arguments.notes),
+            *(f"output: {note}" for note in self.result.notes),
+        )
+
+
+def tool_interface(tool: ToolDefinition) -> ToolInterface:
+    """Return the function that ``tool`` is. Never raises for a tool whose schemas are JSON."""
+    arguments = read_schema(tool.input_schema)
+    parameters, extra = _parameters(arguments)
+    result = read_schema(True if tool.output_schema is None else tool.output_schema)
+    return ToolInterface(
+        parameters=tuple(sorted(parameters, key=lambda parameter: not parameter.required)),
+        extra=extra,
+        returns=_returns(result, tool.output_schema),
+        arguments=arguments,
+        result=result,
+    )
+
+
+def wraps_result(output_schema: object) -> bool:
+    """Whether a tool of this output schema sends ``{"result": value}`` for a value.
+
+    It does when the schema says so (``x-fastmcp-wrap-result``), or when ``result`` is the only
+    member it declares and is required. What code in the sandbox receives is the value.
+    """
+    if not isinstance(output_schema, Mapping):
+        return False
+    schema = cast("Mapping[str, Any]", output_schema)
+    properties: object = schema.get("properties")
+    if not isinstance(properties, Mapping) or list(cast("Mapping[str, Any]", properties)) != ["result"]:
+        return False
+    return schema.get("x-fastmcp-wrap-result") is True or schema.get("required") == ["result"]
+
+
+def _returns(result: Schema, output_schema: object) -> Node:
+    if wraps_result(output_schema):
+        root = result.resolve(result.root)
+        if isinstance(root, Object) and len(root.fields) == 1:
+            return root.fields[0].type
+    return result.root
+
+
+def _parameters(schema: Schema) -> tuple[list[Field], Node | None]:
+    """Return the named parameters and the type of others.
+
+    Arguments are always an object. When the root is a union, a parameter is required if every branch
+    that is an object requires it. A root that holds no object takes whatever it is given: the server
+    has the last word.
+    """
+    branches = [
+        node for node in schema.alternatives(schema.root) if isinstance(node, Object | Map | Anything)
+    ]
+    if not branches:
+        return [], ANY
+    objects = [branch for branch in branches if isinstance(branch, Object)]
+    merged: dict[str, list[Field]] = {}
+    extras: list[Node] = []
+    for branch in branches:
+        if isinstance(branch, Object):
+            extras.extend(() if branch.extra is None else (branch.extra,))
+            for member in branch.fields:
+                merged.setdefault(member.name, []).append(member)
+        else:
+            extras.append(branch.values if isinstance(branch, Map) else ANY)
+    always = len(objects) if len(objects) == len(branches) else -1
+    fields = [_merge(members, always) for members in merged.values()]
+    return fields, union(extras) if extras else None
+
+
+def _merge(members: list[Field], always: int) -> Field:
+    if len(members) == 1 == always:
+        return members[0]
+    described = next((member for member in members if member.description), members[0])
+    return replace(
+        described,
+        type=union(member.type for member in members),
+        required=len(members) == always and all(member.required for member in members),
+        default=next((member.default for member in members if member.has_default), members[0].default),
+    )

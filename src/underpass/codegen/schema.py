@@ -1,0 +1,445 @@
+"""Reading a JSON Schema into the intermediate form.
+
+The reader knows 2020-12 and the forms of drafts 4 to 7 that are still about. It never raises and
+never fetches; whatever cannot be represented becomes a wider type and leaves a note. Depth, size and
+the growth of combinations are bounded, so a hostile schema costs no more than a large one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+
+from underpass.codegen.algebra import intersect, union
+from underpass.codegen.ir import (
+    ANY,
+    BOOLEAN,
+    INTEGER,
+    MISSING,
+    NEVER,
+    NULL,
+    NUMBER,
+    STRING,
+    Array,
+    Field,
+    Literals,
+    Map,
+    Node,
+    Nothing,
+    Object,
+    Reference,
+    Scalar,
+    Schema,
+    Tuple,
+    Union,
+)
+from underpass.codegen.references import References, Target, scope
+
+_DEEPEST = 48
+_MOST_NODES = 20_000
+_MOST_NOTES = 20
+_LONGEST_LITERALS = 50_000
+
+_SCALARS: Final = {"null": NULL, "boolean": BOOLEAN, "integer": INTEGER, "number": NUMBER, "string": STRING}
+_OLD_DRAFTS: Final = ("draft-03", "draft-04", "draft-06", "draft-07")
+_OBJECT_KEYS: Final = ("properties", "patternProperties", "additionalProperties", "required")
+_ARRAY_KEYS: Final = ("items", "prefixItems")
+_STRUCTURE: Final = frozenset(
+    {*_OBJECT_KEYS, *_ARRAY_KEYS, "anyOf", "oneOf", "allOf", "$ref", "$dynamicRef", "$recursiveRef"}
+)
+_ANNOTATIONS: Final = frozenset(
+    {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly"}
+    | {"$comment", "$id", "$schema", "$defs", "definitions", "$anchor", "nullable"}
+)
+# Branches made of these alone say which members go together; that no type can express.
+_CONDITIONS: Final = _ANNOTATIONS | {"required", "not", "if", "then", "else", "dependentRequired"}
+_CONSTRAINTS: Final = (
+    *("format", "pattern", "minLength", "maxLength", "contentMediaType"),
+    *("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"),
+    *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
+)
+
+
+def read_schema(schema: object) -> Schema:
+    """Return the intermediate form of ``schema``, whatever it is."""
+    if not isinstance(schema, Mapping):
+        return Schema(NEVER if schema is False else ANY)
+    try:
+        return _Reader(cast("Mapping[str, Any]", schema)).read_document()
+    except RecursionError:  # the caller's own stack was nearly full
+        return Schema(ANY, notes=("the schema is nested too deeply: any value is accepted",))
+
+
+class _Reader:
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._references = References(document)
+        self._old = any(draft in str(document.get("$schema", ""))[:100] for draft in _OLD_DRAFTS)
+        self._definitions: dict[str, Node] = {}
+        self._names: dict[int, str] = {}
+        self._taken: dict[str, int] = {}
+        self._pending: deque[tuple[str, Target]] = deque()
+        self._inlined: dict[int, Node] = {}
+        self._inlining: set[int] = set()
+        self._left = _MOST_NODES
+        self._notes: dict[str, None] = {}
+
+    def read_document(self) -> Schema:
+        references = self._references
+        root = self._read(references.document, references.document, references.base, 0)
+        while self._pending:
+            name, target = self._pending.popleft()
+            self._definitions[name] = self._read(target.schema, target.resource, target.base, 0)
+        return Schema(root, _grounded(self._definitions), tuple(self._notes))
+
+    def _note(self, note: str) -> None:
+        if len(self._notes) < _MOST_NOTES:
+            self._notes[note] = None
+
+    def _read(
+        self, schema: object, resource: Mapping[str, Any], base: str, depth: int, *, inline: bool = False
+    ) -> Node:
+        if isinstance(schema, bool):
+            return ANY if schema else NEVER
+        if not isinstance(schema, Mapping):
+            self._note("a subschema is neither an object nor a boolean: any value is accepted there")
+            return ANY
+        self._left -= 1
+        if self._left < 0:
+            self._note(f"the schema has more than {_MOST_NODES} parts: the rest accepts any value")
+            return ANY
+        if depth > _DEEPEST:
+            self._note(f"the schema is nested deeper than {_DEEPEST} levels: any value is accepted below")
+            return ANY
+        members = cast("Mapping[str, Any]", schema)
+        if members is not resource:
+            resource, base = scope(members, resource, base)
+        node = self._combined(members, resource, base, depth, inline=inline)
+        return union((node, NULL)) if members.get("nullable") is True else node
+
+    def _combined(
+        self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int, *, inline: bool
+    ) -> Node:
+        """Return the intersection of everything that the schema says at once."""
+        reference = _reference(schema)
+        if reference is not None and self._old:
+            return self._refer(reference, resource, base, depth, inline=inline)
+        own = self._own(schema, resource, base, depth)
+        conjuncts = [part for part in _list(schema, "allOf") if part is not True]
+        choices = [choice for key in ("anyOf", "oneOf") if (choice := _list(schema, key))]
+        # A named type stays a name unless something else must be merged into it.
+        inline = inline or len(conjuncts) + len(choices) + (reference is not None) + (own != ANY) > 1
+        node = ANY
+        if reference is not None:
+            node = intersect(node, self._refer(reference, resource, base, depth, inline=inline))
+        node = intersect(node, own)
+        for part in conjuncts:
+            node = intersect(node, self._read(part, resource, base, depth + 1, inline=inline))
+        for choice in choices:
+            node = intersect(node, self._choice(choice, resource, base, depth, inline=inline))
+        return node
+
+    def _choice(
+        self, branches: list[Any], resource: Mapping[str, Any], base: str, depth: int, *, inline: bool
+    ) -> Node:
+        if any(isinstance(branch, Mapping) and not branch.keys() - _CONDITIONS for branch in branches):
+            return ANY
+        return union(self._read(branch, resource, base, depth + 1, inline=inline) for branch in branches)
+
+    def _own(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
+        """Return what the schema says without references and combinations."""
+        node = self._typed(schema, resource, base, depth)
+        if "const" in schema:
+            node = intersect(self._values([schema["const"]]), node)
+        values = schema.get("enum")
+        if isinstance(values, list) and values:
+            node = intersect(self._values(cast("list[Any]", values)), node)
+        return node
+
+    def _typed(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
+        declared = schema.get("type")
+        if declared is None:
+            if any(_says(schema, key) for key in _OBJECT_KEYS):
+                declared = "object"
+            elif any(_says(schema, key) for key in _ARRAY_KEYS):
+                declared = "array"
+            else:
+                return ANY
+        kinds = cast("list[object]", declared) if isinstance(declared, list) else [declared]
+        return union(self._kind(kind, schema, resource, base, depth) for kind in kinds) if kinds else ANY
+
+    def _kind(
+        self, kind: object, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int
+    ) -> Node:
+        if kind == "object":
+            return self._object(schema, resource, base, depth)
+        if kind == "array":
+            return self._array(schema, resource, base, depth)
+        if isinstance(kind, str) and kind in _SCALARS:
+            return _SCALARS[kind]
+        if isinstance(kind, Mapping):  # draft 3 let a type be a schema
+            return self._read(cast("object", kind), resource, base, depth + 1)
+        self._note(f"the type {str(kind)[:40]!r} is none of JSON Schema's: any value is accepted there")
+        return ANY
+
+    def _values(self, values: list[Any]) -> Node:
+        """Return the type of the given constants; those with parts are widened to their type."""
+        scalars: list[Scalar] = []
+        others: list[Node] = []
+        size = 0
+        for value in values:
+            scalar = _scalar(value)
+            if scalar is MISSING:
+                others.append(_outline(value))
+                continue
+            size += len(scalar) if isinstance(scalar, str) else 8
+            scalars.append(cast("Scalar", scalar))
+        if size > _LONGEST_LITERALS:
+            self._note("an enumeration is too long to be written out: its type stands for it")
+            return union([*(_outline(value) for value in scalars), *others])
+        return union([Literals(tuple(scalars)) if scalars else NEVER, *others])
+
+    def _array(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
+        items = schema.get("items", True)
+        prefix = _list(schema, "prefixItems")
+        rest = items
+        if not prefix and isinstance(items, list):
+            prefix, rest = cast("list[Any]", items), schema.get("additionalItems", True)
+        if not prefix:
+            return Array(self._read(True if isinstance(items, list) else items, resource, base, depth + 1))
+        places = tuple(self._read(place, resource, base, depth + 1) for place in prefix)
+        if rest is False or schema.get("maxItems") == len(places):
+            return Tuple(places, None)
+        after = self._read(rest, resource, base, depth + 1)
+        return Tuple(places, None if isinstance(after, Nothing) else after)
+
+    def _object(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
+        required = dict.fromkeys(name for name in _list(schema, "required") if isinstance(name, str))
+        additional: object = schema.get("additionalProperties")
+        fields: list[Field] = []
+        for name, member in _members(schema, "properties"):
+            node = self._read(member, resource, base, depth + 1)
+            if name in required or not isinstance(node, Nothing):
+                fields.append(self._field(name, node, member, resource, base, required=name in required))
+            required.pop(name, None)
+        others = [
+            self._read(part, resource, base, depth + 1) for _, part in _members(schema, "patternProperties")
+        ]
+        if additional is True or isinstance(additional, Mapping):
+            others.append(self._read(cast("object", additional), resource, base, depth + 1))
+        extra = union(others)
+        if isinstance(extra, Nothing):
+            extra = None
+        # Names that are required and not described must still be sent.
+        fields.extend(Field(name, ANY if extra is None else extra, required=True) for name in required)
+        if not fields and extra is not None:
+            return Map(extra)
+        return Object(
+            fields=tuple(fields),
+            extra=extra,
+            closed=additional is False and extra is None,
+            description=_text(schema, "description"),
+        )
+
+    def _field(
+        self, name: str, node: Node, schema: Any, resource: Mapping[str, Any], base: str, *, required: bool
+    ) -> Field:
+        if not isinstance(schema, Mapping):
+            return Field(name, node, required=required)
+        says = cast("Mapping[str, Any]", schema)
+        reference = _reference(says)
+        description = _text(says, "description")
+        default: object = says.get("default", MISSING)
+        if reference is not None and (not description or default is MISSING):
+            target = self._references.resolve(reference, *scope(says, resource, base))
+            theirs = None if target is None else _subschema(target.schema)
+            if isinstance(theirs, Mapping):
+                description = description or _text(theirs, "description")
+                default = theirs.get("default", MISSING) if default is MISSING else default
+        return Field(
+            name=name,
+            type=node,
+            required=required,
+            description=description or _title(says, name),
+            default=default,
+            constraints=tuple(_constraints(says)),
+        )
+
+    def _refer(
+        self, reference: str, resource: Mapping[str, Any], base: str, depth: int, *, inline: bool
+    ) -> Node:
+        target = self._target(reference, resource, base)
+        if target is None:
+            return ANY
+        if isinstance(target.schema, bool):
+            return ANY if target.schema else NEVER
+        key = id(target.schema)
+        if not _STRUCTURE & target.schema.keys():
+            return self._read(target.schema, target.resource, target.base, depth + 1)
+        if inline:
+            return self._inline(key, target, depth)
+        if key not in self._names:
+            self._names[key] = self._name(target.name)
+            self._pending.append((self._names[key], target))
+        return Reference(self._names[key])
+
+    def _inline(self, key: int, target: Target, depth: int) -> Node:
+        if key in self._inlining:
+            self._note("a type that extends itself was widened")
+            return ANY
+        if key not in self._inlined:
+            self._inlining.add(key)
+            self._inlined[key] = self._read(
+                target.schema, target.resource, target.base, depth + 1, inline=True
+            )
+            self._inlining.discard(key)
+        return self._inlined[key]
+
+    def _target(self, reference: str, resource: Mapping[str, Any], base: str) -> Target | None:
+        """Follow a reference, and references to references, to a schema of its own."""
+        seen: set[int] = set()
+        while True:
+            target = self._references.resolve(reference, resource, base)
+            schema = None if target is None else _subschema(target.schema)
+            if target is None or schema is None:
+                self._note(
+                    f"the reference {reference[:80]!r} leads nowhere in this schema: any value is accepted"
+                )
+                return None
+            if isinstance(schema, bool):
+                return target
+            onward = _reference(schema)
+            if onward is None or schema.keys() - _ANNOTATIONS > {"$ref"}:
+                return target
+            if id(schema) in seen:
+                self._note(f"the reference {reference[:80]!r} leads back to itself: any value is accepted")
+                return None
+            seen.add(id(schema))
+            reference, resource, base = onward, target.resource, target.base
+
+    def _name(self, wanted: str) -> str:
+        wanted = name = wanted[:60] or "Type"
+        while name in self._taken:
+            self._taken[wanted] += 1
+            name = f"{wanted}{self._taken[wanted]}"
+        self._taken[name] = 1
+        return name
+
+
+def _reference(schema: Mapping[str, Any]) -> str | None:
+    for key in ("$ref", "$dynamicRef", "$recursiveRef"):
+        reference = schema.get(key)
+        if isinstance(reference, str):
+            return reference
+    return None
+
+
+def _subschema(value: object) -> Mapping[str, Any] | bool | None:
+    return cast("Mapping[str, Any] | bool", value) if isinstance(value, Mapping | bool) else None
+
+
+def _list(schema: Mapping[str, Any], key: str) -> list[Any]:
+    value = schema.get(key)
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _members(schema: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
+    value = schema.get(key)
+    if isinstance(value, Mapping):
+        for name, member in cast("Mapping[object, Any]", value).items():
+            if isinstance(name, str):
+                yield name, member
+
+
+def _says(schema: Mapping[str, Any], key: str) -> bool:
+    # A boolean "required" is draft 3's, and speaks of the member itself.
+    return isinstance(schema.get(key), Mapping | list)
+
+
+def _text(schema: Mapping[str, Any], key: str) -> str:
+    value = schema.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _title(schema: Mapping[str, Any], name: str) -> str:
+    """Return the title, unless it is the name over again, as some libraries make it."""
+    title = _text(schema, "title")
+    return "" if title.replace(" ", "").casefold() == name.replace("_", "").casefold() else title
+
+
+def _scalar(value: object) -> object:
+    """Return the value as a literal can hold it, or ``MISSING``."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return MISSING
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, bool | str) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= 128 else MISSING
+    return MISSING
+
+
+def _outline(value: object) -> Node:
+    if isinstance(value, Mapping):
+        return Map(ANY)
+    if isinstance(value, list):
+        return Array(ANY)
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return BOOLEAN
+    if isinstance(value, int | float):
+        return INTEGER if isinstance(value, int) else NUMBER
+    return STRING if isinstance(value, str) else ANY
+
+
+def _constraints(schema: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
+    for key in _CONSTRAINTS:
+        value = schema.get(key)
+        if isinstance(value, str):
+            if value and len(value) <= 120:
+                yield key, value
+        elif isinstance(value, bool | int | float) and value is not False:
+            yield key, value
+
+
+def _grounded(definitions: Mapping[str, Node]) -> dict[str, Node]:
+    """Mend definitions that would be themselves, with no array or object between.
+
+    A type that is itself or something else is that something else; a longer circle is cut by a
+    type that holds anything.
+    """
+    edges = {name: _direct(node) for name, node in definitions.items()}
+    grounded = dict(definitions)
+    open_: dict[str, Iterator[str]] = {}
+    done: set[str] = set()
+    for start in definitions:
+        if start not in done:
+            open_[start] = iter(edges[start])
+        while open_:
+            name = next(reversed(open_))
+            target = next(open_[name], None)
+            if target is None:
+                done.add(name)
+                del open_[name]
+            elif target == name:
+                grounded[name] = _without(grounded[name], name)
+            elif target in open_:
+                grounded[name] = ANY
+            elif target not in done:
+                open_[target] = iter(edges[target])
+    return grounded
+
+
+def _direct(node: Node) -> list[str]:
+    members = node.members if isinstance(node, Union) else (node,)
+    return [member.name for member in members if isinstance(member, Reference)]
+
+
+def _without(node: Node, name: str) -> Node:
+    others = (
+        [member for member in node.members if member != Reference(name)] if isinstance(node, Union) else []
+    )
+    return union(others) if others else ANY
