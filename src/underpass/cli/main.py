@@ -58,9 +58,8 @@ def codegen() -> None:
 
 def _status(arguments: list[str]) -> int:
     try:
-        cli.main(arguments, prog_name="underpass", standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
+        # Without its standalone mode click returns the status of a command that asks to exit.
+        status = cli.main(arguments, prog_name="underpass", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -75,7 +74,7 @@ def _status(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         return _show(error)
-    return 0
+    return status or 0
 
 
 def _show(error: Exception) -> int:

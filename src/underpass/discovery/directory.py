@@ -83,7 +83,7 @@ class ToolDirectory:
             raise error
         raise ServerNotFound(
             f"{name!r} names no tool of a server",
-            hint="write it as server.tool, for example git.git_log; `search_tools` finds names",
+            hint="write it as server.tool, for example git.git_log; a search shows both names",
             server=name,
             known=sorted(self._source.names),
         )
