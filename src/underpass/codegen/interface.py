@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen.algebra import union
@@ -45,29 +43,14 @@ def tool_interface(tool: ToolDefinition) -> ToolInterface:
     return ToolInterface(
         parameters=tuple(sorted(parameters, key=lambda parameter: not parameter.required)),
         extra=extra,
-        returns=_returns(result, tool.output_schema),
+        returns=_returns(result, tool),
         arguments=arguments,
         result=result,
     )
 
 
-def wraps_result(output_schema: object) -> bool:
-    """Whether a tool of this output schema sends ``{"result": value}`` for a value.
-
-    It does when the schema says so (``x-fastmcp-wrap-result``), or when ``result`` is the only
-    member it declares and is required. What code in the sandbox receives is the value.
-    """
-    if not isinstance(output_schema, Mapping):
-        return False
-    schema = cast("Mapping[str, Any]", output_schema)
-    properties: object = schema.get("properties")
-    if not isinstance(properties, Mapping) or list(cast("Mapping[str, Any]", properties)) != ["result"]:
-        return False
-    return schema.get("x-fastmcp-wrap-result") is True or schema.get("required") == ["result"]
-
-
-def _returns(result: Schema, output_schema: object) -> Node:
-    if wraps_result(output_schema):
+def _returns(result: Schema, tool: ToolDefinition) -> Node:
+    if tool.wraps_result:
         root = result.resolve(result.root)
         if isinstance(root, Object) and len(root.fields) == 1:
             return root.fields[0].type
