@@ -24,7 +24,7 @@ _WIDEST = 110
 @click.option("--keep", is_flag=True, help="Keep the configuration, the modules and the repository.")
 @sandbox_option
 @json_option
-def command(*, keep: bool, sandbox: str, as_json: bool) -> None:
+def command(*, keep: bool, sandbox: str | None, as_json: bool) -> None:
     """Run three programs against three real MCP servers, and show what that saves.
 
     Reads the git repository you are in, or builds one when it has fewer than 50 commits. Everything is
@@ -47,7 +47,7 @@ def command(*, keep: bool, sandbox: str, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _tour(folder: Path, sandbox: str) -> Tour:
+def _tour(folder: Path, sandbox: str | None) -> Tour:
     with _steps() as step:
         setting = prepare(folder, Path.cwd(), step)
         own = definitions(setting.names)

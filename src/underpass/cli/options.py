@@ -16,9 +16,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 sandbox_option = click.option(
     "--sandbox",
     type=click.Choice(["process", "none"]),
-    default="process",
-    show_default=True,
-    help="The isolation; none runs trusted code only.",
+    help="The isolation, process by default; none is for trusted code only.",
 )
 
 
@@ -28,7 +26,7 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", title, *(f"  $ {line}" for line in lines)])
 
 
-def warn_if_unsandboxed(sandbox: str) -> None:
+def warn_if_unsandboxed(sandbox: str | None) -> None:
     """Say on stderr that code runs without isolation, when it does."""
     if sandbox == "none":
         click.secho(

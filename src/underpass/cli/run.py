@@ -10,7 +10,7 @@ import click
 from rich.syntax import Syntax
 from rich.text import Text
 
-from underpass._underpass import Underpass
+from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import err, out, plain, print_json, progress
 from underpass.cli.session import configuration, run_async
@@ -31,17 +31,13 @@ from underpass.execution.result import RunResult
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Seconds until the run is ended.",
+    help="Seconds until the run is ended; 30 unless underpass.toml says otherwise.",
 )
 @click.option("--agent", default="default", show_default=True, help="Whose workspace to use.")
 @click.option(
     "--max-tokens",
     type=click.IntRange(min=1),
-    default=2000,
-    show_default=True,
-    help="The bound of value, printed output and error together.",
+    help="The bound of value, printed output and error together; 2000 by default.",
 )
 @sandbox_option
 @config_option
@@ -50,10 +46,10 @@ def command(
     *,
     file: str | None,
     code: str | None,
-    timeout: float,
+    timeout: float | None,
     agent: str,
-    max_tokens: int,
-    sandbox: str,
+    max_tokens: int | None,
+    sandbox: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
@@ -65,12 +61,15 @@ def command(
     if (file is None) == (code is None):
         raise click.UsageError("give either a FILE (or - for stdin), or -c CODE")
     source = code if code is not None else _read(str(file))
+    filename = Path(file).name if file not in (None, "-") else "program.py"
     warn_if_unsandboxed(sandbox)
     path = configuration(config)
 
     async def run() -> RunResult:
         async with Underpass.open(path, sandbox=sandbox) as up:
-            return await up.run(source, agent=agent, timeout=timeout, max_tokens=max_tokens)
+            return await up.run(
+                source, agent=agent, timeout=timeout, max_tokens=max_tokens, filename=filename
+            )
 
     with progress("Running…"):
         result = run_async(run)
@@ -114,7 +113,10 @@ def footer(result: RunResult) -> str:
     """Return the line under a run: calls, time, tokens, sandbox."""
     calls = len(result.tool_calls)
     saved = result.tokens.saved
-    tokens = f"{saved:,} tokens saved" if saved >= 0 else f"{-saved:,} tokens more than direct calls"
+    if not calls:
+        tokens = f"{result.tokens.context:,} tokens"  # no call, so nothing to compare with
+    else:
+        tokens = f"{saved:,} tokens saved" if saved >= 0 else f"{-saved:,} tokens more than direct calls"
     isolation = "not isolated" if result.sandbox == "none" else f"sandbox {result.sandbox}"
     return (
         f"{calls} tool call{'' if calls == 1 else 's'} · {milliseconds(result.duration.total)} · "

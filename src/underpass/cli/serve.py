@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from underpass._underpass import Underpass
+from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.session import configuration, run_async
 from underpass.server.facade import facade
@@ -19,7 +19,7 @@ from underpass.server.stdio import protocol_streams
 @sandbox_option
 @config_option
 @json_option
-def command(*, sandbox: str, config: Path | None, as_json: bool) -> None:
+def command(*, sandbox: str | None, config: Path | None, as_json: bool) -> None:
     """Serve all configured servers as one MCP server with four tools, over stdio.
 
     \b

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -12,8 +12,10 @@ import anyio
 import click
 
 from underpass.catalog.catalog import Catalog
+from underpass.catalog.definition import Listing
 from underpass.catalog.servers_file import find_config
 from underpass.config import load_settings
+from underpass.errors import ServerNotFound
 
 T = TypeVar("T")
 
@@ -39,6 +41,15 @@ def open_catalog(config: Path | None) -> Catalog:
     """
     settings = load_settings(config.absolute().parent if config else Path.cwd())
     return Catalog(config or {}, settings=settings.servers, limits=settings.calls)
+
+
+def chosen(listings: Mapping[str, Listing], server: str | None) -> dict[str, Listing]:
+    """Return all listings of a manifest, or the one of ``server``. Raises ``ServerNotFound``."""
+    if server is None:
+        return dict(listings)
+    if server not in listings:
+        raise ServerNotFound.named(server, listings)
+    return {server: listings[server]}
 
 
 def run_async(main: Callable[[], Awaitable[T]]) -> T:

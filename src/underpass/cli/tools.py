@@ -12,11 +12,11 @@ from rich.table import Table
 
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing, ToolDefinition
-from underpass.cli.manifest import chosen, read_manifest
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
-from underpass.cli.session import configuration, open_catalog, run_async
+from underpass.cli.session import chosen, configuration, open_catalog, run_async
 from underpass.codegen.documentation import signature
+from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers
 from underpass.discovery.directory import ToolDirectory
 from underpass.discovery.index import Hit, ToolIndex, summary

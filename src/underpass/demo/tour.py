@@ -9,8 +9,9 @@ from typing import Any
 
 from mcp_types import Tool
 
-from underpass._underpass import Underpass
+from underpass import Underpass
 from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.codegen.package import write_package
 from underpass.codegen.python import PythonPackage
 from underpass.demo.programs import Program, programs
 from underpass.demo.setup import Setting
@@ -89,7 +90,9 @@ class Tour:
         }
 
 
-async def tour(setting: Setting, own: Sequence[Tool], step: Callable[[str], None], *, sandbox: str) -> Tour:
+async def tour(
+    setting: Setting, own: Sequence[Tool], step: Callable[[str], None], *, sandbox: str | None
+) -> Tour:
     """List the servers, generate their modules, run every program.
 
     Parameters:
@@ -120,10 +123,7 @@ async def tour(setting: Setting, own: Sequence[Tool], step: Callable[[str], None
 
 def _generate(setting: Setting, listings: Mapping[str, Listing]) -> int:
     files = PythonPackage(listings).files()
-    for name, text in files.items():
-        path = setting.folder / "mcp_servers" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_package(files, setting.folder / "mcp_servers")
     return len(files)
 
 

@@ -17,7 +17,7 @@ MAX_HITS = 50
 MAX_NAMES = 20
 
 _MODULES_SHOWN = 30
-_WORD = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 
 
 def definitions(modules: Iterable[str]) -> list[Tool]:
