@@ -2,6 +2,78 @@
 
     async with Underpass.open(".mcp.json") as up:
         result = await up.run("1 + 1")
+
+Importing this package imports nothing else: the zygote of every sandbox does it, too.
 """
 
-# Nothing is imported here: the zygote of every sandbox imports this package, too.
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from underpass._underpass import Underpass
+    from underpass.errors import (
+        Cancelled,
+        CodeError,
+        ConfigError,
+        ExecutionError,
+        GenerationFailed,
+        LimitExceeded,
+        Overloaded,
+        ResultInvalid,
+        SandboxCrashed,
+        SandboxUnavailable,
+        ServerNotFound,
+        ServerUnavailable,
+        Timeout,
+        ToolArgumentsInvalid,
+        ToolError,
+        ToolFailed,
+        ToolLimitExceeded,
+        ToolNotFound,
+        ToolTimeout,
+        ToolUnavailable,
+        UnderpassError,
+        ValidationFailed,
+    )
+    from underpass.execution.result import RunResult
+
+_HOMES = {"Underpass": "underpass._underpass", "RunResult": "underpass.execution.result"}
+
+__all__ = [
+    "Cancelled",
+    "CodeError",
+    "ConfigError",
+    "ExecutionError",
+    "GenerationFailed",
+    "LimitExceeded",
+    "Overloaded",
+    "ResultInvalid",
+    "RunResult",
+    "SandboxCrashed",
+    "SandboxUnavailable",
+    "ServerNotFound",
+    "ServerUnavailable",
+    "Timeout",
+    "ToolArgumentsInvalid",
+    "ToolError",
+    "ToolFailed",
+    "ToolLimitExceeded",
+    "ToolNotFound",
+    "ToolTimeout",
+    "ToolUnavailable",
+    "Underpass",
+    "UnderpassError",
+    "ValidationFailed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'underpass' has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "underpass.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -67,6 +67,9 @@ class Channel:
         try:
             self.send(frame)
             return await future
+        except asyncio.CancelledError:
+            self.send({"op": "cancel", "id": number})
+            raise
         finally:
             self._waiting.pop(number, None)
 

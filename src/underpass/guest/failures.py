@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import traceback
 from types import TracebackType
 from typing import Any
@@ -39,7 +38,7 @@ def _message(error: BaseException) -> str:
         return error.message
     if isinstance(error, SyntaxError):
         return error.msg
-    if isinstance(error, ExceptionGroup | BaseExceptionGroup):
+    if isinstance(error, BaseExceptionGroup):
         parts = "; ".join(f"{type(part).__name__}: {part}" for part in error.exceptions[:5])
         return f"{error.message}: {parts}"
     try:
@@ -72,7 +71,7 @@ def _line(error: BaseException, filename: str) -> int | None:
     if isinstance(error, SyntaxError) and error.filename == filename:
         return error.lineno
     frames = _own_frames(error.__traceback__, filename)
-    return frames[-1].lineno if frames else None
+    return frames[-1].lineno if frames else getattr(error, "line", None)
 
 
 def _hint(error: BaseException, names: dict[str, Any]) -> str:
@@ -92,8 +91,6 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
             return "tool functions are asynchronous: write `await` before the call"
         case RuntimeError() if "asyncio.run()" in text or "loop is already running" in text:
             return "the program already runs in an event loop: write `await main()` at the top level"
-        case TypeError() if match := re.search(r"(\w+)\(\) got an unexpected keyword argument", text):
-            return _parameters(match[1], error.__traceback__)
         case PermissionError() | BlockingIOError():
             return (
                 "the sandbox has no network and no other processes, and writes only below the workspace "
@@ -112,21 +109,3 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
 def _similar(name: str | None, known: list[str]) -> str | None:
     found = difflib.get_close_matches(name or "", [each for each in known if not each.startswith("__")], n=1)
     return found[0] if found else None
-
-
-def _parameters(function: str, tb: TracebackType | None) -> str:
-    """The parameters of the function that was called wrongly, found where the call was made."""
-    while tb is not None and tb.tb_next is not None:
-        tb = tb.tb_next
-    if tb is None:
-        return ""
-    scope = {**tb.tb_frame.f_globals, **tb.tb_frame.f_locals}
-    for holder in scope.values():
-        found = holder if getattr(holder, "__name__", None) == function else None
-        if found is None and hasattr(holder, "__dict__"):
-            found = vars(holder).get(function)
-        code = getattr(found, "__code__", None)
-        if code is not None:
-            count = code.co_argcount + code.co_kwonlyargcount
-            return f"its parameters are: {', '.join(code.co_varnames[:count])}"
-    return ""

@@ -29,13 +29,13 @@ class HostImporter(MetaPathFinder, Loader):
         if fullname.partition(".")[0] not in PACKAGES:
             return None
         answer = self._channel.ask({"op": "module", "name": fullname})
-        if "error" in answer:
-            error = answer["error"]
+        if error := answer.get("error"):
             hint = f" ({error['hint']})" if error.get("hint") else ""
-            raise ModuleNotFoundError(f"{error['message']}{hint}", name=fullname)
-        is_package = bool(answer.get("package"))
+            # No ModuleNotFoundError: `from mcp_servers import x` would put its own words over ours.
+            raise ImportError(f"{error['message']}{hint}", name=fullname)
+        source, is_package = answer["value"]
         spec = ModuleSpec(fullname, self, is_package=is_package, origin=_filename(fullname, is_package))
-        spec.loader_state = answer["source"]
+        spec.loader_state = source
         return spec
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:  # noqa: ARG002

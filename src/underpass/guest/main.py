@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Coroutine
-from types import CodeType, FrameType
+from types import CodeType, CoroutineType, FrameType
 from typing import Any, NoReturn
 
 from underpass.guest import failures, importer, runtime, values
@@ -21,14 +21,29 @@ from underpass.guest.output import Output
 from underpass.guest.program import VALUE_NAME, compile_program
 from underpass.guest.workspace import Workspace
 
+_RESERVE = 4 << 20
+
 
 class TimeLimit(BaseException):
-    """Raised inside the program shortly before the host ends it, to show where it was."""
+    """Raised inside the program shortly before the host ends it, to show where it was (``line``)."""
+
+    def __init__(self, line: int | None) -> None:
+        super().__init__()
+        self.line = line
+
+
+class CpuLimit(BaseException):
+    """Raised inside the program when its processor time is used up; the kernel kills it soon."""
+
+
+class ValueTooLarge(Exception):
+    """The value is larger than the host takes."""
 
 
 def serve(descriptor: int, workspace: str) -> None:
-    """Wait for a ``run`` frame on ``descriptor``, run its program, and send the ``done`` frame."""
+    """Wait for a ``lease`` and a ``run`` frame, run the program, and send the ``done`` frame."""
     channel = Channel(descriptor)
+    channel.receive()
     Guest(channel, workspace).run(channel.receive())
 
 
@@ -40,31 +55,40 @@ class Guest:
         self._outputs = (Output(channel, "stdout"), Output(channel, "stderr"))
         self._names: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "__doc__": None}
         self._never_awaited: list[str] = []
+        self._main: Any = None
+        self._filename = ""
         sys.stdout, sys.stderr = self._outputs
         sys.stdin = None
         importer.install(channel)
-        runtime.install(channel, self._outputs, Workspace(workspace))
+        self._workspace = Workspace(workspace)
+        runtime.install(channel, self._outputs, self._workspace)
         # Python calls this hook for a coroutine that is thrown away without being awaited.
         warnings._warn_unawaited_coroutine = self._note_never_awaited  # type: ignore[attr-defined]
 
     def run(self, frame: dict[str, Any]) -> None:
         """Run the program of one ``run`` frame."""
         filename, source = frame["filename"], frame["code"]
+        self._filename = filename
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         started = time.monotonic()
         answer: dict[str, Any] = {}
+        # Memory that is still to be had when the program has used up all the rest.
+        reserve: bytearray | None = bytearray(_RESERVE)
         try:
             code = compile_program(source, filename)
             self._limit_time(frame["timeout"])
-            value = self._execute(code)
+            text, problems = self._express(self._execute(code))
             signal.setitimer(signal.ITIMER_REAL, 0)
-            text, problems = self._express(value)
             if problems:
                 answer["problems"] = problems
+            if len(text) > frame["max_value"]:
+                raise ValueTooLarge(self._keep(text, frame))
         except BaseException as error:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            answer["error"] = failures.describe(error, filename, self._names)
+            reserve = None
             text = "null"
+            answer["error"] = failures.describe(error, filename, self._names)
+        del reserve
         for output in self._outputs:
             output.flush()
         answer |= {"op": "done", "started": started}
@@ -72,14 +96,28 @@ class Guest:
         self._channel.send_text(f'{head[:-1]},"value":{text}}}')
 
     def _execute(self, code: CodeType) -> Any:
-        self._names.pop(VALUE_NAME, None)
-        if code.co_flags & inspect.CO_COROUTINE:
-            self._run_loop(eval(code, self._names))
-        else:
-            exec(code, self._names)
+        try:
+            if code.co_flags & inspect.CO_COROUTINE:
+                self._run_loop(eval(code, self._names))
+            else:
+                exec(code, self._names)
+        except SystemExit as end:
+            # `sys.exit()` is how a script ends early, and no error.
+            if end.code not in (None, 0):
+                raise
         return self._names.pop(VALUE_NAME, None)
 
+    def _waiting_at(self) -> int | None:
+        """The line of the program at which its main task waits; None when it is not waiting."""
+        line, coroutine = None, self._main
+        while isinstance(coroutine, CoroutineType) and coroutine.cr_frame is not None:
+            if coroutine.cr_frame.f_code.co_filename == self._filename and not coroutine.cr_running:
+                line = coroutine.cr_frame.f_lineno
+            coroutine = coroutine.cr_await
+        return line
+
     def _run_loop(self, main: Coroutine[Any, Any, Any]) -> None:
+        self._main = main
         # A selector without a descriptor of its own starts faster than epoll, and few are watched.
         loop = asyncio.SelectorEventLoop(selectors.PollSelector())
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -94,6 +132,17 @@ class Guest:
             raise failures.NeverAwaited(self._never_awaited[0])
         return values.to_json(value)
 
+    def _keep(self, text: str, frame: dict[str, Any]) -> str:
+        """Leave a value that is too large for the host in the workspace; says what became of it."""
+        size = f"the value takes {len(text):,} characters of JSON, and the limit is {frame['max_value']:,}"
+        name = f"results/{frame['run']}.json"
+        try:
+            with open(self._workspace.path(name), "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            return f"{size}; it could not be kept either: {error}"
+        return f"{size}; it is kept whole in the workspace as {name}"
+
     def _note_never_awaited(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._never_awaited.append(coroutine.__qualname__)
 
@@ -101,7 +150,11 @@ class Guest:
         """Interrupt the program at its limit; the host ends the process a little later."""
 
         def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-            raise TimeLimit
+            raise TimeLimit(self._waiting_at())
 
+        def out_of_cpu(_signal: int, _frame: FrameType | None) -> NoReturn:
+            raise CpuLimit
+
+        signal.signal(signal.SIGXCPU, out_of_cpu)
         signal.signal(signal.SIGALRM, interrupt)
         signal.setitimer(signal.ITIMER_REAL, seconds)

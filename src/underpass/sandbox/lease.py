@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import anyio
+import orjson
 
 from underpass.errors import SandboxCrashed
 
@@ -30,7 +31,10 @@ class Exit:
 
 
 class Lease(Protocol):
-    """A fresh guest, one agent's, reached through one channel; it serves one run and dies."""
+    """A fresh guest, one agent's, reached through one channel; it serves one run and dies.
+
+    The guest reads a ``lease`` frame, which names the agent, and then a ``run`` frame.
+    """
 
     channel: Channel
 
@@ -38,8 +42,8 @@ class Lease(Protocol):
         """Wait for the end of the guest's process."""
         ...
 
-    async def close(self) -> None:
-        """End the guest, whatever it is doing. Nothing of it is left when this returns."""
+    def release(self) -> None:
+        """End the guest, whatever it is doing, and close its channel."""
         ...
 
 
@@ -133,6 +137,15 @@ class FrameTooLarge(Exception):
         super().__init__(f"a frame of {size} bytes is over the limit of {limit}")
         self.size = size
         self.limit = limit
+
+
+def dumps(value: Any) -> bytes:
+    """Write JSON for a guest. Raises ``TypeError`` where ``value`` is not made of JSON values."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # orjson stops at integers of 64 bits, and JSON and Python do not.
+        return json.dumps(value, separators=(",", ":")).encode("utf-8")
 
 
 def parse(body: bytes) -> dict[str, Any]:

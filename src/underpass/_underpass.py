@@ -1,0 +1,170 @@
+"""``Underpass``: everything together, as a library user sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from underpass.broker import Broker
+from underpass.catalog.catalog import Catalog
+from underpass.codegen.documentation import document
+from underpass.config import Settings, load_settings, state_dir
+from underpass.discovery.directory import ToolDirectory
+from underpass.discovery.index import Hit
+from underpass.errors import ConfigError
+from underpass.execution.host import OnProgress
+from underpass.execution.modules import GeneratedModules
+from underpass.execution.result import RunResult
+from underpass.execution.runner import Program, Runner
+from underpass.metrics import tokens
+from underpass.sandbox.lease import Sandbox
+
+
+class Underpass:
+    """Servers, a broker and a sandbox. Made by ``Underpass.open``."""
+
+    def __init__(self, catalog: Catalog, sandbox: Sandbox, workspaces: Path, settings: Settings) -> None:
+        self.catalog = catalog
+        self.settings = settings
+        self._directory = ToolDirectory(catalog)
+        self._runner = Runner(
+            sandbox,
+            Broker(catalog, count=tokens.count, limits=settings.calls),
+            GeneratedModules(catalog),
+            workspaces,
+            {
+                "search_tools": self._answer_search,
+                "get_tool_docs": self._answer_docs,
+                "list_servers": self._answer_servers,
+            },
+            settings.run,
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        config: Path | str | Mapping[str, Any] | None = None,
+        *,
+        sandbox: str | None = None,
+        home: Path | str | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[Underpass]:
+        """Connect to the servers of ``config``; leaving the context ends them and every sandbox.
+
+        Servers start when they are first needed.
+
+        Parameters:
+            config: a file of ``mcpServers``, the same as a mapping, or None for no servers.
+            sandbox: ``"process"`` (default) or ``"none"``, which isolates nothing.
+            home: where ``workspace/`` and ``.underpass/`` are; by default beside the configuration
+                file, and in the current folder where there is none.
+            settings: settings by dotted name (``{"run.memory_mb": 1024}``), over those of
+                ``underpass.toml`` and the environment.
+
+        Raises:
+            ConfigError: the configuration or a setting is missing or malformed.
+            SandboxUnavailable: the isolation cannot be had here (raised by the first ``run``).
+        """
+        path = Path(config) if isinstance(config, Path | str) else None
+        if path is not None and not path.is_file():
+            raise ConfigError(
+                f"there is no configuration file {path}", hint="`underpass init` writes one", path=str(path)
+            )
+        state = Path(home) / ".underpass" if home is not None else state_dir(path, Path.cwd())
+        chosen = load_settings(state.parent, arguments={"sandbox.tier": sandbox, **(settings or {})})
+        workspaces = state.parent / "workspace"
+        catalog = Catalog({} if config is None else config, settings=chosen.servers, limits=chosen.calls)
+        async with AsyncExitStack() as stack:
+            place = await _sandbox(stack, chosen, workspaces)
+            yield cls(await stack.enter_async_context(catalog), place, workspaces, chosen)
+
+    async def run(
+        self,
+        code: str,
+        *,
+        agent: str = "default",
+        timeout: float | None = None,  # noqa: ASYNC109 - the program's, enforced outside of it as well
+        max_tokens: int | None = None,
+        filename: str = "program.py",
+        on_progress: OnProgress | None = None,
+    ) -> RunResult:
+        """Run a program in a sandbox of its own. A failing program is a result, not an exception.
+
+        Parameters:
+            code: Python; top-level ``await`` and ``return`` work, and the last expression is the value.
+            agent: whose workspace the program sees.
+            timeout: wall-clock seconds, by default the setting ``run.timeout``.
+            max_tokens: the bound of value, printed output and error together, by default the
+                setting ``run.max_tokens``.
+            filename: what tracebacks call the program.
+            on_progress: awaited with the progress that the program and its tools report.
+
+        Raises:
+            ValidationFailed: the request itself is no good; nothing ran.
+            SandboxUnavailable, Overloaded: no sandbox is to be had.
+        """
+        limits = self.settings.run
+        program = Program(
+            code,
+            agent,
+            limits.timeout if timeout is None else timeout,
+            limits.max_tokens if max_tokens is None else max_tokens,
+            filename,
+        )
+        return await self._runner.run(program, on_progress)
+
+    async def search_tools(self, query: str, *, server: str | None = None, limit: int = 10) -> list[Hit]:
+        """Return the tools that fit ``query`` best.
+
+        Parameters:
+            query: words for one step of a task.
+            server: search this server alone; the others are not started.
+
+        Raises:
+            ServerNotFound, ServerUnavailable: for a ``server`` that is named.
+        """
+        return await self._directory.search(query, server=server, limit=limit)
+
+    async def tool_documentation(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the Markdown documentation of tools, by the names given (``git.git_log``).
+
+        Raises:
+            ServerNotFound, ServerUnavailable, ToolNotFound
+        """
+        return {name: document(await self._directory.tool(name)) for name in names}
+
+    async def _answer_search(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+        server = arguments.get("server")
+        hits = await self.search_tools(
+            str(arguments["query"]),
+            server=None if server is None else str(server),
+            limit=min(max(int(arguments.get("limit", 10)), 1), 100),
+        )
+        return [hit.to_dict() for hit in hits]
+
+    async def _answer_docs(self, arguments: Mapping[str, Any]) -> dict[str, str]:
+        return await self.tool_documentation([str(name) for name in arguments["names"]][:50])
+
+    async def _answer_servers(self, _arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {"name": state.name, "state": state.state, "tools": state.tools, "error": state.error}
+            for state in self.catalog.states()
+        ]
+
+
+async def _sandbox(stack: AsyncExitStack, settings: Settings, workspaces: Path) -> Sandbox:
+    if settings.sandbox.tier == "none":
+        from underpass.sandbox.none import NoSandbox
+
+        return NoSandbox(workspaces, max_frame=settings.run.result_bytes * 2)
+    from underpass.sandbox.process import ProcessLimits, ProcessSandbox
+
+    limits = ProcessLimits(
+        memory_mb=settings.run.memory_mb,
+        cpu_seconds=settings.run.cpu_seconds,
+        max_frame=settings.run.result_bytes * 2,
+    )
+    return await stack.enter_async_context(ProcessSandbox(workspaces, limits))

@@ -1,0 +1,225 @@
+"""The host's talk with one guest, from the program it is sent to the value it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from underpass.errors import LimitExceeded, SandboxCrashed, Timeout, UnderpassError
+from underpass.sandbox.lease import ChannelClosed, Exit, FrameTooLarge, Lease, dumps
+
+_GRACE: float = 0.25
+"""Seconds between the guest's own end of time and ours: it then says where the program was."""
+_EXIT_WAIT: float = 2.0
+"""Seconds to wait for the news of how a guest ended, once its channel is closed."""
+_UNANSWERED: int = 256
+"""Questions of one guest that are worked on at once; it waits to ask more."""
+
+
+class Host(Protocol):
+    """What a guest may ask for."""
+
+    async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
+        """Call a tool. Raises ``ToolError``."""
+        ...
+
+    async def ask(self, what: str, arguments: Mapping[str, Any]) -> Any:
+        """Answer one of ``mcp_runtime``'s questions. Raises ``UnderpassError``."""
+        ...
+
+    async def module(self, name: str) -> tuple[str, bool]:
+        """Return a generated module's source, and whether it is a package. Raises ``UnderpassError``."""
+        ...
+
+    async def progress(self, value: float, total: float | None, message: str | None) -> None:
+        """Pass on how far the program is."""
+        ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a guest answered, before it is shaped."""
+
+    value: Any = None
+    size: int = 0
+    """Bytes of the value, as JSON."""
+    problems: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    error: Mapping[str, Any] | UnderpassError | None = None
+    """What the guest says of the program's failure, or our own word for how it ended."""
+    started: float | None = None
+    """When the first line ran, by the system's monotonic clock."""
+    output: dict[str, list[str]] = field(default_factory=lambda: {"stdout": [], "stderr": []})
+
+
+class Conversation:
+    """One run's exchange of frames.
+
+    Parameters:
+        lease: the guest.
+        host: answers its questions.
+        timeout: wall-clock seconds, wherever the program spends them.
+        output_bytes: how much it may print.
+    """
+
+    def __init__(self, lease: Lease, host: Host, *, timeout: float, output_bytes: int) -> None:
+        self._lease = lease
+        self._channel = lease.channel
+        self._host = host
+        self._timeout = timeout
+        self._output_left = output_bytes
+        self._output_bytes = output_bytes
+        self._outcome = Outcome()
+        self._slots = anyio.Semaphore(_UNANSWERED)
+        self._scopes: dict[int, anyio.CancelScope] = {}
+
+    async def hold(self, agent: str, program: Mapping[str, Any]) -> Outcome:
+        """Send the program and serve the guest until it is done, dead, or out of time."""
+        outcome = self._outcome
+        lease = dumps({"op": "lease", "agent": agent})
+        with anyio.move_on_after(self._timeout + _GRACE) as clock:
+            async with anyio.create_task_group() as tasks:
+                try:
+                    await self._channel.send(lease, dumps({"op": "run", **program}))
+                    await self._serve(tasks)
+                except ChannelClosed:
+                    outcome.error = await self._death()
+                except FrameTooLarge as error:
+                    outcome.error = LimitExceeded(
+                        f"the sandbox sent {error.size:,} bytes at once, and the limit is {error.limit:,}",
+                        hint="return less, or print less at once",
+                        limit="run.result_bytes",
+                        value=error.limit,
+                        setting="run.result_bytes",
+                    )
+                except UnderpassError as error:
+                    outcome.error = error
+                tasks.cancel_scope.cancel()
+        if clock.cancelled_caught:
+            outcome.error = Timeout(
+                f"the run took longer than {self._timeout:g} s",
+                hint="do less in one run, call tools concurrently with asyncio.gather, or raise the timeout",
+                timeout=self._timeout,
+            )
+        return outcome
+
+    async def _serve(self, tasks: TaskGroup) -> None:
+        while True:
+            frame, size = await self._channel.receive()
+            match frame:
+                case {"op": "done"}:
+                    self._done(frame, size)
+                    return
+                case {"op": "out", "stream": "stdout" | "stderr" as stream, "text": str(text)}:
+                    self._print(stream, text)
+                case {"op": "call", "id": int(number), "server": str(server), "tool": str(tool),
+                      "arguments": dict(arguments)}:  # fmt: skip
+                    await self._answer(
+                        tasks, number, lambda s=server, t=tool, a=arguments: self._host.call(s, t, a)
+                    )
+                case {"op": "ask", "id": int(number), "what": str(what), "arguments": dict(arguments)}:
+                    await self._answer(tasks, number, lambda w=what, a=arguments: self._host.ask(w, a))
+                case {"op": "module", "id": int(number), "name": str(name)}:
+                    await self._answer(tasks, number, lambda n=name: self._host.module(n))
+                case {"op": "cancel", "id": int(number)}:
+                    if scope := self._scopes.get(number):
+                        scope.cancel()
+                case {"op": "progress", "value": int() | float() as value}:
+                    total, message = frame.get("total"), frame.get("message")
+                    await self._host.progress(
+                        value,
+                        total if isinstance(total, int | float) else None,
+                        message if isinstance(message, str) else None,
+                    )
+                case _:
+                    raise SandboxCrashed(
+                        f"the sandbox sent a frame that means nothing: {str(frame)[:100]}",
+                        hint="the program wrote to the sandbox's own channel",
+                    )
+
+    def _done(self, frame: dict[str, Any], size: int) -> None:
+        outcome = self._outcome
+        outcome.value, outcome.size = frame.get("value"), size
+        match frame.get("error"):
+            case dict() as error:
+                outcome.error = {str(key): value for key, value in error.items()}
+            case _:
+                pass
+        match frame.get("problems"):
+            case list() as problems:
+                outcome.problems = [(str(path), str(why)) for path, why in problems[:10]]
+            case _:
+                pass
+        started = frame.get("started")
+        outcome.started = started if isinstance(started, float) else None
+
+    def _print(self, stream: str, text: str) -> None:
+        self._output_left -= len(text.encode("utf-8", "replace"))
+        if self._output_left < 0:
+            raise LimitExceeded(
+                f"the program printed more than {self._output_bytes:,} bytes",
+                hint="return data instead of printing it, or raise the setting run.output_bytes",
+                limit="output",
+                value=self._output_bytes,
+                setting="run.output_bytes",
+            )
+        self._outcome.output[stream].append(text)
+
+    async def _answer(self, tasks: TaskGroup, number: int, work: Callable[[], Awaitable[Any]]) -> None:
+        """Work on one question beside the others; wait first when there are too many."""
+        await self._slots.acquire()
+        tasks.start_soon(self._work, number, work)
+
+    async def _work(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
+        answer: dict[str, Any] | None = None
+        try:
+            # The guest may give up a question, but never in the middle of a frame.
+            with anyio.CancelScope() as scope:
+                self._scopes[number] = scope
+                try:
+                    answer = {"id": number, "value": await work()}
+                except UnderpassError as error:
+                    answer = {"id": number, "error": error.to_dict()}
+            if answer is not None:
+                await self._reply(answer)
+        finally:
+            self._scopes.pop(number, None)
+            self._slots.release()
+
+    async def _reply(self, answer: dict[str, Any]) -> None:
+        try:
+            await self._channel.send(dumps(answer))
+        except SandboxCrashed:
+            # The guest has gone; whoever reads its channel finds out and says why.
+            return
+
+    async def _death(self) -> UnderpassError:
+        """Say how the guest ended, when it closed its channel without an answer."""
+        how: Exit | None = None
+        with anyio.move_on_after(_EXIT_WAIT):
+            how = await self._lease.ended()
+        if how is None:
+            return SandboxCrashed(
+                "the program closed the sandbox's channel", hint="descriptor 3 is not its own"
+            )
+        if how.status == -9:
+            return SandboxCrashed(
+                f"the sandbox was killed after {how.cpu:.1f} s of processor time",
+                hint="it used up its processor time (run.cpu_seconds) or the machine's memory",
+                signal=9,
+                cpu=how.cpu,
+            )
+        if how.status >= 0:
+            return SandboxCrashed(
+                f"the program ended its process with status {how.status} before it had a value",
+                hint="end a program with its last expression or `return`, not with os._exit()",
+                status=how.status,
+            )
+        return SandboxCrashed(
+            f"the sandbox died of {how.describe()}",
+            hint="native code crashed; nothing outside of this run is affected",
+            signal=-how.status,
+        )

@@ -1,0 +1,62 @@
+"""From how a run ended to the error that its caller sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from underpass.errors import UnderpassError
+from underpass.execution.result import RunError
+
+_LIMITS = {
+    "TimeLimit": ("Timeout", "timeout", "the run took longer than {} s"),
+    "CpuLimit": ("LimitExceeded", "cpu_seconds", "the program used more than {} s of processor time"),
+    "MemoryError": ("LimitExceeded", "memory_mb", "the program needed more than {} MB of memory"),
+}
+_HINTS = {
+    "TimeLimit": "do less in one run, call tools concurrently with asyncio.gather, or raise the timeout",
+    "CpuLimit": "do less in one run, or raise the setting run.cpu_seconds",
+    "MemoryError": "process the data in smaller pieces, or raise the setting run.memory_mb",
+}
+_NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}
+
+
+def run_error(
+    error: Mapping[str, Any] | UnderpassError, calls_done: int, limits: Mapping[str, Any]
+) -> RunError:
+    """Describe a failed run.
+
+    Parameters:
+        error: the guest's account of it (untrusted: every field may be anything), or ours.
+        calls_done: tool calls that had finished.
+        limits: the run's ``timeout`` (s), ``cpu_seconds`` and ``memory_mb``.
+    """
+    if isinstance(error, UnderpassError):
+        return RunError(error.type, error.message, error.hint, "", calls_done, error.data)
+    kind, message, hint, trace = (
+        str(error.get(name) or "") for name in ("type", "message", "hint", "traceback")
+    )
+    data: dict[str, Any] = {"exception": kind, "line": error.get("line")}
+    if kind in _LIMITS:
+        name, limit, text = _LIMITS[kind]
+        setting = {} if limit == "timeout" else {"limit": limit, "setting": f"run.{limit}"}
+        data |= {**setting, "value": limits[limit]}
+        message = text.format(f"{limits[limit]:g}")
+        if data["line"]:
+            message += f" (it was at line {data['line']})"
+        return RunError(name, message, _HINTS[kind], trace, calls_done, data)
+    return RunError(_NAMES.get(kind, kind), message, hint, trace, calls_done, data)
+
+
+def unexpressed(problems: list[tuple[str, str]], calls_done: int) -> RunError:
+    """Describe a value with parts that JSON cannot express; it is given with those replaced."""
+    shown = "; ".join(f"at {path}: {reason}" for path, reason in problems)
+    return RunError(
+        "ResultInvalid",
+        f"the value cannot be expressed as JSON: {shown}",
+        "the run itself went well, and the value is given with those parts replaced: do not run it again "
+        "for that; return dicts, lists, strings and finite numbers",
+        "",
+        calls_done,
+        {"path": problems[0][0]},
+    )

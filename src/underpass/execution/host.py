@@ -1,0 +1,62 @@
+"""Answers what one run's guest asks for: tools, modules, discovery."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from underpass.broker import RunCalls
+from underpass.errors import ToolError, ValidationFailed, did_you_mean
+from underpass.execution.modules import GeneratedModules
+
+OnProgress = Callable[[float, float | None, str | None], Awaitable[None]]
+"""Called with how far a program or tool is, of how much (if known), and what it says."""
+
+Question = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+class RunHost:
+    """The host's side of one run.
+
+    Parameters:
+        calls: the run's way through the broker.
+        modules: generated modules.
+        questions: answers to ``mcp_runtime``'s other functions, by name.
+        on_progress: told of the progress of the program and of its tools.
+    """
+
+    def __init__(
+        self,
+        calls: RunCalls,
+        modules: GeneratedModules,
+        questions: Mapping[str, Question],
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self._calls = calls
+        self._modules = modules
+        self._questions = questions
+        self._on_progress = on_progress
+
+    async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
+        """Call a tool through the broker. Raises ``ToolError``."""
+        return await self._calls.call(server, tool, arguments, progress=self._on_progress)
+
+    async def ask(self, what: str, arguments: Mapping[str, Any]) -> Any:
+        """Answer one of ``mcp_runtime``'s functions. Raises ``UnderpassError``."""
+        if (answer := self._questions.get(what)) is None:
+            raise ValidationFailed(
+                f"the host has no answer to {what!r}", hint=f"{did_you_mean(what, self._questions)}"
+            )
+        try:
+            return await answer(arguments)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ToolError(f"{what}: the arguments do not fit: {error}") from error
+
+    async def module(self, name: str) -> tuple[str, bool]:
+        """Return a generated module. Raises ``UnderpassError``."""
+        return await self._modules.source(name)
+
+    async def progress(self, value: float, total: float | None, message: str | None) -> None:
+        """Pass on how far the program says it is."""
+        if self._on_progress is not None:
+            await self._on_progress(value, total, message)

@@ -1,0 +1,179 @@
+"""The road of a run: lease a sandbox, talk with it, shape its answer, count what it cost."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+
+from underpass.broker import Broker, RunCalls
+from underpass.config import RunSettings
+from underpass.errors import ValidationFailed
+from underpass.execution import failure
+from underpass.execution.answer import Answer, bounded
+from underpass.execution.conversation import Conversation, Outcome
+from underpass.execution.host import OnProgress, Question, RunHost
+from underpass.execution.modules import GeneratedModules
+from underpass.execution.result import Duration, RunError, RunResult, Tokens
+from underpass.execution.shape import Count
+from underpass.metrics import tokens
+from underpass.sandbox.lease import Sandbox
+from underpass.workspace import results
+
+_BIG: Final = 65_536
+"""Bytes from which a result is shaped in a thread: it would hold up other runs."""
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One request to run code."""
+
+    code: str
+    agent: str = "default"
+    timeout: float = 30.0
+    """Wall-clock seconds."""
+    max_tokens: int = 2_000
+    filename: str = "program.py"
+    """What tracebacks call it."""
+
+
+class Runner:
+    """Runs programs in one sandbox against one broker.
+
+    Parameters:
+        workspaces: the folder that holds a folder for each agent.
+        questions: answers to ``mcp_runtime``'s functions, by name.
+        settings: the limits that hold for every run.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        broker: Broker,
+        modules: GeneratedModules,
+        workspaces: Path,
+        questions: Mapping[str, Question],
+        settings: RunSettings,
+    ) -> None:
+        self._sandbox = sandbox
+        self._broker = broker
+        self._modules = modules
+        self._workspaces = workspaces
+        self._questions = questions
+        self._settings = settings
+        self._count: Count = tokens.count
+
+    async def run(self, program: Program, on_progress: OnProgress | None = None) -> RunResult:
+        """Run one program. A failing program is a result, not an exception.
+
+        Raises:
+            ValidationFailed: the request itself is no good; nothing ran.
+            SandboxUnavailable, Overloaded: no sandbox is to be had.
+        """
+        _check(program)
+        run = _new_id()
+        calls = self._broker.open_run()
+        begun = time.monotonic()
+        lease = await self._sandbox.lease(program.agent)
+        leased = time.monotonic()
+        try:
+            conversation = Conversation(
+                lease,
+                RunHost(calls, self._modules, self._questions, on_progress),
+                timeout=program.timeout,
+                output_bytes=self._settings.output_bytes,
+            )
+            outcome = await conversation.hold(
+                program.agent,
+                {
+                    "run": run,
+                    "code": program.code,
+                    "filename": program.filename,
+                    "timeout": program.timeout,
+                    "max_value": self._settings.result_bytes,
+                },
+            )
+        finally:
+            lease.release()
+        done = time.monotonic()
+        started = min(max(outcome.started or leased, leased), done)
+        answer, used = await self._shape(run, program, calls, outcome)
+        return RunResult(
+            run=run,
+            ok=answer.error is None,
+            value=answer.value,
+            stdout=answer.stdout,
+            stderr=answer.stderr,
+            error=answer.error,
+            tool_calls=tuple(calls.calls),
+            duration=Duration(
+                total=(time.monotonic() - begun) * 1e3,
+                queue=(leased - begun) * 1e3,
+                start=(started - leased) * 1e3,
+                run=(done - started) * 1e3,
+            ),
+            sandbox=self._sandbox.label,
+            language="python",
+            tokens=used,
+            truncated=answer.truncated,
+            handle=answer.handle,
+        )
+
+    async def _shape(
+        self, run: str, program: Program, calls: RunCalls, outcome: Outcome
+    ) -> tuple[Answer, Tokens]:
+        def work() -> tuple[Answer, Tokens]:
+            answer = bounded(
+                outcome.value,
+                ("".join(outcome.output["stdout"]), "".join(outcome.output["stderr"])),
+                self._error(program, calls, outcome),
+                max_tokens=program.max_tokens,
+                count=self._count,
+                keep=lambda ending, content: results.keep(
+                    self._workspaces / program.agent, run + ending, content
+                ),
+            )
+            context = self._count(program.code) + self._count(answer.text)
+            return answer, Tokens(context, calls.direct.tokens(), tokens.TOKENIZER)
+
+        printed = sum(map(len, outcome.output["stdout"])) + sum(map(len, outcome.output["stderr"]))
+        moved = sum(call.bytes_in + call.bytes_out for call in calls.calls)
+        if outcome.size + printed + moved + len(program.code) < _BIG:
+            return work()
+        return await anyio.to_thread.run_sync(work)
+
+    def _error(self, program: Program, calls: RunCalls, outcome: Outcome) -> RunError | None:
+        done = sum(call.ok for call in calls.calls)
+        if outcome.error is not None:
+            limits = {
+                "timeout": program.timeout,
+                "cpu_seconds": self._settings.cpu_seconds,
+                "memory_mb": self._settings.memory_mb,
+            }
+            return failure.run_error(outcome.error, done, limits)
+        if outcome.problems:
+            return failure.unexpressed(outcome.problems, done)
+        return None
+
+
+def _check(program: Program) -> None:
+    if not 0 < program.timeout <= 86_400:
+        raise ValidationFailed("the timeout must be more than 0 and at most 86,400 s", hint="30 is usual")
+    if program.max_tokens < 1:
+        raise ValidationFailed("max_tokens must be at least 1", hint="2,000 is usual")
+    try:
+        program.code.encode()
+    except UnicodeEncodeError as error:
+        raise ValidationFailed(f"the program is no valid text: {error}", hint="send UTF-8") from error
+
+
+def _new_id() -> str:
+    """An id that sorts by time: milliseconds since 1970 and 40 random bits, in base 32."""
+    number = (time.time_ns() // 1_000_000) << 40 | secrets.randbits(40)
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(80, -5, -5))

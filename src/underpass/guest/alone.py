@@ -1,0 +1,20 @@
+"""Runs the guest in an ordinary process, without any isolation: ``underpass run --sandbox none``.
+
+A script: ``python -I -S alone.py DESCRIPTOR WORKSPACE``.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+_SOURCE = str(Path(__file__).parents[2])
+sys.path.insert(0, _SOURCE)
+
+from underpass.guest import main  # noqa: E402
+
+sys.path.remove(_SOURCE)
+
+if __name__ == "__main__":
+    os.chdir(sys.argv[2])
+    main.serve(int(sys.argv[1]), sys.argv[2])
+    os._exit(0)

@@ -1,0 +1,70 @@
+"""No isolation: the same guest in an ordinary process. For trusted development only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from underpass.errors import SandboxUnavailable
+from underpass.sandbox.lease import Channel, Exit
+from underpass.workspace.folders import AgentFolders
+
+_SCRIPT: Final = Path(__file__).parents[1] / "guest" / "alone.py"
+
+
+class _Process:
+    """One program's process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
+        self.channel = channel
+        self._process = process
+
+    async def ended(self) -> Exit:
+        return Exit(await anyio.to_thread.run_sync(self._process.wait))
+
+    def release(self) -> None:
+        self.channel.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class NoSandbox:
+    """Starts an interpreter for each run. The program can do whatever its user can.
+
+    Parameters:
+        workspaces: the folder that holds a folder for each agent.
+        max_frame: the largest frame a guest may send, in bytes.
+    """
+
+    label = "none"
+
+    def __init__(self, workspaces: Path, *, max_frame: int) -> None:
+        if sys.platform == "win32":
+            raise SandboxUnavailable(
+                "programs cannot be run on Windows yet",
+                hint="use the Windows Subsystem for Linux, which has the isolation, too",
+                sandbox="none",
+            )
+        self._folders = AgentFolders(workspaces, owner=os.geteuid())
+        self._max_frame = max_frame
+
+    async def lease(self, agent: str) -> _Process:
+        """Start a process in ``agent``'s workspace."""
+        folder = self._folders.ensure(agent).resolve()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(  # noqa: ASYNC220 - it returns once the process is forked
+                [sys.executable, "-I", "-S", "-X", "utf8", str(_SCRIPT), str(theirs.fileno()), str(folder)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": os.defpath},
+            )
+        return _Process(process, Channel(ours, max_frame=self._max_frame))

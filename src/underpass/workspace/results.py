@@ -1,0 +1,36 @@
+"""Keeps what is too large for a model in the agent's workspace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+_FOLDER: Final = "results"
+_NO_LINKS: Final = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+
+
+def keep(agent_folder: Path, name: str, content: bytes) -> str:
+    """Write ``content`` to the agent's ``results`` folder; returns the path relative to the workspace.
+
+    The agent's code owns that folder, so no link in it is followed. Raises ``OSError``.
+    """
+    directory = getattr(os, "O_DIRECTORY", 0)
+    inside = os.open(agent_folder, os.O_RDONLY | directory | _NO_LINKS)
+    try:
+        results = os.open(_FOLDER, os.O_RDONLY | directory | _NO_LINKS, dir_fd=inside)
+    except FileNotFoundError:
+        os.mkdir(_FOLDER, 0o700, dir_fd=inside)
+        results = os.open(_FOLDER, os.O_RDONLY | directory | _NO_LINKS, dir_fd=inside)
+    finally:
+        owner = os.fstat(inside)
+        os.close(inside)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS
+        with open(os.open(name, flags, 0o600, dir_fd=results), "wb") as file:  # noqa: PTH123
+            file.write(content)
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+    finally:
+        os.close(results)
+    return f"{_FOLDER}/{name}"
