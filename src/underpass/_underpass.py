@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,15 @@ class Underpass:
         self._directory = ToolDirectory(catalog)
         self._runner = Runner(
             sandbox,
-            Broker(catalog, count=tokens.count, limits=settings.calls),
-            GeneratedModules(catalog),
-            workspaces,
-            {
+            broker=Broker(catalog, count=tokens.count, limits=settings.calls),
+            modules=GeneratedModules(catalog),
+            workspaces=workspaces,
+            questions={
                 "search_tools": self._answer_search,
                 "get_tool_docs": self._answer_docs,
                 "list_servers": self._answer_servers,
             },
-            settings.run,
+            settings=settings.run,
         )
 
     @classmethod
@@ -51,7 +51,7 @@ class Underpass:
         sandbox: str | None = None,
         home: Path | str | None = None,
         settings: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Underpass]:
+    ) -> AsyncGenerator[Underpass]:
         """Connect to the servers of ``config``; leaving the context ends them and every sandbox.
 
         Servers start when they are first needed.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
 from underpass.errors import LimitExceeded, SandboxCrashed, Timeout, UnderpassError
+from underpass.execution import frames
 from underpass.sandbox.lease import ChannelClosed, Exit, FrameTooLarge, Lease, dumps
 
 _GRACE: float = 0.25
@@ -42,16 +44,14 @@ class Host(Protocol):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a guest answered, before it is shaped."""
+    """How a conversation ended, before it is shaped."""
 
-    value: Any = None
+    done: frames.Done | None = None
+    """The guest's own account; None where it gave none."""
     size: int = 0
-    """Bytes of the value, as JSON."""
-    problems: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    error: Mapping[str, Any] | UnderpassError | None = None
-    """What the guest says of the program's failure, or our own word for how it ended."""
-    started: float | None = None
-    """When the first line ran, by the system's monotonic clock."""
+    """Bytes of that account, the value's JSON for the most part."""
+    error: UnderpassError | None = None
+    """Our word for how it ended, where there is no account of the guest."""
     output: dict[str, list[str]] = field(default_factory=lambda: {"stdout": [], "stderr": []})
 
 
@@ -107,54 +107,26 @@ class Conversation:
         return outcome
 
     async def _serve(self, tasks: TaskGroup) -> None:
+        host = self._host
         while True:
-            frame, size = await self._channel.receive()
-            match frame:
-                case {"op": "done"}:
-                    self._done(frame, size)
+            raw, size = await self._channel.receive()
+            match frames.read(raw):
+                case frames.Done() as done:
+                    self._outcome.done, self._outcome.size = done, size
                     return
-                case {"op": "out", "stream": "stdout" | "stderr" as stream, "text": str(text)}:
+                case frames.Output(stream, text):
                     self._print(stream, text)
-                case {"op": "call", "id": int(number), "server": str(server), "tool": str(tool),
-                      "arguments": dict(arguments)}:  # fmt: skip
-                    await self._answer(
-                        tasks, number, lambda s=server, t=tool, a=arguments: self._host.call(s, t, a)
-                    )
-                case {"op": "ask", "id": int(number), "what": str(what), "arguments": dict(arguments)}:
-                    await self._answer(tasks, number, lambda w=what, a=arguments: self._host.ask(w, a))
-                case {"op": "module", "id": int(number), "name": str(name)}:
-                    await self._answer(tasks, number, lambda n=name: self._host.module(n))
-                case {"op": "cancel", "id": int(number)}:
+                case frames.Call(number, server, tool, arguments):
+                    await self._answer(tasks, number, partial(host.call, server, tool, arguments))
+                case frames.Ask(number, what, arguments):
+                    await self._answer(tasks, number, partial(host.ask, what, arguments))
+                case frames.Module(number, name):
+                    await self._answer(tasks, number, partial(host.module, name))
+                case frames.Cancel(number):
                     if scope := self._scopes.get(number):
                         scope.cancel()
-                case {"op": "progress", "value": int() | float() as value}:
-                    total, message = frame.get("total"), frame.get("message")
-                    await self._host.progress(
-                        value,
-                        total if isinstance(total, int | float) else None,
-                        message if isinstance(message, str) else None,
-                    )
-                case _:
-                    raise SandboxCrashed(
-                        f"the sandbox sent a frame that means nothing: {str(frame)[:100]}",
-                        hint="the program wrote to the sandbox's own channel",
-                    )
-
-    def _done(self, frame: dict[str, Any], size: int) -> None:
-        outcome = self._outcome
-        outcome.value, outcome.size = frame.get("value"), size
-        match frame.get("error"):
-            case dict() as error:
-                outcome.error = {str(key): value for key, value in error.items()}
-            case _:
-                pass
-        match frame.get("problems"):
-            case list() as problems:
-                outcome.problems = [(str(path), str(why)) for path, why in problems[:10]]
-            case _:
-                pass
-        started = frame.get("started")
-        outcome.started = started if isinstance(started, float) else None
+                case frames.Progress(value, total, message):
+                    await host.progress(value, total, message)
 
     def _print(self, stream: str, text: str) -> None:
         self._output_left -= len(text.encode("utf-8", "replace"))

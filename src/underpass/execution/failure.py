@@ -21,18 +21,19 @@ _HINTS = {
 _NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}
 
 
-def run_error(
-    error: Mapping[str, Any] | UnderpassError, calls_done: int, limits: Mapping[str, Any]
-) -> RunError:
-    """Describe a failed run.
+def host_error(error: UnderpassError, calls_done: int) -> RunError:
+    """Describe a run that we ended, or whose sandbox died."""
+    return RunError(error.type, error.message, error.hint, "", calls_done, error.data)
+
+
+def guest_error(error: Mapping[str, Any], calls_done: int, limits: Mapping[str, Any]) -> RunError:
+    """Describe a program that failed.
 
     Parameters:
-        error: the guest's account of it (untrusted: every field may be anything), or ours.
+        error: the guest's account of it; every field may be anything.
         calls_done: tool calls that had finished.
         limits: the run's ``timeout`` (s), ``cpu_seconds`` and ``memory_mb``.
     """
-    if isinstance(error, UnderpassError):
-        return RunError(error.type, error.message, error.hint, "", calls_done, error.data)
     kind, message, hint, trace = (
         str(error.get(name) or "") for name in ("type", "message", "hint", "traceback")
     )

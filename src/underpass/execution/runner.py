@@ -55,6 +55,7 @@ class Runner:
     def __init__(
         self,
         sandbox: Sandbox,
+        *,
         broker: Broker,
         modules: GeneratedModules,
         workspaces: Path,
@@ -102,7 +103,9 @@ class Runner:
         finally:
             lease.release()
         done = time.monotonic()
-        started = min(max(outcome.started or leased, leased), done)
+        # The guest's word for when it began is believed only within what we saw.
+        began = outcome.done.started if outcome.done is not None else None
+        started = min(max(began or leased, leased), done)
         answer, used = await self._shape(run, program, calls, outcome)
         return RunResult(
             run=run,
@@ -130,7 +133,7 @@ class Runner:
     ) -> tuple[Answer, Tokens]:
         def work() -> tuple[Answer, Tokens]:
             answer = bounded(
-                outcome.value,
+                None if outcome.done is None else outcome.done.value,
                 ("".join(outcome.output["stdout"]), "".join(outcome.output["stderr"])),
                 self._error(program, calls, outcome),
                 max_tokens=program.max_tokens,
@@ -149,16 +152,18 @@ class Runner:
         return await anyio.to_thread.run_sync(work)
 
     def _error(self, program: Program, calls: RunCalls, outcome: Outcome) -> RunError | None:
-        done = sum(call.ok for call in calls.calls)
+        calls_done = sum(call.ok for call in calls.calls)
         if outcome.error is not None:
+            return failure.host_error(outcome.error, calls_done)
+        if outcome.done is not None and outcome.done.error is not None:
             limits = {
                 "timeout": program.timeout,
                 "cpu_seconds": self._settings.cpu_seconds,
                 "memory_mb": self._settings.memory_mb,
             }
-            return failure.run_error(outcome.error, done, limits)
-        if outcome.problems:
-            return failure.unexpressed(outcome.problems, done)
+            return failure.guest_error(outcome.done.error, calls_done, limits)
+        if outcome.done is not None and outcome.done.problems:
+            return failure.unexpressed(outcome.done.problems, calls_done)
         return None
 
 

@@ -130,7 +130,10 @@ def _cut(text: str, characters: int) -> str:
 
 
 def bound_text(text: str, budget: int, count: Count, *, whole: str = "") -> str:
-    """Keep the beginning and the end of ``text`` within ``budget`` tokens; ``whole`` says where the rest is."""
+    """Keep the beginning and the end of ``text`` within ``budget`` tokens.
+
+    ``whole`` says, in the mark of what is left out, where the rest is.
+    """
     if len(text) <= budget // 2 or count(text) <= budget:
         return text
     # A token is some four characters of English; start there and shrink until it fits.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import traceback
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from underpass.guest.errors import ToolError
 from underpass.guest.program import MAIN
@@ -19,6 +19,10 @@ class NeverAwaited(Exception):
     def __init__(self, function: str) -> None:
         super().__init__(f"{function}(...) was never awaited, so it did nothing")
         self.function = function
+
+
+class ValueTooLarge(Exception):
+    """The value is larger than the host takes."""
 
 
 def describe(error: BaseException, filename: str, names: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +43,8 @@ def _message(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return error.msg
     if isinstance(error, BaseExceptionGroup):
-        parts = "; ".join(f"{type(part).__name__}: {part}" for part in error.exceptions[:5])
+        group = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        parts = "; ".join(f"{type(part).__name__}: {part}" for part in group[:5])
         return f"{error.message}: {parts}"
     try:
         return str(error)
@@ -79,6 +84,8 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
     match error:
         case ToolError():
             return error.hint
+        case ValueTooLarge():
+            return "return less: aggregate, filter, or save it and return its path"
         case NeverAwaited():
             return f"tool functions are asynchronous: write `await {error.function}(...)`"
         case MemoryError():

@@ -36,10 +36,6 @@ class CpuLimit(BaseException):
     """Raised inside the program when its processor time is used up; the kernel kills it soon."""
 
 
-class ValueTooLarge(Exception):
-    """The value is larger than the host takes."""
-
-
 def serve(descriptor: int, workspace: str) -> None:
     """Wait for a ``lease`` and a ``run`` frame, run the program, and send the ``done`` frame."""
     channel = Channel(descriptor)
@@ -81,8 +77,7 @@ class Guest:
             signal.setitimer(signal.ITIMER_REAL, 0)
             if problems:
                 answer["problems"] = problems
-            if len(text) > frame["max_value"]:
-                raise ValueTooLarge(self._keep(text, frame))
+            self._fit(text, frame)
         except BaseException as error:
             signal.setitimer(signal.ITIMER_REAL, 0)
             reserve = None
@@ -132,16 +127,17 @@ class Guest:
             raise failures.NeverAwaited(self._never_awaited[0])
         return values.to_json(value)
 
-    def _keep(self, text: str, frame: dict[str, Any]) -> str:
-        """Leave a value that is too large for the host in the workspace; says what became of it."""
+    def _fit(self, text: str, frame: dict[str, Any]) -> None:
+        """Leave a value that is too large for the host in the workspace, and raise."""
+        if len(text) <= frame["max_value"]:
+            return
         size = f"the value takes {len(text):,} characters of JSON, and the limit is {frame['max_value']:,}"
         name = f"results/{frame['run']}.json"
         try:
-            with open(self._workspace.path(name), "w", encoding="utf-8") as file:
-                file.write(text)
+            self._workspace.save_text(name, text)
         except OSError as error:
-            return f"{size}; it could not be kept either: {error}"
-        return f"{size}; it is kept whole in the workspace as {name}"
+            raise failures.ValueTooLarge(f"{size}; it could not be kept either: {error}") from None
+        raise failures.ValueTooLarge(f"{size}; it is kept whole in the workspace as {name}")
 
     def _note_never_awaited(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._never_awaited.append(coroutine.__qualname__)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 _MAX_DEPTH = 200
 _MAX_PROBLEMS = 5
@@ -34,7 +34,7 @@ class Conversion:
             self.problems.append((path, reason))
 
     def _convert(self, value: Any, path: str) -> Any:
-        kind = type(value)
+        kind = _type(value)
         if value is None or kind in (bool, int, str):
             return value
         if kind is float:
@@ -57,17 +57,17 @@ class Conversion:
         self._problem(path, f"it holds {value!r}, which JSON cannot express")
         return None
 
-    def _container(self, value: Any, kind: type, path: str) -> Any:
+    def _container(self, value: Any, kind: type[Any], path: str) -> Any:
         if kind is dict or isinstance(value, Mapping):
-            return self._mapping(value, path)
-        if kind is list or (kind is tuple):
+            return self._mapping(cast("Mapping[Any, Any]", value), path)
+        if kind in {list, tuple}:
             return [self._convert(item, f"{path}[{at}]") for at, item in enumerate(value)]
         for convert in (_standard, _third_party):
             known, plain = convert(value)
             if known:
                 return self._convert(plain, path)
         if isinstance(value, set | frozenset):
-            return self._convert(_ordered(value), path)
+            return self._convert(_ordered(cast("set[Any]", value)), path)
         if isinstance(value, str):
             return str(value)
         if isinstance(value, int):
@@ -75,7 +75,7 @@ class Conversion:
         if isinstance(value, float):
             return self._float(float(value), path)
         if isinstance(value, tuple | list):
-            return [self._convert(item, f"{path}[{at}]") for at, item in enumerate(value)]
+            return self._convert(list(cast("list[Any]", value)), path)
         self._problem(path, f"{_article(kind.__name__)} cannot be expressed as JSON")
         return _shown(value)
 
@@ -88,6 +88,10 @@ class Conversion:
                 name = f"{name} ({type(key).__name__})"
             converted[name] = self._convert(item, f"{path}.{name}")
         return converted
+
+
+def _type(value: Any) -> type[Any]:
+    return cast("type[Any]", type(value))
 
 
 def _article(name: str) -> str:
@@ -107,11 +111,11 @@ def _key(key: Any) -> str:
     if key is None or isinstance(key, bool | int | float):
         return json.dumps(key)
     if isinstance(key, tuple):
-        return ", ".join(map(_key, key))
+        return ", ".join(map(_key, cast("tuple[Any, ...]", key)))
     return str(_standard(key)[1] or key)
 
 
-def _ordered(values: set[Any] | frozenset[Any]) -> list[Any]:
+def _ordered(values: set[Any]) -> list[Any]:
     try:
         return sorted(values)
     except TypeError:
@@ -120,7 +124,7 @@ def _ordered(values: set[Any] | frozenset[Any]) -> list[Any]:
 
 def _standard(value: Any) -> tuple[bool, Any]:
     """Types of the standard library; looked up by name so that nothing need be imported."""
-    kind = type(value)
+    kind = _type(value)
     for base in kind.__mro__:
         if convert := _BY_NAME.get((base.__module__, base.__qualname__)):
             return True, convert(value)
@@ -163,7 +167,7 @@ _BY_NAME: dict[tuple[str, str], Callable[[Any], Any]] = {
 
 def _third_party(value: Any) -> tuple[bool, Any]:
     """What well-known packages offer; the method's name is enough, no package is imported."""
-    kind = type(value)
+    kind = _type(value)
     package = kind.__module__.partition(".")[0]
     if package == "pandas" and hasattr(value, "to_json"):
         orient = {"orient": "records"} if kind.__name__ == "DataFrame" else {}

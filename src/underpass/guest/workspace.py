@@ -22,14 +22,20 @@ class Workspace:
 
     def save_data(self, name: str, value: Any) -> str:
         """Write a value: ``.json`` as JSON, text and bytes as they are; returns the path."""
+        if isinstance(value, bytes | bytearray):
+            return self._write(name, bytes(value))
+        if isinstance(value, str) and not name.endswith(".json"):
+            return self.save_text(name, value)
+        return self.save_text(name, json.dumps(value, ensure_ascii=False))
+
+    def save_text(self, name: str, text: str) -> str:
+        """Write text as it is, whatever the name's ending; returns the path."""
+        return self._write(name, text.encode())
+
+    def _write(self, name: str, content: bytes) -> str:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(value, bytes | bytearray | memoryview):
-            target.write_bytes(bytes(value))
-        elif isinstance(value, str) and target.suffix != ".json":
-            target.write_text(value, encoding="utf-8")
-        else:
-            target.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+        target.write_bytes(content)
         return str(target)
 
     def load_data(self, name: str) -> Any:

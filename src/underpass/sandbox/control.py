@@ -89,9 +89,7 @@ class ZygoteProcess:
         try:
             while message := await self._receive():
                 self._handle(message)
-            self._fail(
-                SandboxUnavailable("the zygote ended", hint="see `underpass doctor`", stderr=self._tail())
-            )
+            self._fail(self._ended())
         finally:
             self._notify()
 

@@ -6,7 +6,7 @@ import json
 import signal
 import socket
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import anyio
 import orjson
@@ -161,7 +161,7 @@ def parse(body: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(frame, dict):
         raise SandboxCrashed("the sandbox sent a frame that is no object")
-    return frame
+    return cast("dict[str, Any]", frame)
 
 
 def _no_constant(name: str) -> Any:

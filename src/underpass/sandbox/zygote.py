@@ -31,7 +31,6 @@ sys.modules["ssl"] = None  # type: ignore[assignment]
 
 from underpass.guest import main
 from underpass.guest.channel import Channel, Closed
-from underpass.sandbox import preload  # noqa: F401 - imported for what it imports
 from underpass.sandbox.kernel import landlock, root, seccomp, seccomp_table, syscalls
 
 sys.path.pop(0)

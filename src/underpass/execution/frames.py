@@ -1,0 +1,139 @@
+"""What a guest may say, checked field by field: a program can put anything on its channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from underpass.errors import SandboxCrashed
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The program has ended."""
+
+    value: Any
+    error: Mapping[str, Any] | None
+    problems: list[tuple[str, str]]
+    """Places in the value that JSON cannot express, and why."""
+    started: float | None
+    """When its first line ran, by the system's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The program printed something."""
+
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The program calls a tool."""
+
+    id: int
+    server: str
+    tool: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The program calls one of ``mcp_runtime``'s functions."""
+
+    id: int
+    what: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The program imports a generated module."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The program no longer waits for an answer."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The program says how far it is."""
+
+    value: float
+    total: float | None
+    message: str | None
+
+
+GuestFrame = Done | Output | Call | Ask | Module | Cancel | Progress
+
+
+def read(frame: Mapping[str, Any]) -> GuestFrame:
+    """Return what a frame says. Raises ``SandboxCrashed`` where our guest would not have sent it."""
+    match frame.get("op"):
+        case "call":
+            return Call(
+                _field(frame, "id", int), _field(frame, "server", str), _field(frame, "tool", str),
+                _object(frame, "arguments"),
+            )  # fmt: skip
+        case "done":
+            return _done(frame)
+        case "out":
+            stream = "stderr" if frame.get("stream") == "stderr" else "stdout"
+            return Output(stream, _field(frame, "text", str))
+        case "module":
+            return Module(_field(frame, "id", int), _field(frame, "name", str))
+        case "ask":
+            return Ask(_field(frame, "id", int), _field(frame, "what", str), _object(frame, "arguments"))
+        case "cancel":
+            return Cancel(_field(frame, "id", int))
+        case "progress":
+            total, message = frame.get("total"), frame.get("message")
+            return Progress(
+                float(_field(frame, "value", (int, float))),
+                float(total) if isinstance(total, int | float) else None,
+                message if isinstance(message, str) else None,
+            )
+        case other:
+            raise _meaningless(f"there is no operation {str(other)[:50]!r}")
+
+
+def _done(frame: Mapping[str, Any]) -> Done:
+    pairs = map(_list, _list(frame.get("problems"))[:10])
+    problems = [(str(pair[0]), str(pair[1])) for pair in pairs if len(pair) == 2]
+    started = frame.get("started")
+    return Done(
+        frame.get("value"),
+        _object(frame, "error") if "error" in frame else None,
+        problems,
+        started if isinstance(started, float) else None,
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _object(frame: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return cast("dict[str, Any]", _field(frame, name, dict))
+
+
+def _field(frame: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
+    value = frame.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _meaningless(f"the field {name!r} of {str(frame.get('op'))[:50]!r} is of the wrong type")
+    return value
+
+
+def _meaningless(why: str) -> SandboxCrashed:
+    return SandboxCrashed(
+        f"the sandbox sent a frame that means nothing: {why}",
+        hint="the program wrote to the sandbox's own channel",
+    )
