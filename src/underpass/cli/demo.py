@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from underpass.cli.options import examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import err, out, print_json, text
@@ -56,7 +55,13 @@ def _tour(folder: Path, sandbox: str | None) -> Tour:
 
 def _print(shown: Tour) -> None:
     console = out()
-    show(shown, Console(file=console.file, width=min(console.width, _WIDEST), highlight=False))
+    console.width = min(console.width, _WIDEST)
+    if console.is_terminal:
+        show(shown, console)
+        return
+    with console.capture() as captured:
+        show(shown, console)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _next(folder: Path) -> None:

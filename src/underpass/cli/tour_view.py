@@ -143,9 +143,9 @@ def _time(result: RunResult) -> RenderableType:
     duration = result.duration
     return Text.assemble(
         (milliseconds(duration.total), "bold"),
-        f" = {milliseconds(duration.start)} to start the sandbox"
-        f" + {milliseconds(duration.run)} to run"
-        + (f" + {milliseconds(duration.queue)} in the queue" if duration.queue >= 1 else ""),
+        f" in all: {milliseconds(duration.start)} to start the sandbox,"
+        f" {milliseconds(duration.run)} to run the program"
+        + (f", {milliseconds(duration.queue)} in the queue" if duration.queue >= 1 else ""),
     )
 
 

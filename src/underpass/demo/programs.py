@@ -80,12 +80,13 @@ return {
     "commits": len(commits),
     "outside office hours": len(outside),
     "their changed lines": sum(sizes),
-    "authors": Counter(author for _, author, _ in outside).most_common(5),
+    "by": dict(Counter(author for _, author, _ in outside).most_common(5)),
 }
 """
 
 _SIGN_UPS = """\
 import asyncio
+import json
 
 from mcp_runtime import ToolError
 from mcp_servers import testkit
@@ -95,13 +96,16 @@ people = [
     for n in range(1, 51)
 ]
 
+def result(answer):
+    return json.loads(answer)["result"]  # these tools answer JSON as text
+
 async def check(address, day):
     valid, digest, week = await asyncio.gather(
         testkit.validation_is_email(text=address),
         testkit.encoding_sha256(text=address),
         testkit.datetime_week_number(date_string=day),
     )
-    return {"valid": str(valid).lower() == "true", "digest": str(digest), "week": int(week)}
+    return {"valid": result(valid), "digest": result(digest), "week": result(week)}
 
 rows = await asyncio.gather(*(check(*person) for person in people))
 
@@ -116,7 +120,7 @@ return {
     "valid": len(valid),
     "distinct digests": len({row["digest"] for row in rows}),
     "first and last week": [min(row["week"] for row in valid), max(row["week"] for row in valid)],
-    "share per nobody": share,
+    "per nobody": share,
 }
 """
 

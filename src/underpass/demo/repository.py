@@ -111,9 +111,9 @@ def _stream() -> Iterator[bytes]:
     main: dict[str, str] = {"README.md": "# Harbour\n\nBerths, cranes and papers of a small port.\n"}
     yield _commit("main", _Commit(_AUTHORS[0], _BEGIN, "Begin\n", dict(main)))
     for day in range(1, _DAYS):
-        morning = _BEGIN + timedelta(days=day)
+        morning = _BEGIN + timedelta(days=day, minutes=random.randint(-300, 500))
         quiet = morning.weekday() >= 5 or morning.month == 8
-        if random.random() < (0.12 if quiet else 0.55):
+        if random.random() < (0.12 if quiet else 0.6):
             yield from _day(random, morning, main)
 
 
@@ -136,7 +136,7 @@ def _feature(random: Random, morning: datetime, main: dict[str, str]) -> Iterato
     """A branch of a few commits on files of its own, so that its merge has no conflict."""
     subject, part = random.choice(_SUBJECTS), random.choice(_PARTS)
     name = f"feature/{subject}-{part}-{morning:%m%d}"
-    author = _author(random)
+    author = _author(random, morning)
     files: dict[str, str] = {}
     yield f"reset refs/heads/{name}\nfrom refs/heads/main\n\n".encode()
     when = morning
@@ -152,12 +152,14 @@ def _feature(random: Random, morning: datetime, main: dict[str, str]) -> Iterato
         yield _commit(name, _Commit(author, when, message, {path: files[path]}))
     main.update(files)
     merge = f"Merge branch '{name}'\n"
-    yield _commit("main", _Commit(_author(random), when + timedelta(minutes=15), merge, files, merge=name))
+    yield _commit(
+        "main", _Commit(_author(random, when), when + timedelta(minutes=15), merge, files, merge=name)
+    )
     yield f"reset refs/heads/{name}\nfrom {'0' * 40}\n\n".encode()
 
 
 def _change(random: Random, when: datetime, main: dict[str, str]) -> _Commit:
-    author = _author(random)
+    author = _author(random, when)
     subject, part = random.choice(_SUBJECTS), random.choice(_PARTS)
     if author[0] == "dependency-bot":
         pins = "".join(f"{name}=={random.randint(1, 9)}.{random.randint(0, 40)}\n" for name in _SUBJECTS)
@@ -180,8 +182,13 @@ def _change(random: Random, when: datetime, main: dict[str, str]) -> _Commit:
     return _Commit(author, when, message, {path: _grow(random, main.get(path, ""), subject, part)})
 
 
-def _author(random: Random) -> tuple[str, int, int]:
-    return random.choices(_AUTHORS, weights=[share for _, _, share in _AUTHORS])[0]
+def _author(random: Random, when: datetime) -> tuple[str, int, int]:
+    """Choose who works at that time: mostly those whose day it is."""
+    hours = [(when + timedelta(minutes=offset)).hour for _, offset, _ in _AUTHORS]
+    weights = [
+        share * (10 if 8 <= hour < 19 else 1) for (*_, share), hour in zip(_AUTHORS, hours, strict=True)
+    ]
+    return random.choices(_AUTHORS, weights=weights)[0]
 
 
 def _message(random: Random, title: str) -> str:

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +37,6 @@ class Setting:
     names: tuple[str, ...]
 
 
-def is_installed(folder: Path) -> bool:
-    """Whether ``prepare`` has nothing left to install in ``folder``."""
-    return all(is_ready(name, folder / "servers") for name in SERVERS)
-
-
 def prepare(folder: Path, here: Path, step: Callable[[str], None]) -> Setting:
     """Install the servers, choose or build the repository, and write the configuration.
 
@@ -56,13 +51,19 @@ def prepare(folder: Path, here: Path, step: Callable[[str], None]) -> Setting:
     folder.mkdir(parents=True, exist_ok=True)
     # The folder stays out of every repository that it is in.
     (folder / ".gitignore").write_text("*\n")
-    step("installing three MCP servers, each in its own environment")
 
     def install(name: str) -> Path:
         return ensure_environment(name, folder / "servers")
 
+    missing = [name for name in SERVERS if not is_ready(name, folder / "servers")]
     with ThreadPoolExecutor(len(SERVERS)) as pool:
-        environments = dict(zip(SERVERS, pool.map(install, SERVERS), strict=True))
+        started = {pool.submit(install, name): name for name in SERVERS}
+        while missing:
+            step(f"installing {', '.join(missing)}, each in an environment of its own (only once)")
+            jobs = [job for job, name in started.items() if name in missing]
+            done = {started[job] for job in wait(jobs, return_when=FIRST_COMPLETED).done}
+            missing = [name for name in missing if name not in done]
+        environments = {name: job.result() for job, name in started.items()}
     step("choosing a git repository")
     repository = _repository(folder, here)
     arguments = {"mcp-server-git": ["--repository", str(repository.path)]}
