@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from underpass import sandbox
 from underpass.catalog.definition import Listing
 from underpass.catalog.servers_file import load_servers
 from underpass.cli.session import open_catalog
 from underpass.config import load_settings, state_dir
 from underpass.errors import UnderpassError
 from underpass.metrics import tokens
+from underpass.sandbox.probe import probe
 
 Status = Literal["ok", "warning", "failed"]
 
@@ -44,7 +44,7 @@ def python_version() -> Check:
 
 def isolation() -> Iterator[Check]:
     why = "Code runs only where the kernel can isolate it."
-    for part in sandbox.probe():
+    for part in probe():
         yield Check(f"sandbox: {part.name}", "ok" if part.ok else "failed", part.what, why, part.hint)
 
 

@@ -16,7 +16,9 @@ from typing import Any, Final
 import anyio
 
 from underpass.errors import SandboxUnavailable
+from underpass.sandbox import cgroup
 from underpass.sandbox.lease import Channel, Exit
+from underpass.sandbox.probe import hint_for
 from underpass.sandbox.user import INSIDE, map_user
 
 _SCRIPT: Final = Path(__file__).with_name("zygote.py")
@@ -81,6 +83,7 @@ class ZygoteProcess:
                 cwd="/",
                 extra_groups=[] if os.geteuid() == 0 else None,
             )
+        self._group = cgroup.create(self._process.pid)
         self._control.setblocking(False)
         self._send({**settings, "user": INSIDE})
 
@@ -115,6 +118,11 @@ class ZygoteProcess:
         self._send({"op": "kill", "pid": process})
 
     @property
+    def has_control_group(self) -> bool:
+        """Whether all children together are bounded by a control group."""
+        return self._group is not None
+
+    @property
     def alive(self) -> int:
         """How many children there are, waiting ones included."""
         return len(self._children)
@@ -129,6 +137,8 @@ class ZygoteProcess:
         self._process.kill()
         self._process.wait()
         self._errors.close()
+        if self._group is not None:
+            self._group.remove()
 
     async def _receive(self) -> dict[str, Any] | None:
         while True:
@@ -163,16 +173,12 @@ class ZygoteProcess:
                 try:
                     map_user(self._process.pid, self._owner)
                 except OSError as error:
-                    self._fail(
-                        SandboxUnavailable(
-                            f"no user can be mapped into the sandbox: {error}",
-                            hint="see `underpass doctor`",
-                        )
-                    )
+                    reason = f"no user can be mapped into the sandbox: {error}"
+                    self._fail(SandboxUnavailable(reason, hint=hint_for(reason)))
                     return
                 self._send({"op": "mapped"})
             case "failed":
-                self._fail(SandboxUnavailable(message["reason"], hint="see `underpass doctor`"))
+                self._fail(SandboxUnavailable(message["reason"], hint=hint_for(message["reason"])))
             case _:  # "ready"
                 self.was_ready = True
                 self._send({"op": "fork", "count": self.asked})

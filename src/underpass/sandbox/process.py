@@ -105,6 +105,11 @@ class ProcessSandbox:
             zygote.fork(self._idle - len(zygote.idle) - zygote.asked)
         return child
 
+    @property
+    def has_control_group(self) -> bool:
+        """Whether all sandboxes together are bounded by a control group."""
+        return self._zygote.has_control_group
+
     def _start(self) -> ZygoteProcess:
         settings = {**self._limits.to_settings(), "workspaces": str(self._workspaces.resolve())}
         zygote = ZygoteProcess(

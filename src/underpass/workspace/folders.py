@@ -27,6 +27,9 @@ class AgentFolders:
         self._owner = owner
         self._known: set[str] = set()
         root.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            # The owner is another user then, and must be able to pass through to its folder.
+            root.chmod(root.stat().st_mode | 0o011)
 
     def ensure(self, agent: str) -> Path:
         """Return the folder of ``agent``, and make it. Raises ``ValidationFailed`` for a bad name."""
