@@ -199,7 +199,7 @@ class Catalog:
         tasks, self._tasks = self._tasks, None
         for connection in self._connections.values():
             tasks.start_soon(connection.aclose)
-        if isinstance(error, Exception):
+        if not isinstance(error, anyio.get_cancelled_exc_class()):
             # A task group would wrap what the block raised in an ExceptionGroup.
             kind, error, trace = None, None, None
         await tasks.__aexit__(kind, error, trace)

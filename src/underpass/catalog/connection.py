@@ -226,8 +226,9 @@ class Connection:
                     attempt.settled.set()
                     await self._end_of(attempt)
         except Exception as error:  # noqa: BLE001 - whatever ended it is the reason that callers are told
-            what = await self._ended(attempt, error)
-            self._fail(attempt, what or self._why_unreachable(_innermost(error)))
+            inner = _innermost(error)
+            what = await self._ended(attempt, inner) if _is_closed(inner) else self._why_unreachable(inner)
+            self._fail(attempt, what or "closed the connection")
         finally:
             if not attempt.settled.is_set():
                 self._fail(attempt, f"did not answer within {self._start_timeout:g} s of its start")
@@ -285,11 +286,15 @@ class Connection:
             )
         return ToolFailed(error.message[:_STDERR_IN_ERRORS], code=error.code, **facts)
 
-    async def _ended(self, attempt: _Attempt, error: Exception) -> str | None:
+    async def _ended(self, attempt: _Attempt, error: BaseException) -> str | None:
         """How the connection ended, if it did."""
-        if attempt.process is not None and (attempt.over or _is_closed(error)):
-            return await attempt.process.last_words()
-        return "closed the connection" if _is_closed(error) or attempt.over else None
+        if isinstance(error, MCPError) and error.message == "Session terminated":
+            # An HTTP server that was restarted has forgotten the session: begin another.
+            attempt.leave.set()
+            return "has forgotten the session"
+        if not attempt.over and not _is_closed(error):
+            return None
+        return await attempt.process.last_words() if attempt.process else "closed the connection"
 
     def _fail(self, attempt: _Attempt, what: str) -> None:
         if attempt.error is None and not attempt.leave.is_set():
@@ -306,7 +311,7 @@ class Connection:
             missing = isinstance(error, FileNotFoundError) and not (source.cwd and not source.cwd.is_dir())
             what = f"there is no command {source.command!r}" if missing else str(error)
             return f"could not be started: {what}"
-        return f"could not be reached: {error or type(error).__name__}"
+        return f"could not be reached: {str(error) or type(error).__name__}"
 
     def _unavailable(self, attempt: _Attempt, what: str) -> ServerUnavailable:
         stderr = attempt.tail.text(_STDERR_IN_ERRORS)
@@ -339,9 +344,13 @@ def _as_json(result: types.CallToolResult) -> dict[str, Any]:
     return raw
 
 
-def _is_closed(error: Exception) -> bool:
-    inner = _innermost(error)
-    return isinstance(inner, MCPError) and inner.code == types.CONNECTION_CLOSED
+def _is_closed(error: BaseException) -> bool:
+    # Many servers use the SDK's code for errors of their own, so its words decide.
+    return (
+        isinstance(error, MCPError)
+        and error.code == types.CONNECTION_CLOSED
+        and error.message.startswith(("Connection closed", "SSE stream"))
+    )
 
 
 def _innermost(error: BaseException) -> BaseException:
