@@ -96,23 +96,21 @@ people = [
     for n in range(1, 51)
 ]
 
-def result(answer):
-    return json.loads(answer)["result"]  # these tools answer JSON as text
-
 async def check(address, day):
     valid, digest, week = await asyncio.gather(
         testkit.validation_is_email(text=address),
         testkit.encoding_sha256(text=address),
         testkit.datetime_week_number(date_string=day),
     )
-    return {"valid": result(valid), "digest": result(digest), "week": result(week)}
+    # These tools answer with JSON as text.
+    return json.loads(valid) | {"digest": json.loads(digest)["result"], "week": json.loads(week)["result"]}
 
 rows = await asyncio.gather(*(check(*person) for person in people))
 
 try:
-    share = await testkit.math_divide(a=len(rows), b=0)
+    await testkit.echo_error(message="no more sign-ups today")
 except ToolError as error:
-    share = f"the tool refused: {error}"
+    refusal = str(error)
 
 valid = [row for row in rows if row["valid"]]
 return {
@@ -120,7 +118,7 @@ return {
     "valid": len(valid),
     "distinct digests": len({row["digest"] for row in rows}),
     "first and last week": [min(row["week"] for row in valid), max(row["week"] for row in valid)],
-    "per nobody": share,
+    "last call": refusal,
 }
 """
 

@@ -1,0 +1,54 @@
+"""Runs the command line as a person would, and in process where that shows as much."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.servers.real import command
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+def underpass(
+    *arguments: str | Path,
+    cwd: Path,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    program: str = "underpass",
+) -> Finished:
+    """Run the installed command to its end, without a terminal and with an empty home."""
+    done = subprocess.run(
+        [BIN / program, *arguments],
+        cwd=cwd,
+        env={**os.environ, "HOME": str(cwd), **(env or {})},
+        input=stdin.encode(),
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def write_config(folder: Path, *real: str, **entries: Mapping[str, Any]) -> Path:
+    """Write a .mcp.json of real servers (``time`` is mcp-server-time) and other entries."""
+    names = {"time": "mcp-server-time", "git": "mcp-server-git", "testkit": "mcp-testkit"}
+    servers = {name: {"command": command(names[name])} for name in real} | entries
+    path = folder / ".mcp.json"
+    path.write_text(json.dumps({"mcpServers": servers}))
+    return path
