@@ -8,7 +8,7 @@ from typing import Final, Literal
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen import python_literals
 from underpass.codegen.interface import ToolInterface, tool_interface
-from underpass.codegen.ir import Array, Field, Literals, Map, Node, Object, Primitive, Schema, Tuple, Union
+from underpass.codegen.ir import ANY, Array, Field, Literals, Map, Node, Object, Primitive, Schema, Tuple
 from underpass.codegen.names import identifiers, server_identifier, tool_identifier
 from underpass.codegen.python_docstring import constraints
 from underpass.codegen.python_shape import shape
@@ -158,9 +158,7 @@ def _value(schema: Schema, node: Node, field: Field | None, depth: int) -> str:
     """Return a value of the type, as an example."""
     if field is not None and field.has_default and field.default is not None:
         return python_literals.value(field.default, 60)
-    node = schema.resolve(node)
-    if isinstance(node, Union):
-        node = schema.resolve(node.members[0])
+    node = next(schema.alternatives(node), ANY)
     if isinstance(node, Primitive):
         return _EXAMPLES[node.kind]
     if isinstance(node, Literals):

@@ -37,7 +37,7 @@ _RESERVED: Final[dict[Kind, frozenset[str]]] = {
             "cast",
         }
     ),
-    "server": frozenset({*keyword.kwlist, "annotations"}),
+    "server": frozenset({*keyword.kwlist, "TYPE_CHECKING"}),
     "parameter": frozenset({*keyword.kwlist, "__debug__", "call_tool", "cast", "extra"}),
 }
 

@@ -8,35 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from underpass.catalog.definition import Finding, Listing, ToolDefinition
 from underpass.codegen import python_literals
 from underpass.codegen.header import PYTHON_HEADER, definition_digest, label
-from underpass.codegen.interface import tool_interface
-from underpass.codegen.ir import Anything, Nothing
-from underpass.codegen.names import digest, identifiers, tool_identifier
-from underpass.codegen.python_docstring import Parameter, docstring
-from underpass.codegen.python_types import PythonTypes
+from underpass.codegen.names import digest, identifiers
+from underpass.codegen.python_tool import render_tool
+from underpass.codegen.template_files import render
 from underpass.codegen.text import clean_line
+from underpass.codegen.usable import usable_tools
+from underpass.errors import GenerationFailed
 
-_TEMPLATES = Path(__file__).parent / "templates" / "python"
-
-
-def render_tool(tool: ToolDefinition, function: str | None = None, *, templates: Path | None = None) -> str:
-    """Return the module of one tool: its types and one async function.
-
-    Parameters:
-        tool: the definition; its ``server`` and ``name`` are what the generated call sends.
-        function: the function's name; by default the tool's own identifier.
-        templates: a directory whose ``tool.py.jinja`` replaces the packaged one.
-    """
-    function = function or tool_identifier(tool.name)
-    return _template("tool.py.jinja", templates).render(_tool_context(tool, function))
+__all__ = ["PythonPackage", "ServerModules", "render_server", "render_tool"]
 
 
 def render_server(
@@ -59,17 +45,15 @@ class _Entry:
 
 
 class ServerModules:
-    """The modules of one server, each made when asked for.
-
-    ``findings`` names the tools left out, and those that were widened to be usable.
-    """
+    """The modules of one server, each made when asked for."""
 
     def __init__(
         self, server: str, tools: Sequence[ToolDefinition], *, templates: Path | None = None
     ) -> None:
         self.server = server
         self._templates = templates
-        usable, self.findings = _usable(server, tools)
+        self._widened: dict[str, Finding] = {}
+        usable, self._left_out = usable_tools(server, tools)
         names = identifiers(usable, "tool")
         entries = (_Entry(usable[name], names[name], f"_{names[name]}") for name in usable)
         self._entries = {entry.function: entry for entry in sorted(entries, key=lambda entry: entry.function)}
@@ -78,6 +62,11 @@ class ServerModules:
     def functions(self) -> dict[str, str]:
         """The function of each tool, by the tool's real name."""
         return {entry.tool.name: entry.function for entry in self._entries.values()}
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The tools left out, and those among the modules made so far that had to be widened."""
+        return (*self._left_out, *self._widened.values())
 
     @property
     def paths(self) -> list[str]:
@@ -97,17 +86,26 @@ class ServerModules:
 
     def _init(self) -> str:
         tools = list(self._entries.values())
-        return _template("server.py.jinja", self._templates).render(
-            header=PYTHON_HEADER,
-            server_label=label(self.server),
-            server_text=_docstring_name(self.server),
-            count=len(tools),
-            digest=digest("".join(definition_digest(entry.tool) for entry in tools))[:16],
-            tools=tools,
-        )
+        context = {
+            "header": PYTHON_HEADER,
+            "server_label": label(self.server),
+            "server_text": _docstring_name(self.server),
+            "count": len(tools),
+            "digest": digest("".join(definition_digest(entry.tool) for entry in tools))[:16],
+            "tools": tools,
+        }
+        return render("python", "server.py.jinja", self._templates, context)
 
     def _module(self, entry: _Entry) -> str:
-        return render_tool(entry.tool, entry.function, templates=self._templates)
+        try:
+            return render_tool(entry.tool, entry.function, templates=self._templates)
+        except GenerationFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one definition does, it costs no other tool
+            reason = f"its schemas cannot be read ({type(error).__name__}): any arguments are accepted"
+            self._widened[entry.function] = Finding(self.server, entry.tool.name, "repaired", reason)
+            tool = replace(entry.tool, input_schema=True, output_schema=None)
+            return render_tool(tool, entry.function, templates=self._templates)
 
 
 class PythonPackage:
@@ -138,7 +136,7 @@ class PythonPackage:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The tools left out of the package, with the reasons."""
+        """The tools left out of the package, and those of files made so far that had to be widened."""
         return tuple(finding for package in self._servers for finding in self.server(package).findings)
 
     def server(self, package: str) -> ServerModules:
@@ -174,110 +172,8 @@ class PythonPackage:
                 yield f"{package}/{path}", text
 
     def _template(self, name: str, **context: Any) -> str:
-        return _template(name, self._templates).render(header=PYTHON_HEADER, **context)
-
-
-def _usable(
-    server: str, tools: Sequence[ToolDefinition]
-) -> tuple[dict[str, ToolDefinition], tuple[Finding, ...]]:
-    """Return the tools to make modules of by name, and why the others are left out."""
-    usable: dict[str, ToolDefinition] = {}
-    findings: list[Finding] = []
-    for tool in tools:
-        reason = _defect(tool)
-        if reason is None and tool.name in usable:
-            reason = "another tool of the server has the same name and came first"
-        if reason is None:
-            usable[tool.name] = tool if tool.server == server else replace(tool, server=server)
-        else:
-            findings.append(Finding(server, str(tool.name)[:200], "quarantined", reason))
-    return usable, tuple(findings)
-
-
-def _defect(tool: ToolDefinition) -> str | None:
-    # Definitions come from others, so what the types promise is looked at here.
-    if not _is_text(tool.name):
-        return "its name is no string"
-    try:
-        tool.name.encode()
-    except UnicodeEncodeError:
-        return "its name is no valid Unicode, so no call can carry it"
-    if not _is_schema(tool.input_schema):
-        return "its input schema is neither an object nor a boolean"
-    if tool.output_schema is not None and not _is_schema(tool.output_schema):
-        return "its output schema is neither an object nor a boolean"
-    if not _is_text(tool.description) or not _is_text(tool.title or ""):
-        return "its description or title is no string"
-    return None
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_schema(value: object) -> bool:
-    return isinstance(value, Mapping | bool)
-
-
-def _tool_context(tool: ToolDefinition, function: str) -> dict[str, Any]:
-    interface = tool_interface(tool)
-    types = PythonTypes(function)
-    arguments = types.scope(interface.arguments, output=False)
-    result = types.scope(interface.result, output=True)
-    names = identifiers((field.name for field in interface.parameters), "parameter")
-    parameters = [
-        Parameter(field, names[field.name], arguments.annotation(field.type, field.name))
-        for field in interface.parameters
-    ]
-    extra = None if interface.extra is None else arguments.annotation(interface.extra, "extra")
-    # A function that returns Never would make the code after its call unreachable.
-    returns = (
-        "Any" if isinstance(interface.returns, Nothing) else result.annotation(interface.returns, "result")
-    )
-    if isinstance(interface.returns, Anything | Nothing):
-        types.imports.add("Any")
-    # What arrives is Any. A type checker reads no escapes in a quoted type: there it stays so.
-    cast_open = ""
-    if returns != "Any" and "\\" not in (quoted := python_literals.string(returns)):
-        types.imports.add("cast")
-        cast_open = f"cast({quoted}, "
-    return {
-        "header": PYTHON_HEADER,
-        "server_label": label(tool.server),
-        "tool_label": label(tool.name),
-        "digest": definition_digest(tool),
-        "imports": sorted(types.imports),
-        "types": types.definitions,
-        "function": function,
-        "function_literal": python_literals.string(function),
-        "server_literal": python_literals.string(tool.server),
-        "tool_literal": python_literals.string(tool.name),
-        "parameters": parameters,
-        "uses_omit": not all(parameter.required for parameter in parameters),
-        "extra": extra,
-        "returns": returns,
-        "cast_open": cast_open,
-        "docstring": docstring(tool.description or tool.title or "", parameters, returns, interface.notes),
-    }
+        return render("python", name, self._templates, {"header": PYTHON_HEADER, **context})
 
 
 def _docstring_name(server: str) -> str:
     return python_literals.docstring_body(python_literals.string(clean_line(server, 100)))
-
-
-def _template(name: str, directory: Path | None) -> jinja2.Template:
-    return _environment(directory).get_template(name)
-
-
-@lru_cache(maxsize=8)
-def _environment(directory: Path | None) -> jinja2.Environment:
-    searched = [_TEMPLATES] if directory is None else [directory, _TEMPLATES]
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(searched),
-        autoescape=False,  # noqa: S701 - the output is Python, and each value is escaped as such
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-    )

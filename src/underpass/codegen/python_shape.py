@@ -5,6 +5,7 @@ Close to Python's own annotations, but with the members of objects in place inst
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from underpass.codegen import python_literals
@@ -50,12 +51,15 @@ def _cut(shown: str, limit: int) -> str:
 
 def _shape(schema: Schema, node: Node, depth: int) -> str:
     node = schema.resolve(node)
+    if isinstance(node, Union):
+        # References among the members are resolved once each, however often they lead to one type.
+        members = islice(schema.alternatives(node), _MOST_MEMBERS + 1)
+        shown = list(dict.fromkeys(_shape(schema, member, depth) for member in members))
+        return " | ".join(shown if len(shown) <= _MOST_MEMBERS else [*shown[:_MOST_MEMBERS], "…"])
     if isinstance(node, Primitive):
         return _PRIMITIVES[node.kind]
     if isinstance(node, Literals):
         return _literals(node)
-    if isinstance(node, Union):
-        return " | ".join(dict.fromkeys(_shape(schema, member, depth) for member in node.members))
     if isinstance(node, Array | Tuple):
         return _array(schema, node, depth)
     if isinstance(node, Map):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from underpass.codegen import python_literals
 from underpass.codegen.ir import (
+    ANY,
     Anything,
     Array,
     Field,
@@ -59,19 +63,27 @@ class TypeDefinition:
 class PythonTypes:
     """Collects the definitions that the annotations of one module need.
 
-    ``definitions`` are in the order of first use. An input is written by the caller, an output is
-    read: a fixed-length array may be given as a tuple, and always arrives as a list.
+    An input is written by the caller, an output is read: a fixed-length array may be given as a
+    tuple, and always arrives as a list.
     """
 
     def __init__(self, function: str) -> None:
-        self.definitions: list[TypeDefinition] = []
         self.imports: set[str] = set()
+        self.collected: list[TypeDefinition] = []
+        self.pending: deque[Callable[[], None]] = deque()
         self._taken = {*_TAKEN, function}
         self._counts: dict[str, int] = {}
 
     def scope(self, schema: Schema, *, output: bool) -> Annotations:
         """Return the maker of annotations for the types of one schema."""
         return Annotations(self, schema, output=output)
+
+    def definitions(self) -> list[TypeDefinition]:
+        """Return the definitions that all annotations so far need."""
+        # Named types wait here instead of calling each other: a chain of them may be long.
+        while self.pending:
+            self.pending.popleft()()
+        return self.collected
 
     def name(self, hint: str) -> str:
         """Return an unused class name made of ``hint``."""
@@ -150,46 +162,44 @@ class Annotations:
         after = [] if node.rest is None else [self.annotation(node.rest, f"{hint} item")]
         anywhere = dict.fromkeys([*places, *after])
         listed = f"list[{'Any' if 'Any' in anywhere else ' | '.join(anywhere)}]"
-        if self._output or node.rest is not None:
+        # Both forms repeat what is inside: in tuples of tuples that would double at each level.
+        if self._output or node.rest is not None or "tuple[" in listed:
             return listed
         return f"tuple[{', '.join(places)}] | {listed}"
 
     def _reference(self, name: str) -> str:
-        if name in self._named:
-            return self._named[name]
-        node = self._schema.definitions.get(name)
-        if node is None:
-            return self._import("Any")
-        if isinstance(node, Object) and (node.fields or node.extra is not None):
-            return self._object(node, name, definition=name)
-        if isinstance(node, Object):
-            return self._object(node, name)
-        unique = self._named[name] = self._types.name(name)
-        self._import("TypeAlias")
-        alias = self._quoted(self.annotation(node, f"{name} value"))
-        self._types.definitions.append(TypeDefinition(unique, alias=alias))
-        return unique
+        if name not in self._named:
+            node = self._schema.definitions.get(name, ANY)
+            if isinstance(node, Object):
+                self._named[name] = self._object(node, name, later=True)
+            else:
+                unique = self._named[name] = self._types.name(name)
+                self._types.pending.append(partial(self._alias, unique, node, name))
+        return self._named[name]
 
-    def _object(self, node: Object, hint: str, definition: str | None = None) -> str:
+    def _alias(self, unique: str, node: Node, hint: str) -> None:
+        self._import("TypeAlias")
+        alias = self._quoted(self.annotation(node, f"{hint} value"))
+        self._types.collected.append(TypeDefinition(unique, alias=alias))
+
+    def _object(self, node: Object, hint: str, *, later: bool = False) -> str:
         if not node.fields:
             return f"dict[str, {self._import('Never' if node.closed else 'Any')}]"
-        self._import("TypedDict")
         name = self._types.name(hint)
+        if later:
+            self._types.pending.append(partial(self._class, name, node, hint))
+        else:
+            self._class(name, node, hint)
         # Members that the schema leaves open are no part of a TypedDict: a plain dict has them.
-        shown = name if node.extra is None else f"{name} | dict[str, {self._import('Any')}]"
-        if definition is not None:
-            self._named[definition] = shown
+        return name if node.extra is None else f"{name} | dict[str, {self._import('Any')}]"
+
+    def _class(self, name: str, node: Object, hint: str) -> None:
+        self._import("TypedDict")
         required = [member.required for member in node.fields]
         functional = not all(_is_plain_key(member.name) for member in node.fields)
         mixed = any(required) and not all(required)
-        fields = tuple(
-            self._field(member, hint if definition is None else definition, mixed=mixed, quoted=functional)
-            for member in node.fields
-        )
-        self._types.definitions.append(
-            TypeDefinition(name, fields, total=any(required), functional=functional)
-        )
-        return shown
+        fields = tuple(self._field(member, hint, mixed=mixed, quoted=functional) for member in node.fields)
+        self._types.collected.append(TypeDefinition(name, fields, total=any(required), functional=functional))
 
     def _field(self, member: Field, hint: str, *, mixed: bool, quoted: bool) -> ClassField:
         annotation = self.annotation(member.type, f"{hint} {member.name}")
