@@ -89,11 +89,13 @@ def _accept_anything(_uri: str) -> bool:
 
 def _closed_parameters(schema: Mapping[str, Any] | bool) -> frozenset[str] | None:
     """The names of all parameters; None when the schema leaves room for others."""
-    if isinstance(schema, bool) or any(keyword in schema for keyword in _OPEN_KEYWORDS):
+    if isinstance(schema, bool):
         return None
-    if schema.get("additionalProperties", False) is not False or "properties" not in schema:
-        return None
-    return frozenset(_parameters(schema))
+    if "additionalProperties" in schema:
+        closed = schema["additionalProperties"] is False and "patternProperties" not in schema
+    else:
+        closed = "properties" in schema and not any(keyword in schema for keyword in _OPEN_KEYWORDS)
+    return frozenset(_parameters(schema)) if closed else None
 
 
 def _parameters(schema: Mapping[str, Any] | bool) -> Mapping[str, Any]:
