@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import traceback
 from types import TracebackType
@@ -92,7 +93,7 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
             return "process the data in smaller pieces, or raise the setting run.memory_mb"
         case RecursionError():
             return "use a loop instead of recursion"
-        case NameError() if suggestion := _similar(error.name, [*names, *dir(__builtins__)]):
+        case NameError() if suggestion := _similar(error.name, [*names, *dir(builtins)]):
             return f"did you mean {suggestion!r}?"
         case _ if "coroutine" in text:
             return "tool functions are asynchronous: write `await` before the call"
@@ -106,9 +107,7 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
         case FileNotFoundError():
             return "the sandbox sees the workspace (the current folder) and /tmp, not the host's files"
         case ModuleNotFoundError() if not text.startswith("no "):
-            return (
-                "the sandbox has Python's standard library and mcp_servers; other packages are not installed"
-            )
+            return "there are Python's standard library, mcp_servers and mcp_runtime, and no other packages"
         case _:
             return ""
 

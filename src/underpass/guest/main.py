@@ -123,9 +123,12 @@ class Guest:
             name = value.__qualname__
             value.close()
             raise failures.NeverAwaited(name)
+        text, problems = values.to_json(value)
+        if any("coroutine" in reason for _, reason in problems):
+            self._never_awaited.append("a function of mcp_servers")
         if self._never_awaited:
             raise failures.NeverAwaited(self._never_awaited[0])
-        return values.to_json(value)
+        return text, problems
 
     def _fit(self, text: str, frame: dict[str, Any]) -> None:
         """Leave a value that is too large for the host in the workspace, and raise."""

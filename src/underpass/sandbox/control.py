@@ -195,6 +195,8 @@ class ZygoteProcess:
             self.failure = failure
         for child in self._children.values():
             child.end(Exit(-9))
+        for child in self.idle:
+            child.channel.close()
         self._children.clear()
         self.idle.clear()
         self._notify()
