@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import jsonschema_rs
@@ -7,7 +8,9 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.shared_data import shared_data
 
+from underpass.broker.arguments import ArgumentValidator
 from underpass.catalog.tolerance import Tolerance
 
 pytestmark = pytest.mark.requirement("R08")
@@ -112,6 +115,22 @@ def test_an_output_schema_may_be_of_any_type(output: Any) -> None:
     tolerance = read({"name": "t", "inputSchema": ANY, "outputSchema": output})
     assert tolerance.tools[0].output_schema == output
     assert tolerance.findings == []
+
+
+def test_no_tool_of_the_corpus_is_lost_and_every_schema_compiles() -> None:
+    servers: dict[str, list[Any]] = {}
+    with gzip.open(shared_data("tools", "corpus.jsonl.gz")) as lines:
+        for line in lines:
+            tool = orjson.loads(line)
+            servers.setdefault(tool["server"], []).append(tool)
+    read_servers = [read(*tools) for tools in servers.values()]
+    findings = [finding for server in read_servers for finding in server.findings]
+    assert sum(len(server.tools) for server in read_servers) > 10_000
+    assert {finding.reason for finding in findings if finding.action == "quarantined"} == {
+        "another tool of the server has the same name"
+    }
+    faults = [ArgumentValidator(tool).fault for server in read_servers for tool in server.tools]
+    assert set(faults) == {None}
 
 
 json_values = st.recursive(

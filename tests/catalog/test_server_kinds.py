@@ -9,13 +9,15 @@ import mcp_types as types
 import pytest
 from mcp.server import MCPServer, Server
 from tests.servers.catalogs import catalog, hostile, real
+from tests.servers.hostile_http import hostile_http
 from tests.servers.over_http import http_server
-from tests.servers.real import REPOSITORY
+from tests.servers.real import REPOSITORY, serve_testkit
 
 from underpass.catalog import Catalog, InMemoryUpstream, ToolDefinition, ToolOutcome
 from underpass.errors import (
     ServerNotFound,
     ServerUnavailable,
+    ToolError,
     ToolFailed,
     ToolLimitExceeded,
     ToolTimeout,
@@ -95,6 +97,48 @@ async def test_an_http_server_that_is_not_there_is_unavailable(transport: str) -
     async with catalog(h=entry) as servers:
         with anyio.fail_after(10), pytest.raises(ServerUnavailable, match="could not be reached"):
             await servers.listing("h")
+
+
+@pytest.mark.parametrize(
+    ("tool", "kind", "message"),
+    [
+        ("accepted", ToolFailed, "202 Accepted"),
+        ("failing", ToolFailed, "Server returned an error response"),
+        ("html", ToolFailed, "Unexpected content type"),
+        ("no_json", ToolFailed, "Failed to parse JSON"),
+        ("cut_stream", ToolUnavailable, "closed the connection"),
+    ],
+)
+async def test_an_http_answer_that_is_none_fails_the_call_alone(
+    tool: str, kind: type[ToolError], message: str
+) -> None:
+    with hostile_http() as url:
+        async with catalog(h={"url": url}) as servers:
+            with anyio.fail_after(10), pytest.raises(kind, match=message):
+                await servers.call("h", tool, {})
+            assert (await servers.call("h", "well", {})).content[0]["text"] == "well"
+
+
+async def test_a_session_that_an_http_server_forgot_is_begun_again() -> None:
+    with hostile_http() as url:
+        async with catalog(h={"url": url}) as servers:
+            with pytest.raises(ToolUnavailable, match="has forgotten the session"):
+                await servers.call("h", "forget", {})
+            assert (await servers.call("h", "well", {})).content[0]["text"] == "well"
+
+
+async def test_an_http_server_that_refuses_is_unavailable_with_its_status() -> None:
+    with hostile_http(refuse=401) as url:
+        async with catalog(h={"url": url}) as servers:
+            with pytest.raises(ServerUnavailable, match=r"could not be reached: .*\(HTTP\) 401 Unauthorized"):
+                await servers.listing("h")
+
+
+async def test_a_server_of_the_first_sdk_generation_is_called_over_http() -> None:
+    with serve_testkit() as url:
+        async with catalog(kit={"url": url}) as servers:
+            assert len((await servers.listing("kit")).tools) == 65
+            assert "5" in (await servers.call("kit", "math_add", {"a": 2, "b": 3})).content[0]["text"]
 
 
 async def test_a_server_object_of_this_process_is_used_directly() -> None:

@@ -227,7 +227,11 @@ class Connection:
                     await self._end_of(attempt)
         except Exception as error:  # noqa: BLE001 - whatever ended it is the reason that callers are told
             inner = _innermost(error)
-            what = await self._ended(attempt, inner) if _is_closed(inner) else self._why_unreachable(inner)
+            what = (
+                await self._ended(attempt, inner)
+                if _is_closed(inner)
+                else self._why_unreachable(attempt, inner)
+            )
             self._fail(attempt, what or "closed the connection")
         finally:
             if not attempt.settled.is_set():
@@ -256,7 +260,7 @@ class Connection:
     def _transport(self, spec: ServerSpec, attempt: _Attempt) -> AbstractAsyncContextManager[Any]:
         limit = self._max_result_bytes + _ENVELOPE
         if spec.transport == "http":
-            return http_transport(spec, limit)
+            return http_transport(spec, attempt.tail, limit)
         if spec.transport == "sse":
             return sse_transport(spec)
 
@@ -305,13 +309,16 @@ class Connection:
                 self._retry_at = anyio.current_time() + backoff
         attempt.settled.set()
 
-    def _why_unreachable(self, error: BaseException) -> str:
+    def _why_unreachable(self, attempt: _Attempt, error: BaseException) -> str:
         source = self._source
         if isinstance(source, ServerSpec) and source.command and isinstance(error, OSError):
             missing = isinstance(error, FileNotFoundError) and not (source.cwd and not source.cwd.is_dir())
             what = f"there is no command {source.command!r}" if missing else str(error)
             return f"could not be started: {what}"
-        return f"could not be reached: {str(error) or type(error).__name__}"
+        why = str(error) or type(error).__name__
+        # The SDK's error of an HTTP answer does not name its status; the tail does.
+        status = attempt.tail.text().rpartition("\n")[2]
+        return f"could not be reached: {why}" + (f" {status}" if status.startswith("(HTTP)") else "")
 
     def _unavailable(self, attempt: _Attempt, what: str) -> ServerUnavailable:
         stderr = attempt.tail.text(_STDERR_IN_ERRORS)

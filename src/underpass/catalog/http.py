@@ -11,10 +11,12 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 from underpass.catalog.spec import ServerSpec
+from underpass.catalog.stderr import Tail
 
 TOO_LARGE = "the answer is over the limit of"
 """How the message of an error begins when a body was larger than the limit."""
 
+_FIRST_ERROR_STATUS = 400
 _CONNECT_TIMEOUT = 30.0
 _IDLE_TIMEOUT = 24 * 3600.0
 
@@ -37,11 +39,18 @@ class _BoundedBody(httpx2.AsyncByteStream):
 
 
 @asynccontextmanager
-async def http_transport(spec: ServerSpec, limit: int) -> AsyncGenerator[Any]:
-    """Streamable HTTP. An answer of more than ``limit`` bytes becomes an error."""
+async def http_transport(spec: ServerSpec, tail: Tail, limit: int) -> AsyncGenerator[Any]:
+    """Streamable HTTP.
+
+    Parameters:
+        tail: takes the status of each answer that is an error.
+        limit: bytes of one answer; a larger one becomes an error.
+    """
     assert spec.url is not None
 
     async def bound(response: httpx2.Response) -> None:
+        if response.status_code >= _FIRST_ERROR_STATUS:
+            tail.write(f"(HTTP) {response.status_code} {response.reason_phrase}\n".encode())
         # An event stream may go on for ever; there the SDK bounds each event.
         if "text/event-stream" not in response.headers.get("content-type", ""):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
