@@ -38,6 +38,8 @@ _TAKEN: Final = frozenset(
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST_NAME = 60
 _LONGEST_DESCRIPTION = 300
+_LONGEST_KEY = 1_000
+"""No type checker follows literals of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Annotations:
         self._schema = schema
         self._output = output
         self._named: dict[str, str] = {}
+        self._quoting = False
 
     def annotation(self, node: Node, hint: str) -> str:
         """Return the annotation for ``node``; ``hint`` names the class if one is needed."""
@@ -138,24 +141,28 @@ class Annotations:
         self._types.imports.add(name)
         return name
 
-    def _quoted(self, annotation: str) -> str:
-        """Quote an annotation that may refer forward. No type checker reads escapes in there."""
-        quoted = python_literals.string(annotation)
-        return quoted if "\\" not in quoted else f'"{self._import("Any")}"'
+    def _quoted(self, node: Node, hint: str) -> str:
+        """Return a quoted annotation, which may refer forward."""
+        before, self._quoting = self._quoting, True
+        annotation = self.annotation(node, hint)
+        self._quoting = before
+        return python_literals.string(annotation)
 
     def _literals(self, node: Literals) -> str:
-        """A float cannot be a literal: its type stands for it."""
         shown: dict[str, None] = {}
+        others: dict[str, None] = {}
         for value in node.values:
-            if isinstance(value, str):
-                shown[python_literals.string(value)] = None
-            elif not isinstance(value, float):
-                shown[repr(value)] = None
-        others = [] if len(shown) == len(node.values) else ["float"]
+            literal = python_literals.string(value) if isinstance(value, str) else repr(value)
+            if isinstance(value, float):  # Python has no such literal type
+                others["float"] = None
+            elif self._quoting and ("\\" in literal or "'" in literal):
+                others["str"] = None  # no type checker reads escapes in a quoted annotation
+            else:
+                shown[literal] = None
         if list(shown) == ["None"]:
             return " | ".join([*others, "None"])
-        literal = [f"{self._import('Literal')}[{', '.join(shown)}]"] if shown else []
-        return " | ".join([*literal, *others])
+        literals = [f"{self._import('Literal')}[{', '.join(shown)}]"] if shown else []
+        return " | ".join([*literals, *others])
 
     def _tuple(self, node: Tuple, hint: str) -> str:
         places = [self.annotation(item, f"{hint} item") for item in node.items]
@@ -179,12 +186,14 @@ class Annotations:
 
     def _alias(self, unique: str, node: Node, hint: str) -> None:
         self._import("TypeAlias")
-        alias = self._quoted(self.annotation(node, f"{hint} value"))
+        alias = self._quoted(node, f"{hint} value")
         self._types.collected.append(TypeDefinition(unique, alias=alias))
 
     def _object(self, node: Object, hint: str, *, later: bool = False) -> str:
         if not node.fields:
             return f"dict[str, {self._import('Never' if node.closed else 'Any')}]"
+        if any(len(member.name) > _LONGEST_KEY for member in node.fields):
+            return f"dict[str, {self._import('Any')}]"
         name = self._types.name(hint)
         if later:
             self._types.pending.append(partial(self._class, name, node, hint))
@@ -195,16 +204,18 @@ class Annotations:
 
     def _class(self, name: str, node: Object, hint: str) -> None:
         self._import("TypedDict")
+        quoting, self._quoting = self._quoting, False
         required = [member.required for member in node.fields]
         functional = not all(_is_plain_key(member.name) for member in node.fields)
         mixed = any(required) and not all(required)
         fields = tuple(self._field(member, hint, mixed=mixed, quoted=functional) for member in node.fields)
-        self._types.collected.append(TypeDefinition(name, fields, total=any(required), functional=functional))
+        definition = TypeDefinition(name, fields, total=any(required), functional=functional)
+        self._types.collected.append(definition)
+        self._quoting = quoting
 
     def _field(self, member: Field, hint: str, *, mixed: bool, quoted: bool) -> ClassField:
-        annotation = self.annotation(member.type, f"{hint} {member.name}")
-        if quoted:
-            annotation = self._quoted(annotation)
+        annotate = self._quoted if quoted else self.annotation
+        annotation = annotate(member.type, f"{hint} {member.name}")
         if mixed and not member.required:
             annotation = f"{self._import('NotRequired')}[{annotation}]"
         return ClassField(

@@ -38,6 +38,8 @@ from underpass.codegen.ir import (
 from underpass.codegen.references import References, Target, scope
 
 _DEEPEST = 48
+_FARTHEST = 150
+"""Levels that a type may be away from the root, by way of references: type checkers follow them all."""
 _MOST_NODES = 20_000
 _MOST_NOTES = 20
 _LONGEST_LITERALS = 50_000
@@ -79,7 +81,8 @@ class _Reader:
         self._definitions: dict[str, Node] = {}
         self._names: dict[int, str] = {}
         self._taken: dict[str, int] = {}
-        self._pending: deque[tuple[str, Target]] = deque()
+        self._pending: deque[tuple[str, Target, int]] = deque()
+        self._distance = 0
         self._inlined: dict[int, Node] = {}
         self._inlining: set[int] = set()
         self._left = _MOST_NODES
@@ -89,7 +92,7 @@ class _Reader:
         references = self._references
         root = self._read(references.document, references.document, references.base, 0)
         while self._pending:
-            name, target = self._pending.popleft()
+            name, target, self._distance = self._pending.popleft()
             self._definitions[name] = self._read(target.schema, target.resource, target.base, 0)
         return Schema(root, _grounded(self._definitions), tuple(self._notes))
 
@@ -280,8 +283,12 @@ class _Reader:
         if inline:
             return self._inline(key, target, depth)
         if key not in self._names:
+            distance = self._distance + depth + 1
+            if distance > _FARTHEST:
+                self._note(f"types more than {_FARTHEST} levels away accept any value")
+                return ANY
             self._names[key] = self._name(target.name)
-            self._pending.append((self._names[key], target))
+            self._pending.append((self._names[key], target, distance))
         return Reference(self._names[key])
 
     def _inline(self, key: int, target: Target, depth: int) -> Node:
