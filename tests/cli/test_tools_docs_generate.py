@@ -1,0 +1,194 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.command_line import underpass, write_config
+
+BROKEN = {"command": "there-is-no-such-command"}
+
+MANIFEST = "\n".join(
+    [
+        json.dumps(
+            {
+                "server": "my-git",
+                "name": "git_log",
+                "description": "Shows commit logs",
+                "inputSchema": {"type": "object"},
+            }
+        ),
+        json.dumps(
+            {
+                "server": "wiki",
+                "name": "search",
+                "description": "Finds pages",
+                "inputSchema": {"type": "object"},
+            }
+        ),
+        "{ broken",
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    write_config(folder, "time", broken=BROKEN, off={"command": "x", "disabled": True})
+    (folder / "tools.jsonl").write_text(MANIFEST)
+    return folder
+
+
+@pytest.mark.requirement("R01")
+def test_tools_lists_each_server_with_its_state_tools_and_error(project: Path) -> None:
+    done = underpass("tools", "--json", cwd=project)
+    assert done.status == 0
+    servers = {server["name"]: server for server in done.json["servers"]}
+    assert servers["time"]["state"] == "started"
+    assert [tool["name"] for tool in servers["time"]["tools"]] == ["get_current_time", "convert_time"]
+    assert servers["broken"]["state"] == "failed"
+    assert "there-is-no-such-command" in servers["broken"]["error"]
+    assert servers["off"]["state"] == "disabled"
+    assert done.stderr == ""
+
+
+def test_tools_is_readable_without_a_terminal(project: Path) -> None:
+    done = underpass("tools", cwd=project)
+    assert "from mcp_servers import time" in done.stdout
+    assert "broken: " in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_tools_of_one_server_shows_their_signatures_and_starts_no_other(project: Path) -> None:
+    done = underpass("tools", "--server", "time", cwd=project)
+    assert "convert_time(*, source_timezone: str" in done.stdout
+    assert "broken" not in done.stdout
+
+
+def test_a_server_that_cannot_start_is_shown_when_asked_for_alone(project: Path) -> None:
+    done = underpass("tools", "--server", "broken", "--json", cwd=project)
+    assert done.status == 0
+    assert done.json["servers"][0]["state"] == "failed"
+
+
+@pytest.mark.requirement("R21")
+def test_a_query_ranks_tools(project: Path) -> None:
+    done = underpass("tools", "convert between timezones", "--limit", "1", "--json", cwd=project)
+    [hit] = done.json
+    assert hit["id"] == "time::convert_time"
+    assert set(hit) == {"id", "server", "name", "summary", "signature", "score"}
+    shown = underpass("tools", "convert between timezones", cwd=project)
+    assert shown.stdout.startswith("time.convert_time(")
+
+
+def test_a_query_that_nothing_fits_says_so(project: Path) -> None:
+    assert underpass("tools", "zebra", "--json", cwd=project).json == []
+    assert "no tool fits" in underpass("tools", "zebra", cwd=project).stdout
+
+
+def test_a_manifest_is_listed_and_searched_without_any_server(project: Path) -> None:
+    done = underpass("tools", "--manifest", "tools.jsonl", "--json", cwd=project)
+    servers = {server["name"]: server for server in done.json["servers"]}
+    assert servers["my-git"]["module"] == "my_git"
+    assert servers["wiki"]["tools"][0]["id"] == "wiki::search"
+    assert any("line 3" in str(finding) for server in servers.values() for finding in server["findings"])
+    hits = underpass("tools", "commits", "--manifest", "tools.jsonl", "--json", cwd=project)
+    assert [hit["id"] for hit in hits.json] == ["my-git::git_log"]
+    shown = underpass("tools", "--manifest", "tools.jsonl", "--server", "wiki", cwd=project)
+    assert "search() -> Any" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "hint"),
+    [
+        (["tools", "--manifest", "tools.jsonl", "--server", "wikki"], 1, "did you mean 'wiki'"),
+        (["tools", "--manifest", "absent.jsonl"], 2, "hint:"),
+        (["tools", "--server", "tiem"], 1, "did you mean 'time'"),
+        (["tools", "--config", "absent.json"], 2, "underpass init"),
+        (["docs", "time.convert_tim"], 1, "did you mean 'convert_time'"),
+        (["docs", "tme.convert_time"], 1, "did you mean 'time'"),
+        (["docs", "broken.x"], 1, "there-is-no-such-command"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_what_to_do(
+    project: Path, arguments: list[str], status: int, hint: str
+) -> None:
+    done = underpass(*arguments, cwd=project)
+    assert (done.status, done.stdout) == (status, "")
+    assert "error: " in done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_malformed_json_is_answered_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / ".mcp.json").write_text('{"mcpServers": {\n  "a": }\n}')
+    for arguments in (
+        ["tools"],
+        ["run", "-c", "1"],
+        ["serve"],
+        ["generate", "--output", "x"],
+        ["docs", "a.b"],
+    ):
+        done = underpass(*arguments, cwd=tmp_path)
+        assert done.status == 2
+        assert "line 2, column 8" in done.stderr
+
+
+def test_no_configuration_is_no_error_and_is_said(tmp_path: Path) -> None:
+    done = underpass("tools", cwd=tmp_path)
+    assert done.status == 0
+    assert "no configuration found" in done.stderr
+    assert "underpass add" in done.stdout
+    assert underpass("tools", "--json", cwd=tmp_path).json == {"servers": []}
+
+
+@pytest.mark.requirement("R22")
+@pytest.mark.parametrize("name", ["time.convert_time", "time::convert_time"])
+def test_docs_gives_markdown(project: Path, name: str) -> None:
+    done = underpass("docs", name, cwd=project)
+    assert done.stdout.startswith("# time.convert_time")
+    assert "target_timezone" in done.stdout
+    as_json = underpass("docs", name, "--json", cwd=project).json
+    assert as_json["id"] == "time::convert_time"
+    assert as_json["documentation"].strip() == done.stdout.strip()
+
+
+@pytest.mark.requirement("R03", "R07")
+def test_generate_writes_an_importable_package(project: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mcp_servers"
+    done = underpass(
+        "generate", "--format", "python", "--output", output, "--server", "time", "--json", cwd=project
+    )
+    assert done.status == 0
+    assert done.json["tools"] == 2
+    assert done.json["servers"] == {"time": "time"}
+    code = "from mcp_servers import time; print(time.convert_time.__doc__.splitlines()[0])"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == "Convert time between timezones\n"
+    again = underpass("generate", "--output", output, "--server", "time", "--json", cwd=project)
+    assert again.json["changed"] == 0
+
+
+def test_generate_writes_what_it_can_and_fails_for_the_rest(project: Path, tmp_path: Path) -> None:
+    done = underpass("generate", "--output", tmp_path / "all", cwd=project)
+    assert done.status == 1
+    assert "broken: " in done.stderr
+    assert "2 tools of 1 servers" in done.stdout
+
+
+def test_generate_from_a_manifest_needs_no_server(project: Path, tmp_path: Path) -> None:
+    arguments = ["--manifest", "tools.jsonl", "--output", str(tmp_path / "m")]
+    done = underpass(*arguments, cwd=project, program="mcp-codegen")
+    assert done.status == 0
+    assert "line 3" in done.stderr
+    assert (tmp_path / "m" / "my_git" / "_git_log.py").exists()
+
+
+def test_generate_touches_no_file_of_someone_else(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("# mine\n")
+    done = underpass("generate", "--manifest", "tools.jsonl", "--output", tmp_path, cwd=project)
+    assert done.status == 1
+    assert "hint: " in done.stderr
+    assert (tmp_path / "__init__.py").read_text() == "# mine\n"
