@@ -178,6 +178,13 @@ async def test_a_schema_that_cannot_be_compiled_validates_nothing_and_is_a_findi
     assert "cannot be compiled" in finding.reason
 
 
+async def test_a_pattern_that_takes_too_long_is_left_to_the_server() -> None:
+    schema = {"type": "object", "properties": {"a": {"pattern": "^(a|a)*?(?!b)c$"}, "b": {"type": "null"}}}
+    slow = {"a": "a" * 40 + "b"}
+    assert await log(schema).call("git", "log", slow) == slow
+    assert (await refused(schema, {**slow, "b": 1})).data["parameter"] == "b"
+
+
 async def test_arguments_that_are_no_json_are_refused() -> None:
     error = await refused({"type": "object"}, {"a": {1, 2}})
     assert "cannot be written as JSON" in error.message

@@ -33,6 +33,21 @@ async def test_a_server_that_dies_mid_call_fails_that_call_and_serves_the_next()
             await servers.call("h", "die", {})
         assert caught.value.data["stderr"] == "the disk is on fire"
         assert await text_of(servers, "echo", a=1) == '{"a": 1}'
+        assert [state.state for state in servers.states()] == ["started"]
+
+
+async def test_a_server_that_died_is_shown_as_failed_until_it_is_needed_again() -> None:
+    async with catalog(h=hostile()) as servers:
+        await servers.listing("h")
+        with pytest.raises(ToolUnavailable):
+            await servers.call("h", "die", {})
+        with anyio.fail_after(10):
+            while [state.state for state in servers.states()] != ["failed"]:
+                await anyio.lowlevel.checkpoint()
+        assert [state.error for state in servers.states()] == ["server 'h' ended with status 3"]
+        assert await text_of(servers, "echo") == "{}"
+        (state,) = servers.states()
+        assert (state.state, state.error) == ("started", None)
 
 
 async def test_a_server_that_is_killed_is_named_so() -> None:

@@ -147,6 +147,14 @@ def test_a_mapping_may_leave_out_the_key_and_hold_objects() -> None:
         load_servers({"s": {"type": "sse"}})
 
 
+def test_secrets_are_not_shown_with_the_server() -> None:
+    servers = [
+        spec({"command": "x", "env": {"KEY": "hunter2"}}),
+        spec({"url": "x", "headers": {"Authorization": "hunter2"}}),
+    ]
+    assert "hunter2" not in repr(servers)
+
+
 def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)

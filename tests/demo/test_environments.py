@@ -1,4 +1,5 @@
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,22 @@ def test_a_failed_install_says_what_failed_and_leaves_no_marker(
         ensure_environment("mcp-server-time", tmp_path)
     assert "no matching distribution" in caught.value.hint
     assert not is_ready("mcp-server-time", tmp_path)
+
+
+def test_concurrent_callers_wait_for_one_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installs: list[str] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        if "venv" in command:
+            installs.append(command[-1])
+            Path(command[-1]).mkdir()
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("underpass.demo.environments.subprocess.run", run)
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(ensure_environment, ["mcp-server-time"] * 8, [tmp_path] * 8))
+    assert made == {environment_path("mcp-server-time", tmp_path)}
+    assert len(installs) == 1
 
 
 def test_a_server_without_pins_is_refused(tmp_path: Path) -> None:

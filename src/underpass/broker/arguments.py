@@ -11,6 +11,10 @@ import jsonschema_rs
 from underpass.catalog import ToolDefinition
 from underpass.errors import ToolArgumentsInvalid, did_you_mean
 
+_UNDECIDED = (
+    jsonschema_rs.ValidationErrorKind.BacktrackLimitExceeded,
+    jsonschema_rs.ValidationErrorKind.RegexEngineFailure,
+)
 _SHOWN_ERRORS = 5
 _SHOWN_PARAMETERS = 30
 _SHOWN_VALUE = 80
@@ -55,10 +59,13 @@ class ArgumentValidator:
             return
         errors: list[tuple[str, str]] = []
         for error in self._validator.iter_errors(arguments):
-            errors.extend(_explain(error))
+            # A pattern that takes too long to match says nothing about the value: the server decides.
+            if not isinstance(error.kind, _UNDECIDED):
+                errors.extend(_explain(error))
             if len(errors) >= _SHOWN_ERRORS:
                 break
-        self._refuse(errors, arguments)
+        if errors:
+            self._refuse(errors, arguments)
 
     def _refuse(self, errors: list[tuple[str, str]], arguments: Mapping[str, Any]) -> None:
         parameters = _parameters(self._tool.input_schema)

@@ -223,8 +223,12 @@ class Connection:
                     attempt.client = client
                     attempt.scope.deadline = math.inf
                     self._failures = 0
+                    self._retry_at = -math.inf
                     attempt.settled.set()
                     await self._end_of(attempt)
+            if attempt.client is not None and not attempt.leave.is_set():
+                words = await attempt.process.last_words() if attempt.process else "closed the connection"
+                self._fail(attempt, words)
         except Exception as error:  # noqa: BLE001 - whatever ended it is the reason that callers are told
             inner = _innermost(error)
             what = (
@@ -315,7 +319,7 @@ class Connection:
             missing = isinstance(error, FileNotFoundError) and not (source.cwd and not source.cwd.is_dir())
             what = f"there is no command {source.command!r}" if missing else str(error)
             return f"could not be started: {what}"
-        why = str(error) or type(error).__name__
+        why = " ".join(str(error).split())[:_STDERR_IN_ERRORS] or type(error).__name__
         # The SDK's error of an HTTP answer does not name its status; the tail does.
         status = attempt.tail.text().rpartition("\n")[2]
         return f"could not be reached: {why}" + (f" {status}" if status.startswith("(HTTP)") else "")

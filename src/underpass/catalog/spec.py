@@ -21,11 +21,12 @@ class ServerSpec:
     transport: Transport
     command: str | None = None
     args: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    # Secrets stand in both: they stay out of what is logged or shown.
+    env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """What the server's environment has beside the few variables that every server inherits."""
     cwd: Path | None = None
     url: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     disabled: bool = False
     source: Path | None = None
     """The file that names the server."""
