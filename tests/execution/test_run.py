@@ -434,9 +434,6 @@ async def test_a_run_says_what_it_cost_beside_direct_calls_losses_included(opene
 
     async with opened(server("demo", big=big)) as up:
         saving = await up.run("from mcp_servers import demo\nlen(await demo.big())")
-        losing = await up.run(
-            "from mcp_servers import demo\nr = await demo.big()\n'a long program'\n" + "#" * 300 + "\n7"
-        )
         nothing = await up.run("1 + 1")
     assert saving.value == 500
     assert saving.tokens.direct > 4_000

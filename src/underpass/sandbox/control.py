@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,9 @@ from underpass.sandbox.probe import hint_for
 from underpass.sandbox.user import INSIDE, map_user
 
 _SCRIPT: Final = Path(__file__).with_name("zygote.py")
-_START_TIMEOUT: Final = 20.0
 _MESSAGE: Final = 65_536
+_END_TIMEOUT: Final = 5.0
+"""Seconds for a zygote to end by itself before it is killed."""
 
 
 class Child:
@@ -69,6 +71,7 @@ class ZygoteProcess:
         self.was_ready = False
         self._children: dict[int, Child] = {}
         self._changed = anyio.Event()
+        self._gone = anyio.Event()
         self._owner = owner
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -88,13 +91,22 @@ class ZygoteProcess:
         self._send({**settings, "user": INSIDE})
 
     async def serve(self) -> None:
-        """Read what the zygote says until it ends."""
+        """Read what the zygote says until it ends; then nothing of it is left."""
         try:
             while message := await self._receive():
                 self._handle(message)
-            self._fail(self._ended())
         finally:
-            self._notify()
+            self._fail(self._ended())
+            self._control.close()
+            # It ends when its control socket does; its children ask the kernel to end with it.
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_END_TIMEOUT):
+                await anyio.to_thread.run_sync(self._process.wait)
+            self._process.kill()
+            self._process.wait()
+            self._errors.close()
+            if self._group is not None:
+                self._group.remove()
+            self._gone.set()
 
     async def child(self) -> Child:
         """Return a waiting child; forks one where none waits. Raises ``SandboxUnavailable``."""
@@ -130,15 +142,10 @@ class ZygoteProcess:
     async def close(self) -> None:
         """End the zygote and every child of it; none is left when this returns."""
         self._fail(SandboxUnavailable("the sandbox is closed"))
-        self._control.close()
-        # It ends when its control socket does; its children ask the kernel to end with it.
-        with anyio.CancelScope(shield=True), anyio.move_on_after(5):
-            await anyio.to_thread.run_sync(self._process.wait)
-        self._process.kill()
-        self._process.wait()
-        self._errors.close()
-        if self._group is not None:
-            self._group.remove()
+        with suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        with anyio.CancelScope(shield=True):
+            await self._gone.wait()
 
     async def _receive(self) -> dict[str, Any] | None:
         while True:

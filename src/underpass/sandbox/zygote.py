@@ -90,6 +90,8 @@ class Zygote:
         gc.collect()
         gc.freeze()
         gc.disable()
+        # Up to here errors went to a file of the host; children must not inherit it.
+        os.dup2(0, 2)
         self.send({"op": "ready"})
         while True:
             for descriptor, _ in poll.poll():

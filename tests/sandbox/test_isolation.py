@@ -1,0 +1,263 @@
+"""Nothing gets out of a sandbox, whoever started it; what dies in it dies alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.sandbox.attempts import ALL
+
+from underpass import Underpass
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="the attempts use numbers of x86-64"
+)
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parents[1] / "src"
+NOBODY = 65_534
+
+
+def attempt_all(home: Path, interpreter: str, user: int | None = None) -> dict[str, Any]:
+    paths = os.pathsep.join([str(SOURCE), *(path for path in sys.path if path.endswith("site-packages"))])
+    done = subprocess.run(
+        [interpreter, str(HERE / "try_attempts.py"), str(home)],
+        env={"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "SECRET": "canary-in-the-environment"},
+        capture_output=True, check=False, cwd="/", timeout=240, user=user, group=user,
+        extra_groups=None if user is None else [],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def as_ourselves(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return attempt_all(tmp_path_factory.mktemp("home"), sys.executable)
+
+
+@pytest.fixture(scope="module")
+def as_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """As root: the same, started by a user without any right, with an interpreter it may read."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: the other tests are an ordinary user's already")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = [
+        each
+        for each in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}")
+        if Path(each).exists() and _can_run(each)
+    ]
+    if not found:
+        pytest.skip("an ordinary user can run no interpreter of this version with these packages")
+    home = tmp_path_factory.mktemp("ordinary")
+    os.chown(home, NOBODY, NOBODY)
+    for folder in (home, *home.parents):
+        if folder.stat().st_uid == 0 and folder.is_relative_to("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    return attempt_all(home, found[0], NOBODY)
+
+
+def _can_run(interpreter: str) -> bool:
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    code = f"import sys; sys.path[:0] = {[str(SOURCE), *packages]}; import anyio, underpass.sandbox.probe"
+    command = [interpreter, "-c", code]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, user=NOBODY, group=NOBODY, extra_groups=[]
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+@pytest.mark.requirement("R11", "R15")
+@pytest.mark.parametrize("name", ALL)
+def test_an_attempt_comes_to_nothing(as_ourselves: dict[str, Any], name: str) -> None:
+    assert as_ourselves[name] is True
+
+
+@pytest.mark.requirement("R11", "R15")
+@pytest.mark.parametrize("name", ALL)
+def test_an_attempt_comes_to_nothing_when_an_ordinary_user_started_it(
+    as_ordinary_user: dict[str, Any], name: str
+) -> None:
+    assert as_ordinary_user[name] is True
+
+
+@pytest.mark.requirement("R14")
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("code", "setting"),
+    [
+        ("x = []\nwhile True: x.append(bytearray(1 << 24))", "run.memory_mb"),
+        ("'x' * (1 << 30)", "run.memory_mb"),
+        ("x = [[] for _ in range(100_000_000)]", "run.memory_mb"),
+        ("while True: pass", "run.cpu_seconds"),
+    ],
+)
+async def test_a_limit_names_itself_and_its_setting(tmp_path: Path, code: str, setting: str) -> None:
+    limits = {"run.cpu_seconds": 1, "run.memory_mb": 256}
+    async with Underpass.open(None, home=tmp_path, settings=limits) as up:
+        result = await up.run(f"print('begun')\n{code}", timeout=60)
+        assert result.error is not None
+        assert result.error.type == "LimitExceeded"
+        assert result.error.data["setting"] == setting
+        assert setting in result.error.hint
+        assert result.stdout == "begun\n"
+        assert (await up.run("1")).value == 1
+
+
+@pytest.mark.requirement("R16")
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import ctypes\nctypes.string_at(0)", "SIGSEGV"),
+        ("import os\nos._exit(7)", "status 7"),
+        ("import os, time\nos.close(3)\ntime.sleep(30)", "closed the sandbox's channel"),
+        ("import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", "processor time"),
+        ("import ctypes\nctypes.CDLL(None).syscall(0x40000000 + 39)", "SIGSYS"),
+    ],
+)
+async def test_a_sandbox_that_dies_says_how_and_dies_alone(tmp_path: Path, code: str, said: str) -> None:
+    async with Underpass.open(None, home=tmp_path, settings={"run.cpu_seconds": 1}) as up:
+        results: dict[str, Any] = {}
+        async with anyio.create_task_group() as tasks:
+
+            async def run(name: str, program: str) -> None:
+                results[name] = await up.run(program, timeout=20)
+
+            tasks.start_soon(run, "doomed", code)
+            tasks.start_soon(run, "other", "import time\ntime.sleep(0.3)\n'well'")
+        error = results["doomed"].error
+        assert error.type == "SandboxCrashed"
+        assert said in error.message
+        assert results["other"].value == "well"
+
+
+@pytest.mark.requirement("R15")
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "b'\\xff\\xff\\xff\\xff' + b'x' * 100",
+        "b'\\x02\\x00\\x00\\x00{}'",
+        "b'\\x05\\x00\\x00\\x00[1,2]'",
+        "b'\\x05\\x00\\x00\\x00\\xff\\xfe\\xfd\\xfc\\xfb'",
+        "(lambda b: len(b).to_bytes(4, 'little') + b)(b'[' * 200_000)",
+        '(lambda b: len(b).to_bytes(4, \'little\') + b)(b\'{"op":"done","value":NaN}\')',
+        '(lambda b: len(b).to_bytes(4, \'little\') + b)(b\'{"op":"done","value":"\\\\ud800"}\')',
+        '(lambda b: len(b).to_bytes(4, \'little\') + b)(b\'{"op":"call","id":"x"}\')',
+        '(lambda b: len(b).to_bytes(4, \'little\') + b)(b\'{"op":"out","stream":"stdout","text":7}\')',
+        '(lambda b: len(b).to_bytes(4, \'little\') + b)(b\'{"op":"kill","pid":1}\')',
+    ],
+)
+async def test_a_forged_frame_ends_its_own_run_and_no_other(tmp_path: Path, frame: str) -> None:
+    async with Underpass.open(None, home=tmp_path) as up:
+        result = await up.run(f"import os, time\nos.write(3, {frame})\ntime.sleep(20)", timeout=15)
+        assert result.error is not None
+        assert result.error.type in {"SandboxCrashed", "LimitExceeded"}
+        assert (await up.run("1")).value == 1
+
+
+@pytest.mark.requirement("R15")
+@pytest.mark.anyio
+async def test_a_program_may_forge_its_own_answer_and_nothing_else(tmp_path: Path) -> None:
+    body = b'{"op":"done","value":"forged","started":1e308,"error":{"type":["x"],"message":{},"hint":7}}'
+    code = f"import os\nb = {body!r}\nos.write(3, len(b).to_bytes(4, 'little') + b)\nwhile True: pass"
+    async with Underpass.open(None, home=tmp_path) as up:
+        result = await up.run(code)
+        assert (result.ok, result.value) == (False, "forged")
+        assert 0 <= result.duration.start <= result.duration.total
+
+
+def _children(process: int) -> list[int]:
+    """The children of a process; /proc's own list of them misses some while others end."""
+    found: list[int] = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(after_name[1]) == process:
+            found.append(int(status.parent.name))
+    return found
+
+
+@pytest.mark.requirement("R17")
+@pytest.mark.anyio
+async def test_no_process_outlives_its_underpass(tmp_path: Path) -> None:
+    before = set(_children(os.getpid()))
+    async with Underpass.open(None, home=tmp_path) as up:
+        await up.run("1")
+        (zygote,) = set(_children(os.getpid())) - before
+        sandboxes = _children(zygote)
+        assert sandboxes
+        with anyio.move_on_after(0.2):
+            await up.run("while True: pass")
+    for process in (zygote, *sandboxes):
+        await _gone(process)
+
+
+async def _gone(process: int) -> None:
+    """Wait for the end of a process that is no child of ours: the kernel offers nothing but looking."""
+    try:
+        handle = os.pidfd_open(process)
+    except ProcessLookupError:
+        return
+    with anyio.fail_after(10):
+        await anyio.wait_readable(handle)
+    os.close(handle)
+
+
+@pytest.mark.requirement("R17")
+@pytest.mark.anyio
+async def test_no_process_outlives_a_host_that_is_killed(tmp_path: Path) -> None:
+    script = f"""
+import anyio
+from underpass import Underpass
+async def main():
+    async with Underpass.open(None, home={str(tmp_path)!r}) as up:
+        async def say(*_): print("running", flush=True)
+        await up.run("from mcp_runtime import progress\\nprogress(1)\\nwhile True: pass", on_progress=say)
+anyio.run(main)
+"""
+    async with await anyio.open_process([sys.executable, "-c", script]) as host:
+        assert host.stdout is not None
+        assert await host.stdout.receive() == b"running\n"
+        (zygote,) = _children(host.pid)
+        sandboxes = _children(zygote)
+        assert sandboxes
+        host.send_signal(signal.SIGKILL)
+        await host.wait()
+    for process in (zygote, *sandboxes):
+        await _gone(process)
+
+
+@pytest.mark.requirement("R17")
+@pytest.mark.anyio
+async def test_a_zygote_that_is_killed_is_replaced_and_its_runs_fail_with_the_cause(tmp_path: Path) -> None:
+    before = set(_children(os.getpid()))
+    async with Underpass.open(None, home=tmp_path) as up:
+        assert (await up.run("1")).value == 1
+        (zygote,) = set(_children(os.getpid())) - before
+        results: list[Any] = []
+        async with anyio.create_task_group() as tasks:
+
+            async def doomed() -> None:
+                code = "import time\nfrom mcp_runtime import progress\nprogress(1)\ntime.sleep(30)"
+                results.append(await up.run(code, timeout=40, on_progress=kill))
+
+            async def kill(*_: Any) -> None:
+                os.kill(zygote, signal.SIGKILL)
+
+            tasks.start_soon(doomed)
+        assert results[0].error.type == "SandboxCrashed"
+        assert (await up.run("2")).value == 2
