@@ -385,3 +385,17 @@ async def test_a_server_inherits_little_of_the_environment(monkeypatch: pytest.M
     assert "A_SECRET" not in environment
     assert '"GIVEN": "yes"' in environment
     assert os.environ["PATH"] in environment
+
+
+async def test_a_caller_that_waits_for_a_start_is_told_when_the_catalog_closes() -> None:
+    failures: list[str] = []
+
+    async def ask(servers: Catalog) -> None:
+        with pytest.raises(ServerUnavailable) as caught:
+            await servers.listing("h")
+        failures.append(caught.value.message)
+
+    async with anyio.create_task_group() as tasks, catalog(h=hostile("hang-at-start")) as servers:
+        tasks.start_soon(ask, servers)
+        await anyio.wait_all_tasks_blocked()
+    assert failures == ["server 'h' is being closed"]

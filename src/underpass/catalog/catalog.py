@@ -178,15 +178,17 @@ class Catalog:
             return cast("Upstream", source)
         # Imports the SDK, which takes more than half a second: not for those who only look.
         from underpass.catalog.connection import Connection
+        from underpass.catalog.sdk_upstream import SdkUpstream
 
+        timeout, limit = self._settings.start_timeout, self._limits.max_result_bytes
         self._connections[name] = connection = Connection(
             name,
             source,
             tasks,
-            start_timeout=self._settings.start_timeout,
-            max_result_bytes=self._limits.max_result_bytes,
+            start_timeout=timeout,
+            max_result_bytes=limit,
         )
-        return connection
+        return SdkUpstream(connection, listing_timeout=timeout, max_result_bytes=limit)
 
     async def __aenter__(self) -> Self:
         self._tasks = await anyio.create_task_group().__aenter__()

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 import mcp_types as types
 from mcp.client import Transport
-from mcp.client._transport import ReadStream, TransportStreams, WriteStream
 from mcp.shared.message import SessionMessage
+
+if TYPE_CHECKING:
+    # The names of what a Transport yields; the SDK exports only the Transport itself.
+    from mcp.client._transport import ReadStream, TransportStreams, WriteStream
 
 _RAW = "underpass/raw"
 
