@@ -8,6 +8,7 @@ import platform
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def as_ourselves(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def as_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def as_ordinary_user() -> dict[str, Any]:
     """As root: the same, started by a user without any right, with an interpreter it may read."""
     if os.geteuid() != 0:
         pytest.skip("not root: the other tests are an ordinary user's already")
@@ -56,12 +57,10 @@ def as_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     ]
     if not found:
         pytest.skip("an ordinary user can run no interpreter of this version with these packages")
-    home = tmp_path_factory.mktemp("ordinary")
-    os.chown(home, NOBODY, NOBODY)
-    for folder in (home, *home.parents):
-        if folder.stat().st_uid == 0 and folder.is_relative_to("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    return attempt_all(home, found[0], NOBODY)
+    # Not below pytest's own folder, which every start of pytest closes to other users.
+    with tempfile.TemporaryDirectory() as home:
+        os.chown(home, NOBODY, NOBODY)
+        return attempt_all(Path(home), found[0], NOBODY)
 
 
 def _can_run(interpreter: str) -> bool:

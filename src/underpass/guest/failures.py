@@ -81,7 +81,7 @@ def _line(error: BaseException, filename: str) -> int | None:
 
 
 def _hint(error: BaseException, names: dict[str, Any]) -> str:
-    text = str(error)
+    text = _message(error)
     match error:
         case ToolError():
             return error.hint
