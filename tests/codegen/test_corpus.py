@@ -1,0 +1,83 @@
+"""Ten thousand real tools, all of them."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.codegen.checkers import complaints
+from tests.codegen.corpus import corpus, corpus_files
+from tests.codegen.definitions import foreign_statements
+
+from underpass.codegen.documentation import document, signature
+from underpass.codegen.package import write_package
+from underpass.codegen.python import PythonPackage
+from underpass.metrics.tokens import count
+
+pytestmark = pytest.mark.requirement("R08")
+
+_IMPORT_ALL = """
+import json, sys
+import mcp_servers
+events = []
+sys.addaudithook(lambda event, _: events.append(event))
+names = []
+for server in mcp_servers.__all__:
+    module = getattr(mcp_servers, server)
+    names += [f"{server}.{tool}" for tool in module.__all__ if callable(getattr(module, tool))]
+# What importing is made of; anything else would be the doing of a definition.
+usual = {"import", "open", "compile", "exec", "marshal.loads", "object.__getattr__"}
+usual |= {"os.listdir", "os.scandir"}
+print(json.dumps({"tools": len(names), "unusual": sorted(set(events) - usual)}))
+"""
+
+
+def test_every_tool_of_the_corpus_becomes_a_module_of_definitions_alone() -> None:
+    tools = sum(len(listing.tools) for listing in corpus().values())
+    files = corpus_files()
+    modules = [path for path in files if not path.endswith(("__init__.py", "_runtime.py"))]
+
+    assert PythonPackage(corpus()).findings == ()
+    assert len(modules) == tools >= 10_000
+    assert [path for path in files if path != "_runtime.py" and foreign_statements(files[path])] == []
+
+
+def test_every_module_of_the_corpus_is_python_3_11() -> None:
+    for path, text in corpus_files().items():
+        compile(ast.parse(text, path, feature_version=(3, 11)), path, "exec", dont_inherit=True)
+
+
+def test_every_tool_of_the_corpus_has_a_signature_and_a_page_within_its_bounds() -> None:
+    pages = signatures = 0
+    for listing in corpus().values():
+        for tool in listing.tools:
+            line = signature(tool)
+            assert "\n" not in line
+            assert count(line) <= 300, tool.id
+            page = document(tool)
+            assert count(page) <= 600, tool.id
+            pages, signatures = pages + bool(page), signatures + bool(line)
+
+    assert pages == signatures >= 10_000
+
+
+@pytest.mark.slow
+def test_importing_every_tool_of_the_corpus_runs_nothing_but_definitions(tmp_path: Path) -> None:
+    write_package(corpus_files(), tmp_path / "mcp_servers")
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    report = json.loads(done.stdout)
+
+    assert report["unusual"] == []
+    assert report["tools"] == sum(len(listing.tools) for listing in corpus().values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", ["ty", "pyright"])
+def test_the_whole_corpus_passes_strict_type_checks(checker: str, tmp_path: Path) -> None:
+    write_package(corpus_files(), tmp_path / "mcp_servers")
+
+    assert complaints(checker, tmp_path) == ""
