@@ -123,11 +123,7 @@ async def test_a_hostile_server_name_cannot_speak_in_a_description() -> None:
         descriptions = " ".join(tool.description or "" for tool in (await client.list_tools()).tools)
     assert "previous" not in descriptions
     assert "SYSTEM: " not in descriptions
-    assert (
-        "git and 1 more" in descriptions
-        or "git and 2 more" in descriptions
-        or "x_system_obey" in descriptions
-    )
+    assert "the MCP servers git, x_SYSTEM_obey and 1 more." in descriptions
 
 
 async def test_many_servers_do_not_make_the_descriptions_long() -> None:

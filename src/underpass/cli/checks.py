@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import Any, Literal
 
 from underpass.catalog.definition import Listing
 from underpass.catalog.servers_file import load_servers
+from underpass.catalog.spec import ServerSpec
 from underpass.cli.session import open_catalog
 from underpass.config import load_settings, state_dir
-from underpass.errors import UnderpassError
+from underpass.errors import ServerUnavailable, UnderpassError
 from underpass.metrics import tokens
 from underpass.sandbox.probe import probe
 
@@ -87,13 +89,14 @@ async def servers(config: Path) -> list[Check]:
     """Start and list every server."""
     async with open_catalog(config) as catalog:
         listings = await catalog.listings()
-    return [_server(name, listing) for name, listing in listings.items()]
+    sources = load_servers(config)
+    return [_server(name, listing, sources[name]) for name, listing in listings.items()]
 
 
-def _server(name: str, listing: Listing | UnderpassError) -> Check:
+def _server(name: str, listing: Listing | ServerUnavailable, source: object) -> Check:
     title, why = f"server: {name}", "Its tools can be used only if it starts and lists them."
-    if isinstance(listing, UnderpassError):
-        return Check(title, "failed", listing.message, why, listing.hint)
+    if isinstance(listing, ServerUnavailable):
+        return Check(title, "failed", listing.message, why, _by_hand(source))
     what = f"{len(listing.tools)} tools"
     if not listing.findings:
         return Check(title, "ok", what, why)
@@ -105,3 +108,9 @@ def _server(name: str, listing: Listing | UnderpassError) -> Check:
     return Check(
         title, "warning", f"{what}; {left_out} malformed ones left out" if left_out else what, why, hint
     )
+
+
+def _by_hand(source: object) -> str:
+    if isinstance(source, ServerSpec) and source.command is not None:
+        return f"start it by hand to see what it says: {shlex.join([source.command, *source.args])}"
+    return f"look whether {getattr(source, 'url', 'it')} answers"
