@@ -38,8 +38,6 @@ def test_inflected_words_are_one_term(group: list[str]) -> None:
     assert len({terms(word)[0] for word in group}) == 1
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("status", "state"), ("thing", "the"), ("red", "r")]
-)
+@pytest.mark.parametrize(("one", "other"), [("status", "state"), ("thing", "the"), ("red", "r")])
 def test_different_words_stay_different(one: str, other: str) -> None:
     assert terms(one) != terms(other)
