@@ -81,7 +81,7 @@ def host() -> FakeHost:
 def run_inside(host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunInside]:
     """Runs a program in the guest, here; whatever the guest changes of this process is put back."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
-    finders, folder = list(sys.meta_path), Path.cwd()
+    finders, folder, program = list(sys.meta_path), Path.cwd(), sys.modules["__main__"]
     handlers = {each: signal.getsignal(each) for each in (signal.SIGALRM, signal.SIGXCPU)}
     # The guest sets this hook of Python's; setting it here lets it be put back.
     monkeypatch.setattr(warnings, "_warn_unawaited_coroutine", None)
@@ -112,6 +112,7 @@ def run_inside(host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     yield run
     os.chdir(folder)
+    sys.modules["__main__"] = program
     sys.meta_path[:] = finders
     for number, handler in handlers.items():
         signal.signal(number, handler)

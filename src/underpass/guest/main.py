@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Coroutine
-from types import CodeType, CoroutineType, FrameType
+from types import CodeType, CoroutineType, FrameType, ModuleType
 from typing import Any, NoReturn
 
 from underpass.guest import failures, importer, runtime, values
@@ -49,7 +49,10 @@ class Guest:
     def __init__(self, channel: Channel, workspace: str) -> None:
         self._channel = channel
         self._outputs = (Output(channel, "stdout"), Output(channel, "stderr"))
-        self._names: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "__doc__": None}
+        # The program's module is the one that Python's own code finds under this name.
+        sys.modules["__main__"] = module = ModuleType("__main__")
+        self._names = module.__dict__
+        self._names["__builtins__"] = builtins
         self._never_awaited: list[str] = []
         self._main: Any = None
         self._filename = ""
@@ -60,6 +63,9 @@ class Guest:
         runtime.install(channel, self._outputs, self._workspace)
         # Python calls this hook for a coroutine that is thrown away without being awaited.
         warnings._warn_unawaited_coroutine = self._note_never_awaited  # type: ignore[attr-defined]
+
+        signal.signal(signal.SIGXCPU, self._out_of_cpu)
+        signal.signal(signal.SIGALRM, self._out_of_time)
 
     def run(self, frame: dict[str, Any]) -> None:
         """Run the program of one ``run`` frame."""
@@ -72,7 +78,8 @@ class Guest:
         reserve: bytearray | None = bytearray(_RESERVE)
         try:
             code = compile_program(source, filename)
-            self._limit_time(frame["timeout"])
+            # The host ends the process a little later.
+            signal.setitimer(signal.ITIMER_REAL, frame["timeout"])
             text, problems = self._express(self._execute(code))
             signal.setitimer(signal.ITIMER_REAL, 0)
             if problems:
@@ -145,15 +152,8 @@ class Guest:
     def _note_never_awaited(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._never_awaited.append(coroutine.__qualname__)
 
-    def _limit_time(self, seconds: float) -> None:
-        """Interrupt the program at its limit; the host ends the process a little later."""
+    def _out_of_time(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        raise TimeLimit(self._waiting_at())
 
-        def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-            raise TimeLimit(self._waiting_at())
-
-        def out_of_cpu(_signal: int, _frame: FrameType | None) -> NoReturn:
-            raise CpuLimit
-
-        signal.signal(signal.SIGXCPU, out_of_cpu)
-        signal.signal(signal.SIGALRM, interrupt)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    def _out_of_cpu(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        raise CpuLimit

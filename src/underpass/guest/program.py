@@ -22,8 +22,10 @@ def compile_program(source: str, filename: str) -> CodeType:
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     tree = compile(source, filename, "exec", flags, dont_inherit=True)
     assert isinstance(tree, ast.Module)
+    # Few programs have a `return`, and looking at every node takes longer than running most of them.
     finder = _TopLevel()
-    finder.visit(tree)
+    if "return" in source:
+        finder.visit(tree)
     if finder.returns:
         _wrap(tree, finder)
     elif tree.body and isinstance(last := tree.body[-1], ast.Expr):

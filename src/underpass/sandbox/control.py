@@ -84,6 +84,8 @@ class ZygoteProcess:
                 stderr=self._errors,
                 env={},
                 cwd="/",
+                # A Ctrl-C in the terminal is for us; we end the zygote ourselves.
+                start_new_session=True,
                 extra_groups=[] if os.geteuid() == 0 else None,
             )
         self._group = cgroup.create(self._process.pid)

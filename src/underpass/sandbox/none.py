@@ -65,6 +65,7 @@ class NoSandbox:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
                 env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": os.defpath},
             )
         return _Process(process, Channel(ours, max_frame=self._max_frame))
