@@ -217,3 +217,10 @@ def test_text_of_others_stays_inside_its_place() -> None:
 
     assert "ends\ufffd \ufffdhere" in page
     assert "- `a_b` (`str`, default `\"'x'\"`, sent as `a'b`): one # two \ufffdthree" in page
+
+
+@pytest.mark.requirement("R22")
+def test_a_description_written_as_a_docstring_loses_its_indentation() -> None:
+    page = document(tool(description="Find.\n\n        Args:\n            q: words\n        "))
+
+    assert "Find.\n\nArgs:\n    q: words\n\n```" in page

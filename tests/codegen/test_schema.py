@@ -157,6 +157,17 @@ CASES: dict[str, tuple[Any, Node]] = {
         {"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}},
         STRING,
     ),
+    "a small definition is put in place": (
+        {
+            "$ref": "#/$defs/a",
+            "$defs": {"a": {"anyOf": [{"items": {"type": "string"}}, {"type": "null"}, True]}},
+        },
+        ANY,
+    ),
+    "a nullable definition is put in place": (
+        {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"items": {"type": "string"}}, {"type": "null"}]}}},
+        Union((Array(STRING), NULL)),
+    ),
     "a definition that is true or false is put in place": (
         {"type": "array", "items": {"$ref": "#/$defs/a"}, "$defs": {"a": False}},
         Array(NEVER),

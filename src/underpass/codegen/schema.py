@@ -278,7 +278,7 @@ class _Reader:
         if isinstance(target.schema, bool):
             return ANY if target.schema else NEVER
         key = id(target.schema)
-        if not _STRUCTURE & target.schema.keys():
+        if _is_small(target.schema, 2):
             return self._read(target.schema, target.resource, target.base, depth + 1)
         if inline:
             return self._inline(key, target, depth)
@@ -367,6 +367,19 @@ def _says(schema: Mapping[str, Any], key: str) -> bool:
 def _text(schema: Mapping[str, Any], key: str) -> str:
     value = schema.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _is_small(schema: object, levels: int) -> bool:
+    """Whether a definition reads best in place: it has no members and only a few simple parts."""
+    if not isinstance(schema, Mapping):
+        return isinstance(schema, bool)
+    members = cast("Mapping[str, Any]", schema)
+    parts = [part for key in ("anyOf", "oneOf") for part in _list(members, key)]
+    parts += [members[key] for key in ("items", "additionalProperties") if key in members]
+    if levels == 0 or len(parts) > 6:
+        return not _STRUCTURE & members.keys()
+    others = _STRUCTURE - {"anyOf", "oneOf", "items", "additionalProperties"}
+    return not others & members.keys() and all(_is_small(part, levels - 1) for part in parts)
 
 
 def _title(schema: Mapping[str, Any], name: str) -> str:

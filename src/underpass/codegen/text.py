@@ -26,7 +26,7 @@ def clean(text: str, limit: int) -> str:
     cut = _NEWLINE.sub("\n", cut).replace("\t", "    ")
     if not cut.isascii() or not cut.replace("\n", "").isprintable():
         cut = _visible(cut)
-    cut = _EMPTY_LINES.sub("\n\n", _TRAILING.sub("", cut)).strip()
+    cut = _EMPTY_LINES.sub("\n\n", _dedented(_TRAILING.sub("", cut))).strip()
     return cut if len(cut) <= limit and len(text) <= limit else f"{cut[: limit - 2].rstrip()} …"
 
 
@@ -34,6 +34,13 @@ def clean_line(text: str, limit: int) -> str:
     """Return ``text`` as one line of visible characters, at most ``limit`` of them."""
     line = _BLANKS.sub(" ", clean(text[: 2 * limit], 2 * limit))
     return line if len(line) <= limit and len(text) <= 2 * limit else f"{line[: limit - 2].rstrip()} …"
+
+
+def _dedented(text: str) -> str:
+    """Take out the indentation that the lines after the first have in common, as docstrings have it."""
+    first, *others = text.split("\n")
+    margin = min((len(line) - len(line.lstrip(" ")) for line in others if line), default=0)
+    return "\n".join([first, *(line[margin:] for line in others)]) if margin else text
 
 
 def _visible(text: str) -> str:
