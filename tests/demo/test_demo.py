@@ -9,7 +9,7 @@ from tests.servers.real import ENVIRONMENTS
 from underpass.demo.environments import SERVERS, ensure_environment
 from underpass.demo.repository import build_repository
 
-pytestmark = [pytest.mark.requirement("R12", "R32", "R33"), pytest.mark.slow]
+pytestmark = pytest.mark.requirement("R12", "R32", "R33")
 
 
 def prepared(folder: Path) -> Path:
@@ -85,6 +85,7 @@ def test_the_demonstration_shows_programs_calls_answers_and_tokens_and_tidies_up
     assert {path.name for path in (folder / ".underpass" / "demo").iterdir()} == {"servers", ".gitignore"}
 
 
+@pytest.mark.slow
 def test_a_repository_with_enough_history_is_read_instead(tmp_path: Path) -> None:
     build_repository(tmp_path)
     folder = prepared(tmp_path)

@@ -12,6 +12,7 @@ from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import ToolDefinition
 from underpass.catalog.upstream import InMemoryUpstream, ToolOutcome
 from underpass.errors import Overloaded
+from underpass.execution.host import OnProgress
 from underpass.execution.result import Duration, RunError, RunResult, Tokens, ToolCall
 from underpass.metrics import tokens
 from underpass.server.facade import facade
@@ -29,8 +30,18 @@ class Backend:
         self.asked: list[tuple[str, str, float]] = []
         self.answer: RunResult | Exception = result(value=2)
 
-    async def run(self, code: str, *, agent: str, timeout: float) -> RunResult:  # noqa: ASYNC109
+    async def run(
+        self,
+        code: str,
+        *,
+        agent: str,
+        timeout: float,  # noqa: ASYNC109
+        on_progress: OnProgress | None,
+    ) -> RunResult:
         self.asked.append((code, agent, timeout))
+        assert on_progress is not None
+        for step in (1, 2, 2, 1, 3):
+            await on_progress(step, 3, f"step {step}")
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -151,6 +162,18 @@ async def test_run_code_gives_the_value_and_what_was_printed(mode: str) -> None:
         "sandbox": "process",
     }
     assert json.loads(text(answer)) == answer.structured_content
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_progress_reaches_the_client_and_only_ever_rises(mode: str) -> None:
+    seen: list[tuple[float, float | None, str | None]] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, total, message))
+
+    async with connected(server("git"), mode=mode) as (client, _):
+        await client.call_tool("run_code", {"code": "1"}, progress_callback=note)
+    assert seen == [(1, 3, "step 1"), (2, 3, "step 2"), (3, 3, "step 3")]
 
 
 @pytest.mark.requirement("R16")

@@ -25,6 +25,7 @@ from underpass.codegen.documentation import document
 from underpass.codegen.names import identifiers
 from underpass.discovery.directory import ListingSource, ToolDirectory
 from underpass.errors import UnderpassError, did_you_mean
+from underpass.execution.host import OnProgress
 from underpass.execution.result import RunResult
 from underpass.metrics import tokens
 from underpass.server.definitions import definitions
@@ -46,8 +47,14 @@ class Backend(Protocol):
     @property
     def catalog(self) -> States: ...
 
-    async def run(self, code: str, *, agent: str, timeout: float) -> RunResult:  # noqa: ASYNC109
-        ...
+    async def run(
+        self,
+        code: str,
+        *,
+        agent: str,
+        timeout: float,  # noqa: ASYNC109 - enforced on the other side
+        on_progress: OnProgress | None,
+    ) -> RunResult: ...
 
 
 def facade(backend: Backend) -> Server[Any]:
@@ -86,7 +93,7 @@ class _Facade:
         return ListToolsResult(tools=self._tools)
 
     async def _call(
-        self, _context: ServerRequestContext[Any], params: CallToolRequestParams
+        self, context: ServerRequestContext[Any], params: CallToolRequestParams
     ) -> CallToolResult:
         if params.name not in self._handlers:
             close = did_you_mean(params.name, self._handlers)
@@ -96,7 +103,7 @@ class _Facade:
         if problem := self._problem(params.name, arguments):
             return _failure(problem, f"see the input schema of {params.name}")
         try:
-            return await self._handlers[params.name](**arguments)
+            return await self._handlers[params.name](context, **arguments)
         except UnderpassError as error:
             return _failure(error.message, error.hint)
 
@@ -111,11 +118,20 @@ class _Facade:
 
     async def _run_code(
         self,
+        context: ServerRequestContext[Any],
         code: str,
         agent: str = "default",
         timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
     ) -> CallToolResult:
-        result = await self._backend.run(code, agent=agent, timeout=timeout)
+        furthest = 0.0
+
+        async def report(progress: float, total: float | None, message: str | None) -> None:
+            nonlocal furthest
+            if progress > furthest:  # the protocol allows no other; a program may report any
+                furthest = progress
+                await context.session.report_progress(progress, total, message)
+
+        result = await self._backend.run(code, agent=agent, timeout=timeout, on_progress=report)
         shown: dict[str, Any] = {"run": result.run, "ok": result.ok, "value": result.value}
         shown |= {name: text for name in ("stdout", "stderr") if (text := getattr(result, name))}
         if result.error is not None:
@@ -125,7 +141,9 @@ class _Facade:
         shown |= {"tool_calls": len(result.tool_calls), "sandbox": result.sandbox}
         return _answer(shown, is_error=not result.ok)
 
-    async def _search_tools(self, query: str, server: str | None = None, limit: int = 10) -> CallToolResult:
+    async def _search_tools(
+        self, _context: ServerRequestContext[Any], query: str, server: str | None = None, limit: int = 10
+    ) -> CallToolResult:
         hits = await self._directory.search(query, server=server, limit=limit)
         return _answer(
             {
@@ -136,7 +154,9 @@ class _Facade:
             }
         )
 
-    async def _get_tool_documentation(self, names: list[str]) -> CallToolResult:
+    async def _get_tool_documentation(
+        self, _context: ServerRequestContext[Any], names: list[str]
+    ) -> CallToolResult:
         texts: list[str] = []
         room = _DOCUMENTATION_TOKENS
         for name in dict.fromkeys(names):
@@ -155,7 +175,7 @@ class _Facade:
         except UnderpassError as error:
             return f"# {name[:_TEXT]}\n{error.message}" + (f"\n{error.hint}" if error.hint else "")
 
-    async def _list_servers(self) -> CallToolResult:
+    async def _list_servers(self, _context: ServerRequestContext[Any]) -> CallToolResult:
         states = [state for state in self._backend.catalog.states() if state.name in self._modules]
         return _answer({"servers": [self._state(state) for state in states]})
 
