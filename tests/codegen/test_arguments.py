@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.codegen.corpus import corpus
 from tests.codegen.drawing import REFUSALS, drawn
 from tests.codegen.hostile import hostile_tools
+from tests.codegen.semantics import accepts
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen.interface import tool_interface
@@ -53,8 +54,11 @@ class _Passing:
                 del sys.modules[name]
         self.function = space["function"]
 
-    def check(self, arguments: Mapping[str, Any]) -> None:
+    def check(self, arguments: Mapping[str, Any], *, typed: bool) -> None:
         expected = deepcopy(dict(arguments))
+        for field in self.interface.parameters:
+            if typed and field.name in arguments:
+                assert accepts(self.interface.arguments, field.type, arguments[field.name])
         named = {self.names.get(name, name): value for name, value in arguments.items()}
         anyio.run(lambda: self.function(**named))
 
@@ -85,7 +89,7 @@ def _draw(passing: _Passing, examples: int) -> None:
     def draw(arguments: dict[str, Any]) -> None:
         names = {field.name for field in passing.interface.parameters}
         hypothesis.assume(passing.interface.extra is not None or set(arguments) <= names)
-        passing.check(arguments)
+        passing.check(arguments, typed=True)
 
     draw()
 
@@ -144,7 +148,7 @@ def test_values_for_an_odd_schema_are_sent_unchanged(case: str) -> None:
     values = {field.name: [field.name, None, {"a": 1}] for field in passing.interface.parameters}
     required = {field.name: False for field in passing.interface.parameters if field.required}
 
-    passing.check(values)
-    passing.check(required)
+    passing.check(values, typed=False)
+    passing.check(required, typed=False)
     if passing.interface.extra is not None:
-        passing.check({**values, "another one": 1})
+        passing.check({**values, "another one": 1}, typed=False)

@@ -181,7 +181,8 @@ def test_a_nested_object_is_a_typed_dict(schema: Any, classes: list[str]) -> Non
         ({"type": "object"}, "() -> Any"),
         ({"type": "object", "additionalProperties": True}, "(**extra: Any) -> Any"),
         ({"type": "object", "additionalProperties": {"type": "string"}}, "(**extra: str) -> Any"),
-        ({"type": "object", "patternProperties": {"^x-": {"type": "integer"}}}, "(**extra: int) -> Any"),
+        ({"type": "object", "patternProperties": {"^x-": {"type": "integer"}}}, "(**extra: Any) -> Any"),
+        ({"type": "object", "patternProperties": {".*": {"type": "integer"}}}, "(**extra: int) -> Any"),
         ({**of(a={"type": "null"}), "additionalProperties": {}}, "(*, a: None=OMIT, **extra: Any) -> Any"),
         (
             {**of(extra={"type": "null"}), "additionalProperties": {}},

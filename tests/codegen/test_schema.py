@@ -81,7 +81,12 @@ CASES: dict[str, tuple[Any, Node]] = {
         Tuple((STRING,), INTEGER),
     ),
     "a map": ({"type": "object", "additionalProperties": {"type": "integer"}}, Map(INTEGER)),
-    "a map by patterns": ({"patternProperties": {"^x": {"type": "integer"}}}, Map(INTEGER)),
+    "a map by a pattern for all": ({"patternProperties": {".*": {"type": "integer"}}}, Map(INTEGER)),
+    "a map by patterns": ({"patternProperties": {"^x": {"type": "integer"}}}, Map(ANY)),
+    "a map by patterns and no others": (
+        {"patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": False},
+        Map(INTEGER),
+    ),
     "patterns that allow nothing leave no extra members": (
         {"type": "object", "patternProperties": {"^x": False}, "additionalProperties": False},
         _closed(),

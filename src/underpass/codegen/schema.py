@@ -55,6 +55,8 @@ _ANNOTATIONS: Final = frozenset(
     {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly"}
     | {"$comment", "$id", "$schema", "$defs", "definitions", "$anchor", "nullable"}
 )
+_ALL: Final = frozenset({"", ".*", "^.*$", ".+", "^.+$", "^(.*)$", "^", "$"})
+"""Patterns that match every name, as generators of schemas write them; no author counts empty names."""
 # Branches made of these alone say which members go together; that no type can express.
 _CONDITIONS: Final = _ANNOTATIONS | {"required", "not", "if", "then", "else", "dependentRequired"}
 _CONSTRAINTS: Final = (
@@ -226,9 +228,10 @@ class _Reader:
             if name in required or not isinstance(node, Nothing):
                 fields.append(self._field(name, node, member, resource, base, required=name in required))
             required.pop(name, None)
-        others = [
-            self._read(part, resource, base, depth + 1) for _, part in _members(schema, "patternProperties")
-        ]
+        patterns = list(_members(schema, "patternProperties"))
+        others = [self._read(part, resource, base, depth + 1) for _, part in patterns]
+        if additional is None and any(pattern not in _ALL for pattern, _ in patterns):
+            others.append(ANY)  # what no pattern matches may be anything
         if additional is True or isinstance(additional, Mapping):
             others.append(self._read(cast("object", additional), resource, base, depth + 1))
         extra = union(others)
