@@ -73,8 +73,9 @@ class Underpass:
             raise ConfigError(
                 f"there is no configuration file {path}", hint="`underpass init` writes one", path=str(path)
             )
-        state = Path(home) / ".underpass" if home is not None else state_dir(path, Path.cwd())
-        chosen = load_settings(state.parent, arguments={"sandbox.tier": sandbox, **(settings or {})})
+        beside = Path.cwd() if path is None else path.absolute().parent
+        state = Path(home) / ".underpass" if home is not None else state_dir(path, beside)
+        chosen = load_settings(beside, arguments={"sandbox.tier": sandbox, **(settings or {})})
         workspaces = state.parent / "workspace"
         catalog = Catalog({} if config is None else config, settings=chosen.servers, limits=chosen.calls)
         async with AsyncExitStack() as stack:

@@ -44,7 +44,9 @@ async def test_a_server_that_died_is_shown_as_failed_until_it_is_needed_again() 
         with anyio.fail_after(10):
             while [state.state for state in servers.states()] != ["failed"]:
                 await anyio.lowlevel.checkpoint()
-        assert [state.error for state in servers.states()] == ["server 'h' ended with status 3"]
+        assert [state.error for state in servers.states()] == [
+            "server 'h' ended with status 3; it said: the disk is on fire"
+        ]
         assert await text_of(servers, "echo") == "{}"
         (state,) = servers.states()
         assert (state.state, state.error) == ("started", None)
@@ -125,7 +127,7 @@ async def test_a_server_that_exits_at_its_start_shows_its_last_words() -> None:
         (state,) = servers.states()
     assert caught.value.data["stderr"] == "no API key: set HOSTILE_KEY"
     assert (state.state, state.stderr) == ("failed", "no API key: set HOSTILE_KEY")
-    assert state.error == "server 'h' ended with status 1"
+    assert state.error == "server 'h' ended with status 1; it said: no API key: set HOSTILE_KEY"
 
 
 async def test_a_failed_start_is_not_repeated_at_once() -> None:

@@ -9,8 +9,11 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Image
 from tests.execution.conftest import Open, echo, server
 
+from underpass import Underpass
 from underpass.errors import ConfigError, ValidationFailed
 from underpass.execution.result import RunResult
 
@@ -369,6 +372,23 @@ async def test_a_workspace_path_cannot_leave_the_workspace(opened: Open, name: s
     assert "leaves the workspace" in result.error.message
 
 
+async def test_an_image_becomes_a_file_that_the_program_can_open(tmp_path: Path) -> None:
+    pixels = bytes(range(200)) * 50
+    camera = MCPServer("camera")
+
+    @camera.tool()
+    def take() -> Image:  # pyright: ignore[reportUnusedFunction] - the decorator registers it
+        return Image(data=pixels, format="png")
+
+    async with Underpass.open({"camera": camera}, home=tmp_path) as up:
+        result = await up.run(
+            "from mcp_servers import camera\npicture = await camera.take()\n"
+            "[picture['mime_type'], picture['bytes'], len(open(picture['path'], 'rb').read())]"
+        )
+    assert result.value == ["image/png", len(pixels), len(pixels)]
+    assert next((tmp_path / "workspace" / "default" / "results").glob("*.png")).read_bytes() == pixels
+
+
 @pytest.mark.parametrize("agent", ["../x", "", ".hidden", "a/b", "x" * 65, "mcp-servers", "a b"])
 async def test_a_bad_agent_name_is_refused(opened: Open, agent: str) -> None:
     async with opened() as up:
@@ -455,8 +475,6 @@ async def test_the_result_has_the_documented_form(opened: Open) -> None:
 
 
 async def test_a_configuration_that_is_named_must_be_there(opened: Open, tmp_path: Path) -> None:
-    from underpass import Underpass
-
     with pytest.raises(ConfigError, match="no configuration file"):
         async with Underpass.open(tmp_path / "absent.json"):
             pass

@@ -1,6 +1,7 @@
 """Turns a tool's result into the plain value that code works with.
 
-- A structured result is the value; ``{"result": x}`` made by a server's framework is ``x``.
+- A structured result is the value; ``{"result": x}`` made by a server's framework is ``x``, and when that
+  is text it is treated as any text: a framework that wraps it knows no more of it.
 - Text that is a JSON object or array is parsed. Other text stays a string, numbers included: a tool that
   answers ``"007"`` or ``"true"`` means text as often as not.
 - Several texts are a list when each is a JSON object or array, and one string, line by line, otherwise.
@@ -60,9 +61,10 @@ def _unwrapped(tool: ToolDefinition, outcome: ToolOutcome) -> Any:
     fields = cast("dict[str, Any]", structured)
     if "result" not in fields:
         return fields
-    if tool.wraps_result:
-        return fields["result"]
-    return fields["result"] if tool.output_schema is None and _says_the_same(outcome) else fields
+    if tool.wraps_result or (tool.output_schema is None and _says_the_same(outcome)):
+        value = fields["result"]
+        return _parsed(value) if isinstance(value, str) else value
+    return fields
 
 
 def _says_the_same(outcome: ToolOutcome) -> bool:

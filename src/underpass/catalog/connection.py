@@ -230,11 +230,11 @@ class Connection:
     def unavailable(self, attempt: Attempt, what: str) -> ServerUnavailable:
         """Build the error that the server ``what``, with its last words."""
         stderr = attempt.tail.text(STDERR_IN_ERRORS)
+        # A server that ended or never answered mostly said why, in the last line it wrote.
+        last = stderr.strip().rpartition("\n")[2].strip() if what.startswith(("ended", "did not")) else ""
         return ServerUnavailable(
-            f"server {self.name!r} {what}",
-            hint="its last words are in `stderr`; `underpass doctor` shows more"
-            if stderr
-            else "see `underpass doctor`",
+            f"server {self.name!r} {what}" + (f"; it said: {last}" if last else ""),
+            hint="`underpass doctor` shows more",
             server=self.name,
             stderr=stderr,
         )

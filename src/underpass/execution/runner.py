@@ -79,7 +79,8 @@ class Runner:
         """
         _check(program)
         run = _new_id()
-        calls = self._broker.open_run()
+        folder = self._workspaces / program.agent
+        calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run))
         begun = time.monotonic()
         lease = await self._sandbox.lease(program.agent)
         leased = time.monotonic()

@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import os
+from mimetypes import guess_extension
 from pathlib import Path
 from typing import Final
 
+from anyio import to_thread
+
 _FOLDER: Final = "results"
 _NO_LINKS: Final = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+
+
+class ResultBlobs:
+    """Keeps the images, sounds and files of one run's results where the run's code can open them.
+
+    Parameters:
+        agent_folder: the agent's workspace.
+        run: the run's id; it begins the files' names.
+    """
+
+    def __init__(self, agent_folder: Path, run: str) -> None:
+        self._folder = agent_folder
+        self._run = run
+        self._kept = 0
+
+    async def put(self, data: bytes, mime_type: str) -> str:
+        """Write ``data``; returns its path relative to the workspace, the program's current folder."""
+        self._kept += 1
+        name = f"{self._run}-{self._kept}{guess_extension(mime_type) or '.bin'}"
+        return await to_thread.run_sync(keep, self._folder, name, data)
 
 
 def keep(agent_folder: Path, name: str, content: bytes) -> str:
