@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,23 @@ def underpass(
         timeout=120,
     )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def at_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run the installed command at a terminal of 100 columns; return its status and all it showed."""
+    here, there = pty.openpty()
+    termios.tcsetwinsize(there, (40, 100))
+    environment = {**os.environ, "HOME": str(cwd), "TERM": "xterm-256color", **(env or {})}
+    parts: list[bytes] = []
+    with subprocess.Popen(
+        [BIN / "underpass", *arguments], cwd=cwd, env=environment, stdin=there, stdout=there, stderr=there
+    ) as process:
+        os.close(there)
+        with suppress(OSError):  # how a terminal's end is told
+            while part := os.read(here, 65_536):
+                parts.append(part)
+    os.close(here)
+    return process.returncode, b"".join(parts).decode()
 
 
 def write_config(folder: Path, *real: str, **entries: Mapping[str, Any]) -> Path:

@@ -1,11 +1,9 @@
 import json
-import os
-import pty
-import subprocess
+import re
 from pathlib import Path
 
 import pytest
-from tests.cli.command_line import BIN, underpass, write_config
+from tests.cli.command_line import at_terminal, underpass, write_config
 
 
 @pytest.fixture(scope="module")
@@ -144,26 +142,11 @@ def test_a_wrong_setting_is_answered_with_the_right_one(tmp_path: Path) -> None:
     assert "did you mean run.timeout" in done.stderr
 
 
-def test_a_terminal_gets_colour_unless_it_asks_for_none(project: Path) -> None:
-    for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        here, there = pty.openpty()
-        environment = {**os.environ, "HOME": str(project), "TERM": "xterm-256color", **variables}
-        subprocess.run(
-            [BIN / "underpass", "run", "-c", "{'a': 1}"],
-            cwd=project, env=environment, stdin=there, stdout=there, stderr=there, check=True,
-        )  # fmt: skip
-        os.close(there)
-        shown = _drain(here)
-        assert b'"a"' in shown
-        assert (b"\x1b[3" in shown or b"\x1b[9" in shown) is coloured
-
-
-def _drain(descriptor: int) -> bytes:
-    parts: list[bytes] = []
-    try:
-        while part := os.read(descriptor, 65_536):
-            parts.append(part)
-    except OSError:  # how a terminal's end is told
-        pass
-    os.close(descriptor)
-    return b"".join(parts)
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colour_unless_it_asks_for_none(
+    project: Path, variables: dict[str, str], coloured: bool
+) -> None:
+    status, shown = at_terminal("run", "-c", "{'a': 1}", cwd=project, env=variables)
+    assert status == 0
+    assert '"a"' in shown
+    assert bool(re.search(r"\x1b\[[0-9;]*[39][0-9]m", shown)) is coloured

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.command_line import Finished, underpass
+from tests.cli.command_line import Finished, at_terminal, underpass
 from tests.servers.real import ENVIRONMENTS
 
 from underpass.demo.environments import SERVERS, ensure_environment
@@ -85,14 +85,14 @@ def test_the_demonstration_shows_programs_calls_answers_and_tokens_and_tidies_up
     assert {path.name for path in (folder / ".underpass" / "demo").iterdir()} == {"servers", ".gitignore"}
 
 
-@pytest.mark.slow
-def test_a_repository_with_enough_history_is_read_instead(tmp_path: Path) -> None:
+def test_a_repository_with_enough_history_is_read_instead_and_shown_in_colour(tmp_path: Path) -> None:
     build_repository(tmp_path)
     folder = prepared(tmp_path)
-    done = underpass("demo", "--keep", "--json", cwd=folder)
-    assert done.status == 0
-    assert done.json["repository"]["path"] == str(tmp_path)
-    assert not done.json["repository"]["built"]
+    status, shown = at_terminal("demo", "--keep", cwd=folder)
+    assert status == 0
+    assert "built for this demonstration" not in shown
+    assert "\x1b[1m" in shown
+    assert "try: underpass tools --config .underpass/demo/.mcp.json" in shown
     kept = {path.name for path in (folder / ".underpass" / "demo").iterdir()}
     assert {".mcp.json", "mcp_servers", "workspace"} <= kept
     status = subprocess.run(

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.syntax import Syntax
 from rich.text import Text
 
 from underpass.errors import UnderpassError
@@ -42,6 +43,18 @@ def err() -> Console:
 def _console(file: Any) -> Console:
     # In a pipe a line belongs to one row: rich would wrap it at 80.
     return Console(file=file, highlight=False, width=None if file.isatty() else 160, soft_wrap=False)
+
+
+def highlighted(code: str, language: str, *, line_numbers: bool = False) -> Syntax:
+    """Return code in the terminal's own colours, which its owner chose to be readable."""
+    return Syntax(
+        plain(code),
+        language,
+        theme="ansi_dark",
+        background_color="default",
+        line_numbers=line_numbers,
+        word_wrap=True,
+    )
 
 
 def print_json(value: Any) -> None:

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 import click
-from rich.syntax import Syntax
 from rich.text import Text
 
 from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
-from underpass.cli.output import err, out, plain, print_json, progress
+from underpass.cli.output import err, highlighted, out, plain, print_json, progress
 from underpass.cli.session import configuration, run_async
 from underpass.cli.terms import milliseconds
 from underpass.errors import ConfigError
@@ -104,7 +103,7 @@ def show(result: RunResult) -> None:
 def _show_value(shown: str) -> None:
     console = out()
     if console.is_terminal:
-        console.print(Syntax(plain(shown), "json", background_color="default", word_wrap=True))
+        console.print(highlighted(shown, "json"))
     else:
         click.echo(shown.encode("utf-8", "backslashreplace"))
 

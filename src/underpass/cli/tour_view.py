@@ -11,11 +11,10 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from underpass.cli.output import plain
+from underpass.cli.output import highlighted, plain
 from underpass.cli.terms import bytes_, milliseconds
 from underpass.demo.tour import Shown, Tour
 from underpass.execution.result import RunResult, ToolCall
@@ -69,7 +68,7 @@ def _sandbox(shown: Sequence[Shown]) -> str:
 
 
 def _program(shown: Shown) -> RenderableType:
-    code = Syntax(shown.program.code.rstrip(), "python", background_color="default", line_numbers=True)
+    code = highlighted(shown.program.code.rstrip(), "python", line_numbers=True)
     return Padding(code, (1, 0, 0, 0))
 
 
@@ -119,8 +118,7 @@ def _answer(result: RunResult) -> RenderableType:
         return Group(error, Text(plain(result.error.traceback), style="dim"), Text(plain(result.error.hint)))
     if _is_table(result.value):
         return _table(cast("list[dict[str, Any]]", result.value))
-    shown = plain(json.dumps(result.value, indent=2, ensure_ascii=False))
-    return Syntax(shown, "json", background_color="default", word_wrap=True)
+    return highlighted(json.dumps(result.value, indent=2, ensure_ascii=False), "json")
 
 
 def _is_table(value: Any) -> bool:
