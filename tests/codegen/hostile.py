@@ -221,6 +221,15 @@ _SCHEMAS: dict[str, Any] = {
         e={"type": "string", "default": '"""\n' + PAYLOAD},
         f={"type": "boolean", "default": "\ud800\u202e"},
     ),
+    "numbers of five thousand digits": {
+        "$schema": 10**5000,
+        "title": 10**5000,
+        **of(
+            a={"type": 10**5000, "default": 10**5000},
+            b={"type": "integer", "minimum": 10**5000, "enum": [10**5000], "description": 10**5000},
+            c={"const": -(10**5000), "$ref": 10**5000, "required": [10**5000], "items": 10**5000},
+        ),
+    },
     "contradictions": of(
         a={"type": "string", "enum": [1, 2]},
         b={"allOf": [{"type": "string"}, {"type": "integer"}]},

@@ -7,12 +7,12 @@ the growth of combinations are bounded, so a hostile schema costs no more than a
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from underpass.codegen.algebra import intersect, union
+from underpass.codegen.grounding import grounded
 from underpass.codegen.ir import (
     ANY,
     BOOLEAN,
@@ -33,7 +33,21 @@ from underpass.codegen.ir import (
     Scalar,
     Schema,
     Tuple,
-    Union,
+)
+from underpass.codegen.keywords import (
+    ARRAY_KEYS,
+    OBJECT_KEYS,
+    constraints_of,
+    is_small,
+    list_of,
+    members_of,
+    outline,
+    reference_of,
+    says,
+    scalar_of,
+    subschema,
+    text_of,
+    title_of,
 )
 from underpass.codegen.references import References, Target, scope
 
@@ -46,11 +60,6 @@ _LONGEST_LITERALS = 50_000
 
 _SCALARS: Final = {"null": NULL, "boolean": BOOLEAN, "integer": INTEGER, "number": NUMBER, "string": STRING}
 _OLD_DRAFTS: Final = ("draft-03", "draft-04", "draft-06", "draft-07")
-_OBJECT_KEYS: Final = ("properties", "patternProperties", "additionalProperties", "required")
-_ARRAY_KEYS: Final = ("items", "prefixItems")
-_STRUCTURE: Final = frozenset(
-    {*_OBJECT_KEYS, *_ARRAY_KEYS, "anyOf", "oneOf", "allOf", "$ref", "$dynamicRef", "$recursiveRef"}
-)
 _ANNOTATIONS: Final = frozenset(
     {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly"}
     | {"$comment", "$id", "$schema", "$defs", "definitions", "$anchor", "nullable"}
@@ -59,11 +68,6 @@ _ALL: Final = frozenset({"", ".*", "^.*$", ".+", "^.+$", "^(.*)$", "^", "$"})
 """Patterns that match every name, as generators of schemas write them; no author counts empty names."""
 # Branches made of these alone say which members go together; that no type can express.
 _CONDITIONS: Final = _ANNOTATIONS | {"required", "not", "if", "then", "else", "dependentRequired"}
-_CONSTRAINTS: Final = (
-    *("format", "pattern", "minLength", "maxLength", "contentMediaType"),
-    *("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"),
-    *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
-)
 
 
 def read_schema(schema: object) -> Schema:
@@ -79,7 +83,7 @@ def read_schema(schema: object) -> Schema:
 class _Reader:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._references = References(document)
-        self._old = any(draft in str(document.get("$schema", ""))[:100] for draft in _OLD_DRAFTS)
+        self._old = any(draft in text_of(document, "$schema")[:100] for draft in _OLD_DRAFTS)
         self._definitions: dict[str, Node] = {}
         self._names: dict[int, str] = {}
         self._taken: dict[str, int] = {}
@@ -96,7 +100,7 @@ class _Reader:
         while self._pending:
             name, target, self._distance = self._pending.popleft()
             self._definitions[name] = self._read(target.schema, target.resource, target.base, 0)
-        return Schema(root, _grounded(self._definitions), tuple(self._notes))
+        return Schema(root, grounded(self._definitions), tuple(self._notes))
 
     def _note(self, note: str) -> None:
         if len(self._notes) < _MOST_NOTES:
@@ -127,12 +131,12 @@ class _Reader:
         self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int, *, inline: bool
     ) -> Node:
         """Return the intersection of everything that the schema says at once."""
-        reference = _reference(schema)
+        reference = reference_of(schema)
         if reference is not None and self._old:
             return self._refer(reference, resource, base, depth, inline=inline)
         own = self._own(schema, resource, base, depth)
-        conjuncts = [part for part in _list(schema, "allOf") if part is not True]
-        choices = [choice for key in ("anyOf", "oneOf") if (choice := _list(schema, key))]
+        conjuncts = [part for part in list_of(schema, "allOf") if part is not True]
+        choices = [choice for key in ("anyOf", "oneOf") if (choice := list_of(schema, key))]
         # A named type stays a name unless something else must be merged into it.
         inline = inline or len(conjuncts) + len(choices) + (reference is not None) + (own != ANY) > 1
         node = ANY
@@ -165,9 +169,9 @@ class _Reader:
     def _typed(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
         declared = schema.get("type")
         if declared is None:
-            if any(_says(schema, key) for key in _OBJECT_KEYS):
+            if any(says(schema, key) for key in OBJECT_KEYS):
                 declared = "object"
-            elif any(_says(schema, key) for key in _ARRAY_KEYS):
+            elif any(says(schema, key) for key in ARRAY_KEYS):
                 declared = "array"
             else:
                 return ANY
@@ -185,7 +189,8 @@ class _Reader:
             return _SCALARS[kind]
         if isinstance(kind, Mapping):  # draft 3 let a type be a schema
             return self._read(cast("object", kind), resource, base, depth + 1)
-        self._note(f"the type {str(kind)[:40]!r} is none of JSON Schema's: any value is accepted there")
+        shown = repr(kind[:40]) if isinstance(kind, str) else f"({type(kind).__name__})"
+        self._note(f"the type {shown} is none of JSON Schema's: any value is accepted there")
         return ANY
 
     def _values(self, values: list[Any]) -> Node:
@@ -194,20 +199,20 @@ class _Reader:
         others: list[Node] = []
         size = 0
         for value in values:
-            scalar = _scalar(value)
+            scalar = scalar_of(value)
             if scalar is MISSING:
-                others.append(_outline(value))
+                others.append(outline(value))
                 continue
             size += len(scalar) if isinstance(scalar, str) else 8
             scalars.append(cast("Scalar", scalar))
         if size > _LONGEST_LITERALS:
             self._note("an enumeration is too long to be written out: its type stands for it")
-            return union([*(_outline(value) for value in scalars), *others])
+            return union([*(outline(value) for value in scalars), *others])
         return union([Literals(tuple(scalars)) if scalars else NEVER, *others])
 
     def _array(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
         items = schema.get("items", True)
-        prefix = _list(schema, "prefixItems")
+        prefix = list_of(schema, "prefixItems")
         rest = items
         if not prefix and isinstance(items, list):
             prefix, rest = cast("list[Any]", items), schema.get("additionalItems", True)
@@ -220,15 +225,15 @@ class _Reader:
         return Tuple(places, None if isinstance(after, Nothing) else after)
 
     def _object(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
-        required = dict.fromkeys(name for name in _list(schema, "required") if isinstance(name, str))
+        required = dict.fromkeys(name for name in list_of(schema, "required") if isinstance(name, str))
         additional: object = schema.get("additionalProperties")
         fields: list[Field] = []
-        for name, member in _members(schema, "properties"):
+        for name, member in members_of(schema, "properties"):
             node = self._read(member, resource, base, depth + 1)
             if name in required or not isinstance(node, Nothing):
                 fields.append(self._field(name, node, member, resource, base, required=name in required))
             required.pop(name, None)
-        patterns = list(_members(schema, "patternProperties"))
+        patterns = list(members_of(schema, "patternProperties"))
         others = [self._read(part, resource, base, depth + 1) for _, part in patterns]
         if additional is None and any(pattern not in _ALL for pattern, _ in patterns):
             others.append(ANY)  # what no pattern matches may be anything
@@ -245,7 +250,7 @@ class _Reader:
             fields=tuple(fields),
             extra=extra,
             closed=additional is False and extra is None,
-            description=_text(schema, "description"),
+            description=text_of(schema, "description"),
         )
 
     def _field(
@@ -253,23 +258,23 @@ class _Reader:
     ) -> Field:
         if not isinstance(schema, Mapping):
             return Field(name, node, required=required)
-        says = cast("Mapping[str, Any]", schema)
-        reference = _reference(says)
-        description = _text(says, "description")
-        default: object = says.get("default", MISSING)
+        members = cast("Mapping[str, Any]", schema)
+        reference = reference_of(members)
+        description = text_of(members, "description")
+        default: object = members.get("default", MISSING)
         if reference is not None and (not description or default is MISSING):
-            target = self._references.resolve(reference, *scope(says, resource, base))
-            theirs = None if target is None else _subschema(target.schema)
+            target = self._references.resolve(reference, *scope(members, resource, base))
+            theirs = None if target is None else subschema(target.schema)
             if isinstance(theirs, Mapping):
-                description = description or _text(theirs, "description")
+                description = description or text_of(theirs, "description")
                 default = theirs.get("default", MISSING) if default is MISSING else default
         return Field(
             name=name,
             type=node,
             required=required,
-            description=description or _title(says, name),
+            description=description or title_of(members, name),
             default=default,
-            constraints=tuple(_constraints(says)),
+            constraints=tuple(constraints_of(members)),
         )
 
     def _refer(
@@ -281,7 +286,7 @@ class _Reader:
         if isinstance(target.schema, bool):
             return ANY if target.schema else NEVER
         key = id(target.schema)
-        if _is_small(target.schema, 2):
+        if is_small(target.schema, 2):
             return self._read(target.schema, target.resource, target.base, depth + 1)
         if inline:
             return self._inline(key, target, depth)
@@ -311,7 +316,7 @@ class _Reader:
         seen: set[int] = set()
         while True:
             target = self._references.resolve(reference, resource, base)
-            schema = None if target is None else _subschema(target.schema)
+            schema = None if target is None else subschema(target.schema)
             if target is None or schema is None:
                 self._note(
                     f"the reference {reference[:80]!r} leads nowhere in this schema: any value is accepted"
@@ -319,7 +324,7 @@ class _Reader:
                 return None
             if isinstance(schema, bool):
                 return target
-            onward = _reference(schema)
+            onward = reference_of(schema)
             if onward is None or schema.keys() - _ANNOTATIONS > {"$ref"}:
                 return target
             if id(schema) in seen:
@@ -335,134 +340,3 @@ class _Reader:
             name = f"{wanted}{self._taken[wanted]}"
         self._taken[name] = 1
         return name
-
-
-def _reference(schema: Mapping[str, Any]) -> str | None:
-    for key in ("$ref", "$dynamicRef", "$recursiveRef"):
-        reference = schema.get(key)
-        if isinstance(reference, str):
-            return reference
-    return None
-
-
-def _subschema(value: object) -> Mapping[str, Any] | bool | None:
-    return cast("Mapping[str, Any] | bool", value) if isinstance(value, Mapping | bool) else None
-
-
-def _list(schema: Mapping[str, Any], key: str) -> list[Any]:
-    value = schema.get(key)
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def _members(schema: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
-    value = schema.get(key)
-    if isinstance(value, Mapping):
-        for name, member in cast("Mapping[object, Any]", value).items():
-            if isinstance(name, str):
-                yield name, member
-
-
-def _says(schema: Mapping[str, Any], key: str) -> bool:
-    # A boolean "required" is draft 3's, and speaks of the member itself.
-    return isinstance(schema.get(key), Mapping | list)
-
-
-def _text(schema: Mapping[str, Any], key: str) -> str:
-    value = schema.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _is_small(schema: object, levels: int) -> bool:
-    """Whether a definition reads best in place: it has no members and only a few simple parts."""
-    if not isinstance(schema, Mapping):
-        return isinstance(schema, bool)
-    members = cast("Mapping[str, Any]", schema)
-    parts = [part for key in ("anyOf", "oneOf") for part in _list(members, key)]
-    parts += [members[key] for key in ("items", "additionalProperties") if key in members]
-    if levels == 0 or len(parts) > 6:
-        return not _STRUCTURE & members.keys()
-    others = _STRUCTURE - {"anyOf", "oneOf", "items", "additionalProperties"}
-    return not others & members.keys() and all(_is_small(part, levels - 1) for part in parts)
-
-
-def _title(schema: Mapping[str, Any], name: str) -> str:
-    """Return the title, unless it is the name over again, as some libraries make it."""
-    title = _text(schema, "title")
-    return "" if title.replace(" ", "").casefold() == name.replace("_", "").casefold() else title
-
-
-def _scalar(value: object) -> object:
-    """Return the value as a literal can hold it, or ``MISSING``."""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return MISSING
-        return int(value) if value.is_integer() and abs(value) < 2**53 else value
-    if isinstance(value, bool | str) or value is None:
-        return value
-    if isinstance(value, int):
-        return value if value.bit_length() <= 128 else MISSING
-    return MISSING
-
-
-def _outline(value: object) -> Node:
-    if isinstance(value, Mapping):
-        return Map(ANY)
-    if isinstance(value, list):
-        return Array(ANY)
-    if value is None:
-        return NULL
-    if isinstance(value, bool):
-        return BOOLEAN
-    if isinstance(value, int | float):
-        return INTEGER if isinstance(value, int) else NUMBER
-    return STRING if isinstance(value, str) else ANY
-
-
-def _constraints(schema: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
-    for key in _CONSTRAINTS:
-        value = schema.get(key)
-        if isinstance(value, str):
-            if value and len(value) <= 120:
-                yield key, value
-        elif isinstance(value, bool | int | float) and value is not False:
-            yield key, value
-
-
-def _grounded(definitions: Mapping[str, Node]) -> dict[str, Node]:
-    """Mend definitions that would be themselves, with no array or object between.
-
-    A type that is itself or something else is that something else; a longer circle is cut by a
-    type that holds anything.
-    """
-    edges = {name: _direct(node) for name, node in definitions.items()}
-    grounded = dict(definitions)
-    open_: dict[str, Iterator[str]] = {}
-    done: set[str] = set()
-    for start in definitions:
-        if start not in done:
-            open_[start] = iter(edges[start])
-        while open_:
-            name = next(reversed(open_))
-            target = next(open_[name], None)
-            if target is None:
-                done.add(name)
-                del open_[name]
-            elif target == name:
-                grounded[name] = _without(grounded[name], name)
-            elif target in open_:
-                grounded[name] = ANY
-            elif target not in done:
-                open_[target] = iter(edges[target])
-    return grounded
-
-
-def _direct(node: Node) -> list[str]:
-    members = node.members if isinstance(node, Union) else (node,)
-    return [member.name for member in members if isinstance(member, Reference)]
-
-
-def _without(node: Node, name: str) -> Node:
-    others = (
-        [member for member in node.members if member != Reference(name)] if isinstance(node, Union) else []
-    )
-    return union(others) if others else ANY
