@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.command_line import underpass, write_config
+from tests.cli.command_line import at_terminal, underpass, write_config
 
 BROKEN = {"command": "there-is-no-such-command"}
 
@@ -151,6 +151,13 @@ def test_docs_gives_markdown(project: Path, name: str) -> None:
     as_json = underpass("docs", name, "--json", cwd=project).json
     assert as_json["id"] == "time::convert_time"
     assert as_json["documentation"].strip() == done.stdout.strip()
+
+
+def test_docs_are_set_in_type_at_a_terminal(project: Path) -> None:
+    status, shown = at_terminal("docs", "time.convert_time", cwd=project)
+    assert status == 0
+    assert "time.convert_time" in shown
+    assert "```" not in shown
 
 
 @pytest.mark.requirement("R03", "R07")

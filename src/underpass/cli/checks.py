@@ -13,7 +13,7 @@ from typing import Any, Literal
 from underpass.catalog.definition import Listing
 from underpass.catalog.servers_file import load_servers
 from underpass.catalog.spec import ServerSpec
-from underpass.cli.session import open_catalog
+from underpass.cli.running import open_catalog
 from underpass.config import load_settings, state_dir
 from underpass.errors import ServerUnavailable, UnderpassError
 from underpass.metrics import tokens

@@ -10,7 +10,7 @@ import click
 
 from underpass.cli.options import examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import err, out, print_json, text
-from underpass.cli.session import run_async
+from underpass.cli.running import run_async
 from underpass.cli.tour_view import show
 from underpass.demo.setup import prepare, tidy
 from underpass.demo.tour import Tour, tour

@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 from underpass.catalog.definition import ToolDefinition
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, plain, print_json, progress
-from underpass.cli.session import configuration, open_catalog, run_async
+from underpass.cli.running import configuration, open_catalog, run_async
 from underpass.codegen.documentation import document, signature
 from underpass.discovery.directory import ToolDirectory
 
@@ -36,7 +36,7 @@ def command(*, tool: str, config: Path | None, as_json: bool) -> None:
         return
     console = out()
     if console.is_terminal:
-        console.print(Markdown(plain(documentation)))
+        console.print(Markdown(plain(documentation), code_theme="ansi_dark"))
     else:
         click.echo(plain(documentation))
 

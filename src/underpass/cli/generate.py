@@ -11,7 +11,7 @@ import click
 from underpass.catalog.definition import Finding, Listing
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, progress, text
-from underpass.cli.session import chosen, configuration, open_catalog, run_async
+from underpass.cli.running import chosen, configuration, open_catalog, run_async
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.package import write_package
 from underpass.codegen.python import PythonPackage

@@ -12,7 +12,7 @@ from rich.text import Text
 from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import err, highlighted, out, plain, print_json, progress
-from underpass.cli.session import configuration, run_async
+from underpass.cli.running import configuration, run_async
 from underpass.cli.terms import milliseconds
 from underpass.errors import ConfigError
 from underpass.execution.result import RunResult

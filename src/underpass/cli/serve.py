@@ -10,7 +10,7 @@ import click
 
 from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
-from underpass.cli.session import configuration, run_async
+from underpass.cli.running import configuration, run_async
 from underpass.server.facade import facade
 from underpass.server.stdio import protocol_streams
 

@@ -14,7 +14,7 @@ from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
-from underpass.cli.session import chosen, configuration, open_catalog, run_async
+from underpass.cli.running import chosen, configuration, open_catalog, run_async
 from underpass.codegen.documentation import signature
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers

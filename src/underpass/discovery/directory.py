@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.codegen.names import identifiers
 from underpass.discovery.index import Hit, ToolIndex
 from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound
 
@@ -57,7 +58,7 @@ class ToolDirectory:
         """
         if name in self._source.names:
             return name
-        for server, module in _identifiers(self._source.names, "server").items():
+        for server, module in identifiers(self._source.names, "server").items():
             if module == name:
                 return server
         raise ServerNotFound.named(name, self._source.names)
@@ -110,13 +111,7 @@ def _named(server: str, name: str, listing: Listing) -> ToolDefinition:
     by_name = {tool.name: tool for tool in listing.tools}
     if name in by_name:
         return by_name[name]
-    for tool, function in _identifiers(tuple(by_name), "tool").items():
+    for tool, function in identifiers(tuple(by_name), "tool").items():
         if function == name:
             return by_name[tool]
     raise ToolNotFound.named(server, name, by_name)
-
-
-def _identifiers(names: tuple[str, ...], kind: Literal["server", "tool"]) -> dict[str, str]:
-    from underpass.codegen.names import identifiers
-
-    return identifiers(names, kind)

@@ -11,6 +11,7 @@ from math import log
 from typing import Any, cast
 
 from underpass.catalog.definition import ToolDefinition
+from underpass.codegen.documentation import signature
 from underpass.discovery.words import terms
 
 _WEIGHTS = {"name": 3.0, "server": 2.0, "description": 1.0, "parameters": 1.0, "details": 0.5}
@@ -146,10 +147,4 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _hit(tool: ToolDefinition, score: float) -> Hit:
-    return Hit(tool.id, tool.server, tool.name, summary(tool.description), _signature(tool), score)
-
-
-def _signature(tool: ToolDefinition) -> str:
-    from underpass.codegen.documentation import signature
-
-    return signature(tool)
+    return Hit(tool.id, tool.server, tool.name, summary(tool.description), signature(tool), score)
