@@ -49,10 +49,11 @@ class FakeHost:
     async def ask(self, what: str, arguments: Mapping[str, Any]) -> Any:
         return {"what": what, **arguments}
 
-    async def module(self, name: str) -> tuple[str, bool]:
+    async def module(self, name: str, magic: str) -> Any:
         if name not in MODULES:
             raise ServerNotFound.named(name.rpartition(".")[2], ["demo"])
-        return MODULES[name]
+        source, is_package = MODULES[name]
+        return {"package": is_package, "source": source}
 
     async def progress(self, value: float, total: float | None, message: str | None) -> None:
         self.progressed.append((value, total, message))

@@ -33,8 +33,8 @@ class Host(Protocol):
         """Answer one of ``mcp_runtime``'s questions. Raises ``UnderpassError``."""
         ...
 
-    async def module(self, name: str) -> tuple[str, bool]:
-        """Return a generated module's source, and whether it is a package. Raises ``UnderpassError``."""
+    async def module(self, name: str, magic: str) -> Any:
+        """Return a generated module for a guest whose Python has ``magic``. Raises ``UnderpassError``."""
         ...
 
     async def progress(self, value: float, total: float | None, message: str | None) -> None:
@@ -120,8 +120,8 @@ class Conversation:
                     await self._answer(tasks, number, partial(host.call, server, tool, arguments))
                 case frames.Ask(number, what, arguments):
                     await self._answer(tasks, number, partial(host.ask, what, arguments))
-                case frames.Module(number, name):
-                    await self._answer(tasks, number, partial(host.module, name))
+                case frames.Module(number, name, magic):
+                    await self._answer(tasks, number, partial(host.module, name, magic))
                 case frames.Cancel(number):
                     if scope := self._scopes.get(number):
                         scope.cancel()

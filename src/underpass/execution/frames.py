@@ -54,6 +54,8 @@ class Module:
 
     id: int
     name: str
+    magic: str
+    """The guest's version of compiled Python, in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def read(frame: Mapping[str, Any]) -> GuestFrame:
             stream = "stderr" if frame.get("stream") == "stderr" else "stdout"
             return Output(stream, _field(frame, "text", str))
         case "module":
-            return Module(_field(frame, "id", int), _field(frame, "name", str))
+            return Module(_field(frame, "id", int), _field(frame, "name", str), _field(frame, "magic", str))
         case "ask":
             return Ask(_field(frame, "id", int), _field(frame, "what", str), _object(frame, "arguments"))
         case "cancel":

@@ -52,9 +52,9 @@ class RunHost:
         except (KeyError, TypeError, ValueError) as error:
             raise ToolError(f"{what}: the arguments do not fit: {error}") from error
 
-    async def module(self, name: str) -> tuple[str, bool]:
+    async def module(self, name: str, magic: str) -> Any:
         """Return a generated module. Raises ``UnderpassError``."""
-        return await self._modules.source(name)
+        return await self._modules.module(name, magic)
 
     async def progress(self, value: float, total: float | None, message: str | None) -> None:
         """Pass on how far the program says it is."""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
+from base64 import b64encode
+from functools import lru_cache
+from importlib.util import MAGIC_NUMBER
+from typing import Any
+
 from underpass.catalog.definition import Listing
 from underpass.codegen.python import PythonPackage, ServerModules
 from underpass.discovery.directory import ListingSource
@@ -16,6 +22,21 @@ class GeneratedModules:
         self._package = PythonPackage(dict.fromkeys(source.names, ()))
         self._names = {package: name for name, package in self._package.packages.items()}
         self._servers: dict[str, tuple[Listing, ServerModules]] = {}
+
+    async def module(self, name: str, magic: str) -> dict[str, Any]:
+        """Return what a guest needs to load ``name``: whether it is a ``package``, and its code.
+
+        To a guest of our own version of Python (``magic`` says which it has) the ``code`` goes compiled,
+        which loads ten times faster than its ``source``.
+
+        Raises:
+            ServerNotFound, ToolNotFound: there is no such module.
+            ServerUnavailable: its server could not be listed.
+        """
+        source, is_package = await self.source(name)
+        if magic != MAGIC_NUMBER.hex():
+            return {"package": is_package, "source": source}
+        return {"package": is_package, "code": _compiled(source, f"{name.replace('.', '/')}.py")}
 
     async def source(self, module: str) -> tuple[str, bool]:
         """Return the text of ``module`` (a dotted name), and whether it is a package.
@@ -45,3 +66,8 @@ class GeneratedModules:
         if known is None or known[0] is not listing:
             known = self._servers[name] = (listing, ServerModules(name, listing.tools))
         return known[1]
+
+
+@lru_cache(maxsize=4_096)
+def _compiled(source: str, filename: str) -> str:
+    return b64encode(marshal.dumps(compile(source, filename, "exec", dont_inherit=True))).decode()
