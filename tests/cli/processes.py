@@ -46,6 +46,12 @@ class Bell:
     def wait(self) -> None:
         """Return when the program has rung."""
         assert select.select([self._descriptor], [], [], 20)[0], "the program did not get that far"
+        os.read(self._descriptor, 1)
+
+    def wait_for_the_end(self) -> None:
+        """Return when no program holds the bell open any more."""
+        assert select.select([self._descriptor], [], [], 20)[0], "the program still runs"
+        assert os.read(self._descriptor, 1) == b""
 
 
 def descendants(of: int) -> set[int]:

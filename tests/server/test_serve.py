@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 from tests.cli.command_line import BIN, write_config
-from tests.cli.processes import alive, background, descendants
+from tests.cli.processes import Bell, alive, background, descendants
 
 pytestmark = pytest.mark.requirement("R10", "R21")
 
@@ -146,3 +146,41 @@ def _command(process: int) -> str:
         return Path(f"/proc/{process}/cmdline").read_bytes().decode()
     except OSError:
         return ""
+
+
+@pytest.mark.parametrize("ending", ["eof", "SIGINT"])
+def test_a_client_that_leaves_during_a_run_ends_the_run(project: Path, ending: str) -> None:
+    bell = Bell(project / "workspace" / "default")
+    endless = "open('bell', 'w').write('x')\nimport asyncio\nawait asyncio.sleep(600)"
+    call = {
+        "method": "tools/call",
+        "params": {"name": "run_code", "arguments": {"code": endless, "timeout": 600}},
+    }
+    with background("serve", cwd=project) as process:
+        exchange(process, *HANDSHAKE)
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 2, **call}).encode() + b"\n")
+        process.stdin.flush()
+        bell.wait()
+        children = descendants(process.pid)
+        if ending == "eof":
+            process.stdin.close()
+        else:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == (0 if ending == "eof" else 130)
+    assert not [child for child in children if alive(child)]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_a_call_that_the_client_cancels_ends_its_run_alone(project: Path, mode: str) -> None:
+    bell = Bell(project / "workspace" / "default")
+    endless = "bell = open('bell', 'w')\nbell.write('x')\nbell.flush()\nwhile True: pass"
+    async with serving(project, mode) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "run_code", {"code": endless, "timeout": 600})
+            await anyio.to_thread.run_sync(bell.wait)
+            tasks.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(bell.wait_for_the_end)
+        answer = await client.call_tool("run_code", {"code": "40 + 2"})
+    assert answer.structured_content["value"] == 42
