@@ -101,6 +101,14 @@ def test_a_program_cannot_write_control_characters_to_the_terminal(project: Path
     assert done.stdout == "\\x1b[2J\\x1b]0;owned\\x07 \\x202e\n"
 
 
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_output_in_a_locale_with_few_characters_is_no_error(project: Path, arguments: list[str]) -> None:
+    code = "print('\u4e2d'); '\u00fc'"
+    done = underpass("run", "-c", code, *arguments, cwd=project, env={"PYTHONIOENCODING": "ascii"})
+    assert done.status == 0
+    assert "ü" in done.stdout
+
+
 def test_running_without_a_sandbox_is_said_in_every_output(project: Path) -> None:
     done = underpass("run", "-c", "1", "--sandbox", "none", cwd=project)
     assert "warning: --sandbox none" in done.stderr

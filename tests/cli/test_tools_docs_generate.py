@@ -86,6 +86,13 @@ def test_a_query_that_nothing_fits_says_so(project: Path) -> None:
     assert "no tool fits" in underpass("tools", "zebra", cwd=project).stdout
 
 
+@pytest.mark.parametrize("arguments", [["tools"], ["tools", "--json"], ["doctor"]])
+def test_a_locale_with_few_characters_is_no_error(project: Path, arguments: list[str]) -> None:
+    done = underpass(*arguments, cwd=project, env={"PYTHONIOENCODING": "ascii"})
+    assert "time" in done.stdout
+    assert "error" not in done.stderr
+
+
 def test_a_manifest_is_listed_and_searched_without_any_server(project: Path) -> None:
     done = underpass("tools", "--manifest", "tools.jsonl", "--json", cwd=project)
     servers = {server["name"]: server for server in done.json["servers"]}

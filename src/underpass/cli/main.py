@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import cast
 
 import click
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The status is 0, 1 when a run or a check failed, 2 for a mistake in the call or in a
     configuration, 130 after SIGINT.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a locale without these characters must not be an error
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_status(list(sys.argv[1:] if arguments is None else arguments)))
 
 
