@@ -56,6 +56,8 @@ def command(*, yes: bool, output: Path, as_json: bool) -> None:
     found, unreadable = _candidates(output)
     for problem in unreadable:
         err().print(text(f"left out: {problem}", "yellow"))
+    if yes and not as_json:
+        _show(found)
     chosen = found if yes or not found else _ask(found, output, as_json=as_json)
     for candidate in chosen:
         add_server(output, candidate.name, candidate.entry)
@@ -71,8 +73,6 @@ def command(*, yes: bool, output: Path, as_json: bool) -> None:
             }
         )
         return
-    if yes and found:
-        _show(found)
     out().print(text(f"{output}: {len(chosen)} added" if found else f"{output}: no servers found to add"))
     out().print(
         text("next: underpass tools" if chosen else "next: underpass add NAME -- COMMAND ARGS…", "dim")
@@ -123,6 +123,8 @@ def _numbers(answer: str) -> list[int] | None:
 
 
 def _show(found: Sequence[_Candidate]) -> None:
+    if not found:
+        return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("", "server", "command", "from"):
         table.add_column(heading, overflow="fold")

@@ -26,11 +26,11 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", title, *(f"  $ {line}" for line in lines)])
 
 
-def warn_if_unsandboxed(sandbox: str | None) -> None:
+def warn_if_unsandboxed(tier: str | None) -> None:
     """Say on stderr that code runs without isolation, when it does."""
-    if sandbox == "none":
+    if tier == "none":
         click.secho(
-            "warning: --sandbox none: the code runs with your rights, without isolation",
+            "warning: sandbox none: the code runs with your rights, without isolation",
             fg="yellow",
             err=True,
             color=None if sys.stderr.isatty() else False,

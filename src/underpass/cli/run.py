@@ -61,11 +61,11 @@ def command(
         raise click.UsageError("give either a FILE (or - for stdin), or -c CODE")
     source = code if code is not None else _read(str(file))
     filename = Path(file).name if file not in (None, "-") else "program.py"
-    warn_if_unsandboxed(sandbox)
     path = configuration(config)
 
     async def run() -> RunResult:
         async with Underpass.open(path, sandbox=sandbox) as up:
+            warn_if_unsandboxed(up.settings.sandbox.tier)
             return await up.run(
                 source, agent=agent, timeout=timeout, max_tokens=max_tokens, filename=filename
             )

@@ -28,11 +28,11 @@ def command(*, sandbox: str | None, config: Path | None, as_json: bool) -> None:
 
     Standard output carries the protocol; --json prints the start-up message on stderr as JSON.
     """
-    warn_if_unsandboxed(sandbox)
     path = configuration(config)
 
     async def serve() -> None:
         async with Underpass.open(path, sandbox=sandbox) as up:
+            warn_if_unsandboxed(up.settings.sandbox.tier)
             server = facade(up)
             _announce(up.catalog.names, as_json=as_json)
             async with protocol_streams() as (reading, writing):
