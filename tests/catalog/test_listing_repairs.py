@@ -34,8 +34,8 @@ def repaired(schema: Any) -> tuple[Any, str]:
     ("schema", "usable", "reason"),
     [
         ({"type": "object", "properties": {"a": True}}, {"type": "object", "properties": {"a": True}}, ""),
-        (None, ANY, "no input schema"),
-        (True, ANY, "no input schema"),
+        (None, {**ANY, "additionalProperties": True}, "no input schema"),
+        (True, {**ANY, "additionalProperties": True}, "no input schema"),
         ({}, ANY, "no type"),
         ({"type": "Object"}, ANY, "not of type object"),
         ({"type": 5}, ANY, "not of type object"),

@@ -67,7 +67,7 @@ def test_a_function_takes_required_parameters_first_and_sends_the_real_names(gen
 
     assert _signature(GIT_LOG) == (
         "(*, repo_path: str, max_count: int=OMIT, auth_method: Literal['key', 'none']=OMIT, "
-        "from_: str | None=OMIT) -> str"
+        "from_: str | None=OMIT) -> Any"
     )
     assert anyio.run(lambda: git_log(repo_path=".", auth_method="key", from_=None)) == "a commit"
     assert generated.runtime.calls == [
@@ -83,7 +83,7 @@ def test_the_docstring_describes_each_parameter(generate: Generate) -> None:
         "    max_count (int, default 10): Commits to show.\n"
         '    auth_method (Literal["key", "none"], optional, sent as "auth-method", minimum 3)\n'
         '    from_ (str | None, optional, sent as "from")\n\n'
-        "Returns: str"
+        "Returns: text, parsed where it is JSON"
     )
 
 
@@ -224,8 +224,10 @@ def test_whatever_the_root_of_the_input_is_the_function_can_be_called(schema: An
         (None, "Any"),
         (False, "Any"),
         ({"type": "array", "items": {"type": "string"}}, "list[str]"),
-        ({**of(result={"type": "string"}), "required": ["result"]}, "str"),
-        ({**of(result={"type": "string"}), "x-fastmcp-wrap-result": True}, "str"),
+        ({**of(result={"type": "integer"}), "required": ["result"]}, "int"),
+        ({**of(result={"type": "boolean"}), "x-fastmcp-wrap-result": True}, "bool"),
+        ({**of(result={"type": "string"}), "required": ["result"]}, "Any"),
+        ({**of(result={"type": "string"}), "x-fastmcp-wrap-result": True}, "Any"),
         (of(result={"type": "string"}), "Result"),
         ({**of(result={"type": "string"}, other={}), "required": ["result"]}, "Result"),
         ({"$ref": "#/$defs/x", "$defs": {"x": of(a={})}}, "X"),

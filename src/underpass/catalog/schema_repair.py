@@ -43,7 +43,7 @@ def repair_input_schema(schema: object, faults: list[str]) -> Schema:
     """
     if schema is None or schema is True:
         faults.append("has no input schema: any arguments are let through")
-        return {"type": "object"}
+        return {"type": "object", "additionalProperties": True}
     if not isinstance(schema, dict):
         raise NotASchema(f"its input schema is no JSON Schema but {_shown(schema)}")
     root = cast("Schema", schema)

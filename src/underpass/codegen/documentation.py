@@ -10,7 +10,7 @@ from underpass.codegen import python_literals
 from underpass.codegen.interface import ToolInterface, tool_interface
 from underpass.codegen.ir import ANY, Array, Field, Literals, Map, Node, Object, Primitive, Schema, Tuple
 from underpass.codegen.names import identifiers, server_identifier, tool_identifier
-from underpass.codegen.python_docstring import constraints
+from underpass.codegen.python_docstring import PARSED_TEXT, constraints
 from underpass.codegen.python_shape import shape
 from underpass.codegen.text import clean, clean_line
 
@@ -90,7 +90,8 @@ def _page(
     parts.append(f"```python\n{signature(tool, language, name=function)}\n```")
     if interface.parameters or interface.extra is not None:
         parts.append("\n".join(["Parameters:", *_parameter_lines(interface, names, level)]))
-    parts.append(f"Returns: `{_code(shape(interface.result, interface.returns, limit=600))}`")
+    returns = shape(interface.result, interface.returns, limit=600)
+    parts.append(f"Returns: {PARSED_TEXT if interface.returns_text else f'`{_code(returns)}`'}")
     parts.append(f"```python\nfrom mcp_servers import {server}\n\n{_example(interface, names, path)}\n```")
     return "\n\n".join(parts) + "\n"
 

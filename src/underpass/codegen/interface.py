@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen.algebra import union
-from underpass.codegen.ir import ANY, Anything, Field, Map, Node, Object, Schema
+from underpass.codegen.ir import ANY, STRING, Anything, Field, Map, Node, Object, Schema
 from underpass.codegen.schema import read_schema
 
 
@@ -17,7 +17,8 @@ class ToolInterface:
     ``parameters`` has the required ones first, each group in the schema's order. ``extra`` is the
     type of further named arguments, where the schema allows them explicitly. ``arguments`` and
     ``result`` are the schemas whose definitions the types refer to; ``returns`` is the type of the
-    value after unwrapping.
+    value after unwrapping. ``returns_text`` says that it is text which arrives parsed where it holds
+    JSON: its type is not known then.
     """
 
     parameters: tuple[Field, ...]
@@ -25,6 +26,7 @@ class ToolInterface:
     returns: Node
     arguments: Schema
     result: Schema
+    returns_text: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -40,12 +42,16 @@ def tool_interface(tool: ToolDefinition) -> ToolInterface:
     arguments = read_schema(tool.input_schema)
     parameters, extra = _parameters(arguments)
     result = read_schema(True if tool.output_schema is None else tool.output_schema)
+    returns = _returns(result, tool)
+    # A framework that wraps text knows no more of it than a server that declares nothing.
+    returns_text = tool.wraps_result and returns == STRING
     return ToolInterface(
         parameters=tuple(sorted(parameters, key=lambda parameter: not parameter.required)),
         extra=extra,
-        returns=_returns(result, tool),
+        returns=ANY if returns_text else returns,
         arguments=arguments,
         result=result,
+        returns_text=returns_text,
     )
 
 

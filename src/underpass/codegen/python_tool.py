@@ -11,7 +11,7 @@ from underpass.codegen.header import PYTHON_HEADER, definition_digest, label
 from underpass.codegen.interface import tool_interface
 from underpass.codegen.ir import Anything, Nothing
 from underpass.codegen.names import identifiers, tool_identifier
-from underpass.codegen.python_docstring import Parameter, docstring
+from underpass.codegen.python_docstring import PARSED_TEXT, Parameter, docstring
 from underpass.codegen.python_types import PythonTypes
 from underpass.codegen.template_files import render
 
@@ -69,5 +69,10 @@ def _context(tool: ToolDefinition, function: str) -> dict[str, Any]:
         "extra": extra,
         "returns": returns,
         "cast_open": cast_open,
-        "docstring": docstring(tool.description or tool.title or "", parameters, returns, interface.notes),
+        "docstring": docstring(
+            tool.description or tool.title or "",
+            parameters,
+            PARSED_TEXT if interface.returns_text else returns,
+            interface.notes,
+        ),
     }
