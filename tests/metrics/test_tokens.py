@@ -17,7 +17,10 @@ def test_known_texts_have_their_o200k_counts(text: str, count: int) -> None:
     assert tokens.count(text) == count
 
 
-@given(st.text(st.sampled_from("ab 'sX9\n\t.,{}\"é中🙂\u0301\u00a0\x1c"), max_size=400), st.integers(5, 60))
+@given(
+    st.text(st.sampled_from("ab 'sX9\n\t/.,:;(){}[]\"é中🙂\u0301\u00a0\x1c"), max_size=400),
+    st.integers(5, 60),
+)
 def test_counting_in_parts_gives_the_count_of_the_whole(text: str, chunk: int) -> None:
     text = f"{text} end"
     whole = tokens.count(text)
@@ -30,6 +33,12 @@ def test_counting_in_parts_gives_the_count_of_the_whole(text: str, chunk: int) -
 def test_a_large_text_is_counted_exactly() -> None:
     sentence = " Each row names a vessel, a berth and a price; 1,024 of them make a page."
     assert tokens.count(sentence * 50_000) == tokens.count(sentence) * 50_000
+
+
+def test_large_compact_json_is_counted_exactly() -> None:
+    row = '{"name":"Solvej","berth":17,"cargo":["timber","salt"]},'
+    one, two = tokens.count(row), tokens.count(row * 2)  # a row's first token also ends the row before
+    assert tokens.count(row * 40_000) == one + 39_999 * (two - one)
 
 
 def test_a_text_without_a_space_is_cut_and_still_counted() -> None:

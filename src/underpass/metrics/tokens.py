@@ -10,22 +10,23 @@ from importlib import import_module
 TOKENIZER = "o200k_base"
 """The vocabulary of every count that Underpass publishes."""
 
-_CHUNK = 250_000
+_CHUNK = 30_000
 """Characters counted at a time: the tokenizer holds the interpreter's lock while it counts."""
-_LONGEST = 900_000
-"""Characters at which a chunk is cut wherever it stands; ``bpe-openai`` refuses a million."""
+_LONGEST = 50_000
+"""Characters at which a chunk is cut wherever it stands: ``bpe-openai`` refuses 200,000 tokens."""
 
-# No token of o200k holds a space that follows a visible character, other than as its first
-# character: a text cut before such a space has as many tokens as its parts together.
-_SAFE_CUT = re.compile(r"(?<=\S) ")
+# o200k splits a text into words before it looks for tokens. A word always ends before a space that
+# follows a visible character, and before these signs when they follow an ASCII letter or digit: a
+# text that is cut there has as many tokens as its parts together.
+_SAFE_CUT = re.compile(r"""(?<=\S) |(?<=[A-Za-z0-9])[",:;()\[\]{}]""")
 
 
 def count(text: str) -> int:
     """Return the number of o200k tokens of ``text``.
 
-    The count is exact for a text that has a space after a visible character at least once in
-    650,000 characters; each further cut may add one or two tokens. Safe to call from several
-    threads at once.
+    The count is exact for prose, code and JSON, compact JSON included. Only where 20,000 characters
+    hold no space and none of the signs of JSON is a text cut within a word, which may add one or two
+    tokens each time. Safe to call from several threads at once.
     """
     counter = _counter()
     return sum(counter(_valid(chunk)) for chunk in _chunks(text))
