@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import inspect
 import linecache
+import mmap
 import selectors
 import signal
 import sys
@@ -74,8 +75,8 @@ class Guest:
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         started = time.monotonic()
         answer: dict[str, Any] = {}
-        # Memory that is still to be had when the program has used up all the rest.
-        reserve: bytearray | None = bytearray(_RESERVE)
+        # Address space that is still to be had when the program has used up all the rest.
+        reserve = mmap.mmap(-1, _RESERVE)
         try:
             code = compile_program(source, filename)
             # The host ends the process a little later.
@@ -87,10 +88,10 @@ class Guest:
             self._fit(text, frame)
         except BaseException as error:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            reserve = None
+            reserve.close()
             text = "null"
             answer["error"] = failures.describe(error, filename, self._names)
-        del reserve
+        reserve.close()
         for output in self._outputs:
             output.flush()
         answer |= {"op": "done", "started": started}
