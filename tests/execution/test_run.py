@@ -275,6 +275,20 @@ async def test_a_value_that_json_cannot_express_is_an_error_and_not_lost(
     json.dumps(result.to_dict(), allow_nan=False)
 
 
+async def test_half_characters_are_no_crash(opened: Open) -> None:
+    result = await run(opened, "print('a\\ud800b')\n'c\\ud800d'")
+    assert (result.value, result.stdout) == ("c?d", "a?b\n")
+    assert result.error is not None
+    assert "surrogate" in result.error.message
+
+
+async def test_a_program_that_returns_has_a_traceback_of_its_own_lines_only(opened: Open) -> None:
+    result = await run(opened, "import os\nif not os:\n    return 1\nraise ValueError('x')")
+    assert result.error is not None
+    assert result.error.traceback.count("File") == 1
+    assert "line 4, in <module>" in result.error.traceback
+
+
 async def test_integers_of_any_size_arrive_as_they_are(opened: Open) -> None:
     assert (await run(opened, "2**200")).value == 2**200
 

@@ -111,7 +111,7 @@ def test_an_exception_that_cannot_say_itself_is_described_all_the_same(run_insid
         ("raise MemoryError", "smaller pieces"),
         ("import nothing_of_that_name", "no other packages"),
         ("import asyncio\nasync def f(): pass\nawait asyncio.sleep(0)\nasyncio.run(f())", "await main()"),
-        ("async def f(): return 1\nx = f()\nx['a']", "await"),
+        ("async def f(): return 1\ntry:\n    x = f()\n    x['a']\nfinally:\n    x.close()", "await"),
     ],
 )
 def test_known_causes_have_a_hint(run_inside: RunInside, code: str, hint: str) -> None:

@@ -104,6 +104,9 @@ def deep(levels: int) -> list[Any]:
     [
         ([{"a": float("nan")}], "$[0].a", "nan"),
         ([float("-inf"), {1}], "$[0]", "-inf"),
+        (["ok é", "\ud800"], "$[1]", "surrogate"),
+        ({"\udc00": 1}, "$", "surrogate"),
+        ([Text("\ud800")], "$[0]", "surrogate"),
         ({"f": print}, "$.f", "a builtin_function_or_method"),
         ([Unshowable()], "$[0]", "an Unshowable"),
         (deep(5000), "$" + "[0]" * 200, "200 levels"),

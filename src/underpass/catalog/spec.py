@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -85,17 +85,27 @@ def read_entry(
         raise read.error("", "names no command to start", hint='add "command", or a "url"')
     if transport != "stdio" and not url:
         raise read.error("", f"is of type {transport!r} but has no url", hint='add "url"')
+    args = read.texts("args", fields.get("args"))
     return ServerSpec(
         name=name,
         transport=transport,
         command=command,
-        args=read.texts("args", fields.get("args")),
+        args=args,
         env=read.table("env", fields.get("env")),
         cwd=None if cwd is None else (source.parent if source else Path()) / Path(cwd).expanduser(),
         url=url,
         headers=read.table("headers", fields.get("headers")),
-        disabled=read.flag("disabled", fields.get("disabled")),
+        # One file often serves us and names us to another client: we must not connect to ourselves.
+        disabled=read.flag("disabled", fields.get("disabled")) or starts_underpass(command or "", args),
         source=source,
+    )
+
+
+def starts_underpass(command: str, args: Iterable[str]) -> bool:
+    """Whether a command is this program's own ``underpass serve``."""
+    words = [command, *args]
+    return "serve" in words and any(
+        word.replace("\\", "/").rpartition("/")[2] == "underpass" for word in words
     )
 
 

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, cast
 
+from underpass.catalog.spec import starts_underpass
+
 
 def shown_command(entry: Mapping[str, Any]) -> str:
     """Return exactly what an entry starts or reaches.
@@ -23,8 +25,7 @@ def shown_command(entry: Mapping[str, Any]) -> str:
 
 def is_underpass(entry: Mapping[str, Any]) -> bool:
     """Whether an entry is this program's own server: it must not connect to itself."""
-    words = [str(entry.get("command") or ""), *_items(entry, "args")]
-    return "serve" in words and any(word.rpartition("/")[2] == "underpass" for word in words)
+    return starts_underpass(str(entry.get("command") or ""), _items(entry, "args"))
 
 
 def _items(entry: Mapping[str, Any], key: str) -> list[str]:

@@ -13,6 +13,7 @@ from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, progress, text
 from underpass.cli.running import chosen, configuration, open_catalog, run_async
 from underpass.codegen.manifest import read_manifest
+from underpass.codegen.names import identifiers
 from underpass.codegen.package import write_package
 from underpass.codegen.python import PythonPackage
 from underpass.discovery.directory import ToolDirectory
@@ -68,7 +69,9 @@ def command(
         listings, errors = _listings(config, server)
     package = PythonPackage(listings)
     with progress("Generating modules…"):
-        written = write_package(package.files(), output)
+        # A server that cannot be asked just now keeps the modules that it has.
+        unreached = identifiers([*listings, *errors], "server")
+        written = write_package(package.files(), output, keep=[unreached[name] for name in errors])
     files = len(written.written) + len(written.unchanged)
     tools = sum(len(listing.tools) for listing in listings.values())
     findings = [

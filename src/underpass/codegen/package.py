@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +21,7 @@ class Written:
     removed: tuple[str, ...]
 
 
-def write_package(files: Mapping[str, str], output: Path) -> Written:
+def write_package(files: Mapping[str, str], output: Path, *, keep: Collection[str] = ()) -> Written:
     """Make ``output`` hold exactly the generated ``files``, beside whatever else is in it.
 
     Each file is replaced in one step, and only where its text differs; generated files that are no
@@ -30,6 +30,8 @@ def write_package(files: Mapping[str, str], output: Path) -> Written:
     Parameters:
         files: text by path relative to ``output``, with ``/`` between directories.
         output: the package's directory; made when it is not there.
+        keep: directories of ``output`` whose generated files stay, wanted or not: those of servers that
+            could not be asked now.
 
     Raises ``GenerationFailed``, before anything is changed, when a file of someone else's or a
     symbolic link stands where a generated one must go; also when the system refuses a write.
@@ -41,7 +43,9 @@ def write_package(files: Mapping[str, str], output: Path) -> Written:
             path: file
             for path, file in _generated(output)
             # Where case makes no difference, an old spelling is the new file.
-            if path not in targets and not _is_same(file, folded.get(path.casefold()))
+            if path not in targets
+            and path.partition("/")[0] not in keep
+            and not _is_same(file, folded.get(path.casefold()))
         }
         changed = [path for path, file in targets.items() if _differs(file, files[path], output)]
         # The lazy packages come last: what they name is there before they name it.

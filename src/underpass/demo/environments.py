@@ -62,11 +62,12 @@ def ensure_environment(name: str, root: Path) -> Path:
 def _install(name: str, environment: Path) -> None:
     # A virtual environment holds its own path, so it is built in place, and the marker goes last.
     shutil.rmtree(environment, ignore_errors=True)
-    _run(name, [sys.executable, "-m", "venv", str(environment)])
+    _run(name, [sys.executable, "-I", "-m", "venv", str(environment)])
     pins = environment / "pins.txt"
     pins.write_text(_pins(name))
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    _run(name, [*pip, "install", "--quiet", "--require-hashes", "--requirement", str(pins)])
+    # Isolated: packages of a PYTHONPATH would count as installed, and not be there for the server.
+    pip = [str(environment / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check"]
+    _run(name, [*pip, "--no-input", "install", "--quiet", "--require-hashes", "--requirement", str(pins)])
     (environment / _MARKER).touch()
 
 

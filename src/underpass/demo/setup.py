@@ -55,7 +55,7 @@ def prepare(folder: Path, here: Path, step: Callable[[str], None]) -> Setting:
     def install(name: str) -> Path:
         return ensure_environment(name, folder / "servers")
 
-    missing = [name for name in SERVERS if not is_ready(name, folder / "servers")]
+    missing: list[str] = [name for name in SERVERS if not is_ready(name, folder / "servers")]
     with ThreadPoolExecutor(len(SERVERS)) as pool:
         started = {pool.submit(install, name): name for name in SERVERS}
         while missing:

@@ -34,7 +34,7 @@ class Channel:
 
     def send(self, frame: Mapping[str, Any]) -> None:
         """Send one frame; waits while the host is slow."""
-        self.send_text(json.dumps(frame, separators=(",", ":")))
+        self.send_text(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
 
     def send_text(self, text: str) -> None:
         """Send one frame that is JSON already."""

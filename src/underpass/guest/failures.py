@@ -57,6 +57,9 @@ def _own_frames(tb: TracebackType | None, filename: str) -> list[traceback.Frame
     """The frames of the program and of files in its workspace; ours and the library's say little."""
     frames = traceback.extract_tb(tb)
     own = [frame for frame in frames if frame.filename == filename]
+    if any(frame.name == MAIN for frame in own):
+        # The program was moved into a function; what awaits that function is not the program's.
+        own = [frame for frame in own if frame.name != "<module>"]
     for frame in own:
         if frame.name == MAIN:
             frame.name = "<module>"

@@ -35,7 +35,9 @@ class Conversion:
 
     def _convert(self, value: Any, path: str) -> Any:
         kind = _type(value)
-        if value is None or kind in (bool, int, str):
+        if kind is str:
+            return self._text(value, path)
+        if value is None or kind in (bool, int):
             return value
         if kind is float:
             return self._float(value, path)
@@ -50,6 +52,14 @@ class Conversion:
             return self._container(value, kind, path)
         finally:
             del self._open[id(value)]
+
+    def _text(self, value: str, path: str) -> str:
+        if value.isascii():
+            return value
+        whole = value.encode("utf-8", "replace").decode()
+        if whole != value:
+            self._problem(path, "its text holds half of a surrogate pair, which is no character")
+        return whole
 
     def _float(self, value: float, path: str) -> float | None:
         if math.isfinite(value):
@@ -69,7 +79,7 @@ class Conversion:
         if isinstance(value, set | frozenset):
             return self._convert(_ordered(cast("set[Any]", value)), path)
         if isinstance(value, str):
-            return str(value)
+            return self._text(str(value), path)
         if isinstance(value, int):
             return int(value)
         if isinstance(value, float):
@@ -82,7 +92,7 @@ class Conversion:
     def _mapping(self, value: Mapping[Any, Any], path: str) -> dict[str, Any]:
         converted: dict[str, Any] = {}
         for key, item in value.items():
-            name = key if type(key) is str else _key(key)
+            name = self._text(key if type(key) is str else _key(key), path)
             if name in converted:
                 self._problem(path, f"two of its keys are {name!r} once they are text")
                 name = f"{name} ({type(key).__name__})"
@@ -183,8 +193,10 @@ def to_json(value: Any) -> tuple[str, list[tuple[str, str]]]:
     """Return ``value`` as JSON text and the problems met. Raises ``MemoryError``."""
     try:
         # The common case, at the speed of C: plain values convert as they are.
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")), []
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()
     except (TypeError, ValueError, RecursionError):
         conversion = Conversion()
         plain = conversion.convert(value)
         return json.dumps(plain, ensure_ascii=False, separators=(",", ":")), conversion.problems
+    return text, []
