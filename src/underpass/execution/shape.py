@@ -134,7 +134,8 @@ def bound_text(text: str, budget: int, count: Count, *, whole: str = "") -> str:
 
     ``whole`` says, in the mark of what is left out, where the rest is.
     """
-    if len(text) <= budget // 2 or count(text) <= budget:
+    # A token has at least one byte, so short texts need not be counted.
+    if len(text.encode("utf-8", "replace")) <= budget or count(text) <= budget:
         return text
     # A token is some four characters of English; start there and shrink until it fits.
     keep = budget * 4

@@ -55,7 +55,7 @@ class NoSandbox:
         self._max_frame = max_frame
 
     async def lease(self, agent: str) -> _Process:
-        """Start a process in ``agent``'s workspace."""
+        """Start a process in ``agent``'s workspace, and wait until it is ready."""
         folder = self._folders.ensure(agent).resolve()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -68,4 +68,10 @@ class NoSandbox:
                 start_new_session=True,
                 env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": os.defpath},
             )
-        return _Process(process, Channel(ours, max_frame=self._max_frame))
+        lease = _Process(process, Channel(ours, max_frame=self._max_frame))
+        try:
+            await lease.channel.receive()
+        except BaseException:
+            lease.release()
+            raise
+        return lease
