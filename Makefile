@@ -13,7 +13,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(MAKE) types
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage run -m pytest -m "not slow" -n auto --maxprocesses 4
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 # The suites that take minutes: soaks, fuzzing, the whole corpus through a type checker.
