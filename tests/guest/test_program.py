@@ -8,17 +8,23 @@ from typing import Any
 
 import pytest
 
-from underpass.guest.program import VALUE_NAME, compile_program
+from underpass.guest.program import compile_program
 
 
 def run(source: str) -> tuple[Any, dict[str, Any]]:
     names: dict[str, Any] = {}
-    code = compile_program(source, "p.py")
-    if code.co_flags & inspect.CO_COROUTINE:
-        asyncio.run(eval(code, names))
-    else:
-        exec(code, names)
-    return names.pop(VALUE_NAME, None), names
+    program = compile_program(source, "p.py")
+
+    async def execute() -> Any:
+        value: Any = None
+        for part in program:
+            if part is not None:
+                value = eval(part, names)
+                if part.co_flags & inspect.CO_COROUTINE:
+                    value = await value
+        return None if program.value is None else value
+
+    return asyncio.run(execute()), names
 
 
 @pytest.mark.parametrize(
@@ -29,6 +35,16 @@ def run(source: str) -> tuple[Any, dict[str, Any]]:
         ("x = 1", None),
         ("'doc'", "doc"),
         ("if True:\n    1", None),
+        ("x = 1\n{\n  'a': x,\n}", {"a": 1}),
+        ("x = (\n1\n)\nx  # the answer\n\n# done", 1),
+        ("x = '''\n1 + 1\n'''", None),
+        ("x = '''a\n''' + '''\nb'''\nx", "a\n\nb"),
+        ("x = 1 + \\\n2", None),
+        ("if True:\n    x = 1\nelse:\n    x = 2\nx", 1),
+        ("a = 1; a + 1", 2),
+        ("# only a comment", None),
+        ("def f():\n    'return'\nf()", None),
+        ("async def f():\n    return 3\nx = await f()\nx + 1", 4),
         ("return 5", 5),
         ("return", None),
         ("if False:\n    return 1\n7", 7),
@@ -37,7 +53,7 @@ def run(source: str) -> tuple[Any, dict[str, Any]]:
         ("with open('/dev/null') as f:\n    return f.name", "/dev/null"),
         ("async def f():\n    return 3\nawait f()", 3),
         ("async def f():\n    return 3\nreturn await f()", 3),
-        ("[x async for x in agen()]" if False else "[y := 5, y][1]", 5),
+        ("[y := 5, y][1]", 5),
         ("def f():\n    return total\ntotal = 8\nreturn f()", 8),
         ("x: int = 4\nreturn x", 4),
         ("y: int\nx = 4\nreturn x", 4),

@@ -79,11 +79,10 @@ class Conversation:
     async def hold(self, agent: str, program: Mapping[str, Any]) -> Outcome:
         """Send the program and serve the guest until it is done, dead, or out of time."""
         outcome = self._outcome
-        lease = dumps({"op": "lease", "agent": agent})
         with anyio.move_on_after(self._timeout + _GRACE) as clock:
             async with anyio.create_task_group() as tasks:
                 try:
-                    await self._channel.send(lease, dumps({"op": "run", **program}))
+                    await self._channel.send(agent.encode(), dumps({"op": "run", **program}))
                     await self._serve(tasks)
                 except ChannelClosed:
                     outcome.error = await self._death()

@@ -15,7 +15,8 @@ from typing import Any
 
 from underpass.guest.errors import raise_from_frame
 
-_CHUNK = 1 << 18
+_SMALL = 1 << 13
+_LARGE = 1 << 20
 
 
 class Closed(Exception):
@@ -28,6 +29,7 @@ class Channel:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._buffer = bytearray()
+        self._wanted = _SMALL
         self._next_id = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._reader: asyncio.AbstractEventLoop | None = None
@@ -45,9 +47,13 @@ class Channel:
 
     def receive(self) -> dict[str, Any]:
         """Wait for one frame. Raises ``Closed``."""
-        while (frame := self._take()) is None:
+        return json.loads(self.receive_text())
+
+    def receive_text(self) -> str:
+        """Wait for one frame, and return it as it came. Raises ``Closed``."""
+        while (text := self._take()) is None:
             self._fill()
-        return frame
+        return text
 
     def ask(self, frame: dict[str, Any]) -> dict[str, Any]:
         """Ask, and wait without giving way to other tasks; for the importer."""
@@ -89,8 +95,8 @@ class Channel:
     def _readable(self) -> None:
         try:
             self._fill()
-            while (frame := self._take()) is not None:
-                self._settle(frame)
+            while (text := self._take()) is not None:
+                self._settle(json.loads(text))
         except Closed as closed:
             for future in self._waiting.values():
                 _resolve(future, None, closed)
@@ -110,7 +116,7 @@ class Channel:
 
     def _fill(self) -> None:
         try:
-            chunk = os.read(self._descriptor, _CHUNK)
+            chunk = os.read(self._descriptor, self._wanted)
         except BlockingIOError:
             select.select([self._descriptor], [], [])
             return
@@ -118,16 +124,19 @@ class Channel:
             raise Closed
         self._buffer += chunk
 
-    def _take(self) -> dict[str, Any] | None:
+    def _take(self) -> str | None:
         buffer = self._buffer
         if len(buffer) < 4:
             return None
         end = 4 + int.from_bytes(buffer[:4], "little")
         if len(buffer) < end:
+            # Small reads touch little memory; only a large frame is worth a large buffer.
+            self._wanted = min(max(end - len(buffer), _SMALL), _LARGE)
             return None
-        frame = json.loads(buffer[4:end])
+        self._wanted = _SMALL
+        text = buffer[4:end].decode()
         del buffer[:end]
-        return frame
+        return text
 
 
 def _resolve(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:

@@ -13,13 +13,13 @@ import sys
 import time
 import warnings
 from collections.abc import Coroutine
-from types import CodeType, CoroutineType, FrameType, ModuleType
+from types import CoroutineType, FrameType, ModuleType
 from typing import Any, NoReturn
 
 from underpass.guest import failures, importer, runtime, values
 from underpass.guest.channel import Channel
 from underpass.guest.output import Output
-from underpass.guest.program import VALUE_NAME, compile_program
+from underpass.guest.program import Program, compile_program
 from underpass.guest.workspace import Workspace
 
 _RESERVE = 4 << 20
@@ -38,9 +38,9 @@ class CpuLimit(BaseException):
 
 
 def serve(descriptor: int, workspace: str) -> None:
-    """Wait for a ``lease`` and a ``run`` frame, run the program, and send the ``done`` frame."""
+    """Wait for the agent's name and a ``run`` frame, run the program, and send the ``done`` frame."""
     channel = Channel(descriptor)
-    channel.receive()
+    channel.receive_text()
     Guest(channel, workspace).run(channel.receive())
 
 
@@ -78,10 +78,10 @@ class Guest:
         # Address space that is still to be had when the program has used up all the rest.
         reserve = mmap.mmap(-1, _RESERVE)
         try:
-            code = compile_program(source, filename)
+            program = compile_program(source, filename)
             # The host ends the process a little later.
             signal.setitimer(signal.ITIMER_REAL, frame["timeout"])
-            text, problems = self._express(self._execute(code))
+            text, problems = self._express(self._execute(program))
             signal.setitimer(signal.ITIMER_REAL, 0)
             if problems:
                 answer["problems"] = problems
@@ -98,17 +98,27 @@ class Guest:
         head = values.to_json(answer)[0]
         self._channel.send_text(f'{head[:-1]},"value":{text}}}')
 
-    def _execute(self, code: CodeType) -> Any:
+    def _execute(self, program: Program) -> Any:
         try:
-            if code.co_flags & inspect.CO_COROUTINE:
-                self._run_loop(eval(code, self._names))
-            else:
-                exec(code, self._names)
+            if program.awaits:
+                return self._run_loop(self._await(program))
+            if program.body is not None:
+                exec(program.body, self._names)
+            return None if program.value is None else eval(program.value, self._names)
         except SystemExit as end:
             # `sys.exit()` is how a script ends early, and no error.
             if end.code not in (None, 0):
                 raise
-        return self._names.pop(VALUE_NAME, None)
+            return None
+
+    async def _await(self, program: Program) -> Any:
+        value: Any = None
+        for part in program:
+            if part is not None:
+                value = eval(part, self._names)
+                if part.co_flags & inspect.CO_COROUTINE:
+                    value = await value
+        return None if program.value is None else value
 
     def _waiting_at(self) -> int | None:
         """The line of the program at which its main task waits; None when it is not waiting."""
@@ -119,12 +129,12 @@ class Guest:
             coroutine = coroutine.cr_await
         return line
 
-    def _run_loop(self, main: Coroutine[Any, Any, Any]) -> None:
+    def _run_loop(self, main: Coroutine[Any, Any, Any]) -> Any:
         self._main = main
         # A selector without a descriptor of its own starts faster than epoll, and few are watched.
         loop = asyncio.SelectorEventLoop(selectors.PollSelector())
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(main)
+            return runner.run(main)
 
     def _express(self, value: Any) -> tuple[str, list[tuple[str, str]]]:
         if inspect.iscoroutine(value):

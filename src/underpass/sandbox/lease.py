@@ -33,7 +33,7 @@ class Exit:
 class Lease(Protocol):
     """A fresh guest, one agent's, reached through one channel; it serves one run and dies.
 
-    The guest reads a ``lease`` frame, which names the agent, and then a ``run`` frame.
+    The guest reads a frame that is the agent's name, and then a ``run`` frame.
     """
 
     channel: Channel

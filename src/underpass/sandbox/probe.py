@@ -95,7 +95,7 @@ def _real_run() -> list[Part]:
             lease = await sandbox.lease("probe")
             program = {"op": "run", "run": "probe", "code": _ATTEMPT, "filename": "probe.py"}
             limits = {"timeout": 10.0, "max_value": 10_000}
-            await lease.channel.send(dumps({"agent": "probe"}), dumps({**program, **limits}))
+            await lease.channel.send(b"probe", dumps({**program, **limits}))
             answer, _ = await lease.channel.receive()
             lease.release()
             return [_isolation(answer.get("value")), _control_group(there=sandbox.has_control_group)]

@@ -1,8 +1,8 @@
 """The warm process that every sandbox is forked from. Run as a script by ``ProcessSandbox``.
 
 It imports what programs usually need, moves into namespaces of its own, and from then on forks
-children on request. A child is ready, but still has its rights inside those namespaces, until a
-``lease`` frame names the agent: then it mounts that agent's workspace, gives everything up, and
+children on request. A child is ready, but still has its rights inside those namespaces, until the
+first frame names the agent: then it mounts that agent's workspace, gives everything up, and
 only after that reads the program. The zygote holds no secret: children can read its memory.
 
 Control messages are JSON on a SEQPACKET socket.
@@ -160,6 +160,8 @@ class Child:
         )
         self._tmp_options = f"size={settings['tmp_bytes']},nr_inodes=4096,mode=700"
         self._filter = seccomp_filter
+        self._mount_workspace = syscalls.BindMount(root.WORKSPACE)
+        self._cover_workspaces = syscalls.BindMount(root.WORKSPACES)
         self._drop_capabilities = syscalls.CapabilityDrop()
         self._restrict = syscalls.prepared("landlock_restrict_self", _RULESET, 0)
         self._channel = Channel(CHANNEL)
@@ -188,7 +190,7 @@ class Child:
         status = 70  # EX_SOFTWARE: our own code failed
         try:
             self._prepare(descriptor)
-            self._lock(self._channel.receive()["agent"])
+            self._lock(self._channel.receive_text())
             self._guest.run(self._channel.receive())
             status = 0
         except Closed:
@@ -212,8 +214,8 @@ class Child:
 
     def _lock(self, agent: str) -> None:
         """Enter the agent's workspace, and give up every right that was needed to do so."""
-        syscalls.mount(f"{root.WORKSPACES}/{agent}", root.WORKSPACE, flags=syscalls.MS_BIND)
-        syscalls.umount(root.WORKSPACES)
+        self._mount_workspace(f"{root.WORKSPACES}/{agent}")
+        self._cover_workspaces(root.EMPTY)
         os.chdir(root.WORKSPACE)
         self._drop_capabilities()
         self._restrict()

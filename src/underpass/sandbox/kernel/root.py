@@ -15,7 +15,10 @@ when it is on the parent of a mount point."""
 WORKSPACE: Final = "/agent/workspace"
 TMP: Final = "/agent/tmp"
 WORKSPACES: Final = "/workspaces"
-"""All agents' workspaces: seen by the waiting child only, unmounted before it runs code."""
+"""All agents' workspaces: seen by the waiting child only, and covered before it runs code."""
+EMPTY: Final = "/empty"
+"""What they are covered with. Unmounting would do as well, but makes the kernel wait for all its
+processors, for a millisecond and more."""
 
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
 _READ_ONLY: Final = syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
@@ -75,7 +78,7 @@ class Root:
             syscalls.attach_tree(tree, base + path)
         for path in self._hidden:
             syscalls.mount("tmpfs", base + path, "tmpfs", secure | syscalls.MS_RDONLY, "size=4k,mode=755")
-        for path in (WORKSPACE, TMP, "/old"):
+        for path in (WORKSPACE, TMP, EMPTY, "/old"):
             os.makedirs(base + path, exist_ok=True)
         os.symlink(WORKSPACE, f"{base}/workspace")
         os.symlink(TMP, f"{base}/tmp")

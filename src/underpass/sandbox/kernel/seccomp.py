@@ -1,7 +1,8 @@
 """Turns the table of system calls into a seccomp filter, and installs it.
 
-The filter is a binary search over the numbers: a call costs about eight instructions instead of
-the hundred and fifty that a list costs.
+The filter is a binary search over ranges of numbers with the same verdict. A call costs about eight
+instructions instead of the hundred and fifty that a list costs, and installing it, which the kernel
+does by checking and compiling the whole, costs a quarter of a search over single numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from underpass.sandbox.kernel.seccomp_table import ArgumentIs, Rule
 # linux/bpf_common.h
 _LOAD_WORD: Final = 0x20
 _AND: Final = 0x54
-_JUMP: Final = 0x05
 _JUMP_EQUAL: Final = 0x15
 _JUMP_GREATER_EQUAL: Final = 0x35
 _RETURN: Final = 0x06
@@ -36,54 +36,96 @@ _OFFSET_ARGUMENTS: Final = 16
 
 _AUDIT_ARCH: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT: Final = 0x40000000
-_LONGEST_JUMP: Final = 255
 
-_Instruction = tuple[int, int, int, int]
-"""code, jump if true, jump if false, operand"""
-
-
-def _statement(code: int, operand: int) -> _Instruction:
-    return code, 0, 0, operand
+_DENY: Final = f"error {errno.EPERM}"
+_NEXT: Final = ""
+"""A jump's target that is the instruction after it."""
 
 
-def _deny(number: int = errno.EPERM) -> list[_Instruction]:
-    return [_statement(_RETURN, _ERRNO | number)]
+class _Program:
+    """Instructions whose jumps name their targets. Every target stands after its jumps."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[int, str, str, int]] = []
+        self._labels: dict[str, int] = {}
+
+    def label(self, name: str) -> None:
+        """Name the next instruction."""
+        self._labels[name] = len(self._lines)
+
+    def add(self, code: int, operand: int, true: str = _NEXT, false: str = _NEXT) -> int:
+        """Add one instruction; returns its place."""
+        self._lines.append((code, true, false, operand))
+        return len(self._lines) - 1
+
+    def retarget(self, place: int, true: str, false: str) -> None:
+        """Set the targets of a jump that was added before they were known."""
+        code, _, _, operand = self._lines[place]
+        self._lines[place] = (code, true, false, operand)
+
+    def assemble(self) -> bytes:
+        """Return an array of ``struct sock_filter``; a jump reaches 255 instructions."""
+
+        def distance(place: int, target: str) -> int:
+            return 0 if target == _NEXT else self._labels[target] - place - 1
+
+        return b"".join(
+            struct.pack("<HBBI", code, distance(place, true), distance(place, false), operand)
+            for place, (code, true, false, operand) in enumerate(self._lines)
+        )
 
 
-def _allow_if_equal(values: tuple[int, ...]) -> list[_Instruction]:
-    """Allow when the loaded word is one of ``values``."""
-    compare = [(_JUMP_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
-    return [*compare, *_deny(), _statement(_RETURN, _ALLOW)]
-
-
-def _verdict(rule: Rule) -> list[_Instruction]:
-    """What to do once the number is known to be this rule's."""
+def _verdict(number: int, rule: Rule | None) -> str:
+    """The label of what to do with a call."""
+    if rule is None:
+        return _DENY
     if rule.error is not None:
-        return _deny(rule.error)
+        return f"error {rule.error}"
+    return "allow" if rule.only_if is None else f"rule {number}"
+
+
+def _ranges(rules: Mapping[int, Rule]) -> list[tuple[int, str]]:
+    """Where the verdict changes: the first number of each range, and its label."""
+    found: list[tuple[int, str]] = []
+    for number in range(max(rules) + 2):
+        label = _verdict(number, rules.get(number))
+        if not found or found[-1][1] != label:
+            found.append((number, label))
+    return found
+
+
+def _search(program: _Program, ranges: list[tuple[int, str]]) -> str:
+    """Add a binary search over the ranges; the number is loaded. Returns its label."""
+    if len(ranges) == 1:
+        return ranges[0][1]
+    middle = len(ranges) // 2
+    start = ranges[middle][0]
+    label = f"from {start}"
+    program.label(label)
+    place = program.add(_JUMP_GREATER_EQUAL, start)
+    above = _search(program, ranges[middle:])
+    program.retarget(place, above, _search(program, ranges[:middle]))
+    return label
+
+
+def _condition(program: _Program, number: int, rule: Rule) -> None:
+    """Add the check of one call's argument."""
     condition = rule.only_if
-    if condition is None:
-        return [_statement(_RETURN, _ALLOW)]
+    assert condition is not None
+    program.label(f"rule {number}")
     low = _OFFSET_ARGUMENTS + 8 * condition.index
-    if isinstance(condition, ArgumentIs):
-        # The upper half must be empty, or a pointer could pass for a small number.
-        upper = [_statement(_LOAD_WORD, low + 4), (_JUMP_EQUAL, 1, 0, 0), *_deny()]
-        return [*upper, _statement(_LOAD_WORD, low), *_allow_if_equal(condition.values)]
-    masked = [_statement(_LOAD_WORD, low), _statement(_AND, condition.mask)]
-    return [*masked, *_allow_if_equal((condition.value,))]
-
-
-def _search(numbered: list[tuple[int, Rule]]) -> list[_Instruction]:
-    """A binary search over the rules, sorted by number; the number is loaded."""
-    if len(numbered) == 1:
-        number, rule = numbered[0]
-        return [(_JUMP_EQUAL, 1, 0, number), *_deny(), *_verdict(rule)]
-    middle = len(numbered) // 2
-    below, above = _search(numbered[:middle]), _search(numbered[middle:])
-    if len(below) <= _LONGEST_JUMP:
-        return [(_JUMP_GREATER_EQUAL, len(below), 0, numbered[middle][0]), *below, *above]
-    # A conditional jump reaches 255 instructions; an unconditional one any distance.
-    far = _statement(_JUMP, len(below))
-    return [(_JUMP_GREATER_EQUAL, 0, 1, numbered[middle][0]), far, *below, *above]
+    if not isinstance(condition, ArgumentIs):
+        program.add(_LOAD_WORD, low)
+        program.add(_AND, condition.mask)
+        program.add(_JUMP_EQUAL, condition.value, "allow", _DENY)
+        return
+    # The upper half must be empty, or a pointer could pass for a small number.
+    program.add(_LOAD_WORD, low + 4)
+    program.add(_JUMP_EQUAL, 0, _NEXT, _DENY)
+    program.add(_LOAD_WORD, low)
+    for value in condition.values[:-1]:
+        program.add(_JUMP_EQUAL, value, "allow")
+    program.add(_JUMP_EQUAL, condition.values[-1], "allow", _DENY)
 
 
 def assemble(rules: Mapping[int, Rule], machine: str) -> bytes:
@@ -92,17 +134,23 @@ def assemble(rules: Mapping[int, Rule], machine: str) -> bytes:
     Calls of another architecture (i386 through ``int 0x80``) and of x32 end the process: their
     numbers mean other calls, and nothing honest makes them.
     """
-    kill = _statement(_RETURN, _KILL_PROCESS)
-    program = [
-        _statement(_LOAD_WORD, _OFFSET_ARCH),
-        (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
-        kill,
-        _statement(_LOAD_WORD, _OFFSET_NUMBER),
-        (_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT),
-        kill,
-        *_search(sorted(rules.items())),
-    ]
-    return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
+    program = _Program()
+    program.add(_LOAD_WORD, _OFFSET_ARCH)
+    program.add(_JUMP_EQUAL, _AUDIT_ARCH[machine], _NEXT, "kill")
+    program.add(_LOAD_WORD, _OFFSET_NUMBER)
+    place = program.add(_JUMP_GREATER_EQUAL, _X32_BIT)
+    program.retarget(place, "kill", _search(program, _ranges(rules)))
+    for number, rule in rules.items():
+        if rule.only_if is not None:
+            _condition(program, number, rule)
+    errors = {errno.EPERM, *(rule.error for rule in rules.values() if rule.error is not None)}
+    for error in sorted(errors):
+        program.label(f"error {error}")
+        program.add(_RETURN, _ERRNO | error)
+    for name, action in (("allow", _ALLOW), ("kill", _KILL_PROCESS)):
+        program.label(name)
+        program.add(_RETURN, action)
+    return program.assemble()
 
 
 class Filter:

@@ -57,8 +57,8 @@ MOUNT_ATTR_NODEV: Final = 4
 
 # Numbers: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 _NUMBERS: Final = {
-    "x86_64": {"clone": 56, "capset": 126, "pivot_root": 155, "seccomp": 317},
-    "aarch64": {"clone": 220, "capset": 91, "pivot_root": 41, "seccomp": 277},
+    "x86_64": {"clone": 56, "capset": 126, "mount": 165, "pivot_root": 155, "seccomp": 317},
+    "aarch64": {"clone": 220, "capset": 91, "mount": 40, "pivot_root": 41, "seccomp": 277},
 }
 _COMMON: Final = {
     "open_tree": 428,
@@ -188,6 +188,21 @@ def prepared(name: str, *arguments: int) -> Callable[[], int]:
         return result
 
     return make
+
+
+class BindMount:
+    """Mounts folders at one place; what can be is converted beforehand."""
+
+    def __init__(self, target: str) -> None:
+        self._number = ctypes.c_long(_number("mount"))
+        self._rest = (
+            ctypes.c_char_p(target.encode()), ctypes.c_long(0), ctypes.c_long(MS_BIND), ctypes.c_long(0),
+        )  # fmt: skip
+
+    def __call__(self, source: str) -> None:
+        """Mount ``source``. Raises ``OSError``."""
+        if _syscall(self._number, ctypes.c_char_p(source.encode()), *self._rest) < 0:
+            raise OSError(ctypes.get_errno(), "mount")
 
 
 class CapabilityDrop:
