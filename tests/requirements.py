@@ -12,7 +12,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
         "catalog/test_stdio_framing.py",
         "cli/test_tools_docs_generate.py",
     ),
-    "R02": ("cli/test_help.py",),
+    "R02": (),
     "R03": (
         "cli/test_tools_docs_generate.py",
         "codegen/test_arguments.py",

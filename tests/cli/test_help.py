@@ -83,7 +83,6 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("underpass 0.")
 
 
-@pytest.mark.requirement("R02")
 def test_mcp_codegen_is_generate_under_another_name(tmp_path: Path) -> None:
     shown = underpass("--help", cwd=tmp_path, program="mcp-codegen")
     assert shown.status == 0

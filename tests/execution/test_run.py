@@ -224,6 +224,7 @@ async def test_wall_clock_ends_a_run_wherever_it_waits(opened: Open, code: str, 
         assert (result.error.type, result.stdout) == ("Timeout", "begun\n")
         assert line in result.error.message
         assert "0.5 s" in result.error.message
+        assert "underpass" not in result.error.traceback
         assert (await up.run("1")).value == 1
 
 

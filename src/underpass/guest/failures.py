@@ -72,7 +72,9 @@ def _lines(error: BaseException, filename: str) -> list[str]:
     frames = _own_frames(error.__traceback__, filename)
     if not frames:
         return []
-    last = traceback.format_exception_only(error)[-1] if not isinstance(error, BaseExceptionGroup) else ""
+    # A limit is no exception that the program knows, and a group's parts are in the message.
+    own_words = isinstance(error, Exception) and not isinstance(error, BaseExceptionGroup)
+    last = traceback.format_exception_only(error)[-1] if own_words else ""
     return ["Traceback (most recent call last):\n", *traceback.format_list(frames), last[:2_000]]
 
 
