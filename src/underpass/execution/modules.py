@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import marshal
 from base64 import b64encode
-from functools import lru_cache
 from importlib.util import MAGIC_NUMBER
 from typing import Any
 
@@ -12,6 +11,8 @@ from underpass.catalog.definition import Listing
 from underpass.codegen.python import PythonPackage, ServerModules
 from underpass.discovery.directory import ListingSource
 from underpass.errors import ServerNotFound, ToolNotFound
+
+_RUNTIME = "_runtime"
 
 
 class GeneratedModules:
@@ -22,52 +23,50 @@ class GeneratedModules:
         self._package = PythonPackage(dict.fromkeys(source.names, ()))
         self._names = {package: name for name, package in self._package.packages.items()}
         self._servers: dict[str, tuple[Listing, ServerModules]] = {}
+        self._answers: dict[tuple[str, str], tuple[Listing | None, dict[str, Any]]] = {}
 
     async def module(self, name: str, magic: str) -> dict[str, Any]:
         """Return what a guest needs to load ``name``: whether it is a ``package``, and its code.
 
         To a guest of our own version of Python (``magic`` says which it has) the ``code`` goes compiled,
-        which loads ten times faster than its ``source``.
+        which loads ten times faster than its ``source``. Each answer is made once for each listing.
 
         Raises:
             ServerNotFound, ToolNotFound: there is no such module.
             ServerUnavailable: its server could not be listed.
         """
-        source, is_package = await self.source(name)
-        if magic != MAGIC_NUMBER.hex():
-            return {"package": is_package, "source": source}
-        return {"package": is_package, "code": _compiled(source, f"{name.replace('.', '/')}.py")}
+        path = name.split(".")[1:]
+        listing = await self._listing(path)
+        known = self._answers.get((name, magic))
+        if known is not None and known[0] is listing:
+            return known[1]
+        source = self._source_of(path, listing)
+        answer: dict[str, Any] = {"package": len(path) < 2 and path != [_RUNTIME]}
+        if magic == MAGIC_NUMBER.hex():
+            code = compile(source, f"{name.replace('.', '/')}.py", "exec", dont_inherit=True)
+            answer["code"] = b64encode(marshal.dumps(code)).decode()
+        else:
+            answer["source"] = source
+        self._answers[name, magic] = (listing, answer)
+        return answer
 
-    async def source(self, module: str) -> tuple[str, bool]:
-        """Return the text of ``module`` (a dotted name), and whether it is a package.
+    async def _listing(self, path: list[str]) -> Listing | None:
+        """The tools of the server that a module belongs to, or None for the package's own modules."""
+        if path in ([], [_RUNTIME]):
+            return None
+        if path[0] not in self._names:
+            raise ServerNotFound.named(path[0], self._names)
+        return await self._source.listing(self._names[path[0]])
 
-        Raises:
-            ServerNotFound, ToolNotFound: there is no such module.
-            ServerUnavailable: its server could not be listed.
-        """
-        parts = module.split(".")[1:]
-        if not parts:
-            return self._package.source("__init__.py") or "", True
-        package, *rest = parts
-        if package == "_runtime" and not rest:
-            return self._package.source("_runtime.py") or "", False
-        if package not in self._names:
-            raise ServerNotFound.named(package, self._names)
-        modules = await self._server(self._names[package])
+    def _source_of(self, path: list[str], listing: Listing | None) -> str:
+        if listing is None:
+            return self._package.source(f"{_RUNTIME}.py" if path else "__init__.py") or ""
+        package, *rest = path
+        known = self._servers.get(package)
+        if known is None or known[0] is not listing:
+            known = self._servers[package] = (listing, ServerModules(self._names[package], listing.tools))
+        modules = known[1]
         text = modules.source(f"{rest[0]}.py" if rest else "__init__.py") if len(rest) < 2 else None
         if text is None:
-            tool = ".".join(rest)
-            raise ToolNotFound.named(package, tool.removeprefix("_"), modules.functions.values())
-        return text, not rest
-
-    async def _server(self, name: str) -> ServerModules:
-        listing = await self._source.listing(name)
-        known = self._servers.get(name)
-        if known is None or known[0] is not listing:
-            known = self._servers[name] = (listing, ServerModules(name, listing.tools))
-        return known[1]
-
-
-@lru_cache(maxsize=4_096)
-def _compiled(source: str, filename: str) -> str:
-    return b64encode(marshal.dumps(compile(source, filename, "exec", dont_inherit=True))).decode()
+            raise ToolNotFound.named(package, ".".join(rest).removeprefix("_"), modules.functions.values())
+        return text

@@ -132,9 +132,16 @@ class Guest:
     def _run_loop(self, main: Coroutine[Any, Any, Any]) -> Any:
         self._main = main
         # A selector without a descriptor of its own starts faster than epoll, and few are watched.
+        # `asyncio.run` would do the rest as well, but also much that only matters when a process goes on.
         loop = asyncio.SelectorEventLoop(selectors.PollSelector())
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            return runner.run(main)
+        try:
+            return loop.run_until_complete(main)
+        finally:
+            if left := asyncio.all_tasks(loop):
+                for task in left:
+                    task.cancel()
+                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.close()
 
     def _express(self, value: Any) -> tuple[str, list[tuple[str, str]]]:
         if inspect.iscoroutine(value):
