@@ -19,21 +19,23 @@ from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult
 from underpass.execution.runner import Program, Runner
 from underpass.metrics import tokens
+from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 
 
 class Underpass:
     """Servers, a broker and a sandbox. Made by ``Underpass.open``."""
 
-    def __init__(self, catalog: Catalog, sandbox: Sandbox, workspaces: Path, settings: Settings) -> None:
+    def __init__(self, catalog: Catalog, sandbox: Sandbox, state: Path, settings: Settings) -> None:
         self.catalog = catalog
         self.settings = settings
+        self._state = state
         self._directory = ToolDirectory(catalog)
         self._runner = Runner(
             sandbox,
             broker=Broker(catalog, count=tokens.count, limits=settings.calls),
             modules=GeneratedModules(catalog),
-            workspaces=workspaces,
+            workspaces=_workspaces(state),
             questions={
                 "search_tools": self._answer_search,
                 "get_tool_docs": self._answer_docs,
@@ -76,11 +78,10 @@ class Underpass:
         beside = Path.cwd() if path is None else path.absolute().parent
         state = Path(home) / ".underpass" if home is not None else state_dir(path, beside)
         chosen = load_settings(beside, arguments={"sandbox.tier": sandbox, **(settings or {})})
-        workspaces = state.parent / "workspace"
         catalog = Catalog({} if config is None else config, settings=chosen.servers, limits=chosen.calls)
         async with AsyncExitStack() as stack:
-            place = await _sandbox(stack, chosen, workspaces)
-            yield cls(await stack.enter_async_context(catalog), place, workspaces, chosen)
+            place = await _sandbox(stack, chosen, _workspaces(state))
+            yield cls(await stack.enter_async_context(catalog), place, state, chosen)
 
     async def run(
         self,
@@ -90,6 +91,7 @@ class Underpass:
         timeout: float | None = None,  # noqa: ASYNC109 - the program's, enforced outside of it as well
         max_tokens: int | None = None,
         filename: str = "program.py",
+        environment: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> RunResult:
         """Run a program in a sandbox of its own. A failing program is a result, not an exception.
@@ -101,10 +103,13 @@ class Underpass:
             max_tokens: the bound of value, printed output and error together, by default the
                 setting ``run.max_tokens``.
             filename: what tracebacks call the program.
+            environment: the packages it can import, by the name in ``underpass.toml``; by default none
+                but the standard library.
             on_progress: awaited with the progress that the program and its tools report.
 
         Raises:
             ValidationFailed: the request itself is no good; nothing ran.
+            ConfigError: there is no such environment, or it is not built.
             SandboxUnavailable, Overloaded: no sandbox is to be had.
         """
         limits = self.settings.run
@@ -114,8 +119,14 @@ class Underpass:
             limits.timeout if timeout is None else timeout,
             limits.max_tokens if max_tokens is None else max_tokens,
             filename,
+            None if environment is None else self._environment(environment),
         )
         return await self._runner.run(program, on_progress)
+
+    def _environment(self, name: str) -> SandboxEnvironment:
+        from underpass import environments
+
+        return environments.find(name, self.settings, self._state)
 
     async def search_tools(self, query: str, *, server: str | None = None, limit: int = 10) -> list[Hit]:
         """Return the tools that fit ``query`` best.
@@ -154,6 +165,11 @@ class Underpass:
             {"name": state.name, "state": state.state, "tools": state.tools, "error": state.error}
             for state in self.catalog.states()
         ]
+
+
+def _workspaces(state: Path) -> Path:
+    """The agents' folders stand beside the state, because people look into them."""
+    return state.parent / "workspace"
 
 
 async def _sandbox(stack: AsyncExitStack, settings: Settings, workspaces: Path) -> Sandbox:

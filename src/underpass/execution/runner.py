@@ -22,6 +22,7 @@ from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import Duration, RunError, RunResult, Tokens
 from underpass.execution.shape import Count
 from underpass.metrics import tokens
+from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 from underpass.workspace import results
 
@@ -41,6 +42,8 @@ class Program:
     max_tokens: int = 2_000
     filename: str = "program.py"
     """What tracebacks call it."""
+    environment: SandboxEnvironment | None = None
+    """The packages that it can import."""
 
 
 class Runner:
@@ -82,7 +85,7 @@ class Runner:
         folder = self._workspaces / program.agent
         calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run))
         begun = time.monotonic()
-        lease = await self._sandbox.lease(program.agent)
+        lease = await self._sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
         try:
             conversation = Conversation(

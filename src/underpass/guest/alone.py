@@ -1,6 +1,6 @@
 """Runs the guest in an ordinary process, without any isolation: ``underpass run --sandbox none``.
 
-A script: ``python -I -S alone.py DESCRIPTOR WORKSPACE``.
+A script: ``python -I -S alone.py DESCRIPTOR WORKSPACE [PACKAGES]``.
 """
 
 import os
@@ -17,6 +17,7 @@ sys.path.remove(_SOURCE)
 
 if __name__ == "__main__":
     os.chdir(sys.argv[2])
+    sys.path += sys.argv[3:]
     # The program's time does not begin before the interpreter is up.
     Channel(int(sys.argv[1])).send({"op": "ready"})
     main.serve(int(sys.argv[1]), sys.argv[2])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import difflib
 import traceback
 from types import TracebackType
 from typing import Any, cast
@@ -118,5 +117,7 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
 
 
 def _similar(name: str | None, known: list[str]) -> str | None:
+    import difflib
+
     found = difflib.get_close_matches(name or "", [each for each in known if not each.startswith("__")], n=1)
     return found[0] if found else None

@@ -69,6 +69,11 @@ class ZygoteProcess:
         """Children asked for that have not come yet."""
         self.failure: SandboxUnavailable | None = None
         self.was_ready = False
+        self.forked = 0
+        """Children that it has forked in all."""
+        self.successor: ZygoteProcess | None = None
+        self.leased_at = anyio.current_time()
+        self._retired = False
         self._children: dict[int, Child] = {}
         self._changed = anyio.Event()
         self._gone = anyio.Event()
@@ -110,9 +115,11 @@ class ZygoteProcess:
                 self._group.remove()
             self._gone.set()
 
-    async def child(self) -> Child:
-        """Return a waiting child; forks one where none waits. Raises ``SandboxUnavailable``."""
+    async def child(self) -> Child | None:
+        """Return a waiting child, forked if none waits; None once retired. Raises ``SandboxUnavailable``."""
         while True:
+            if self._retired:
+                return None
             if self.failure is not None:
                 raise self.failure
             if self.idle:
@@ -137,9 +144,22 @@ class ZygoteProcess:
         return self._group is not None
 
     @property
-    def alive(self) -> int:
-        """How many children there are, waiting ones included."""
-        return len(self._children)
+    def at_work(self) -> int:
+        """How many children there are that do not wait for a lease."""
+        return len(self._children) - len(self.idle)
+
+    def retire(self) -> None:
+        """Fork no more, and end when the last child at work has ended."""
+        self._retired = True
+        while self.idle:
+            self.idle.pop().release()
+        self._notify()
+        self._end_if_retired()
+
+    def _end_if_retired(self) -> None:
+        if self._retired and not self._children:
+            with suppress(OSError):
+                self._control.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
         """End the zygote and every child of it; none is left when this returns."""
@@ -172,12 +192,17 @@ class ZygoteProcess:
                 channel = Channel(message["socket"], max_frame=self._max_frame)
                 child = Child(message["pid"], channel, self)
                 self._children[child.process] = child
-                self.idle.append(child)
+                self.forked += 1
+                if self._retired:
+                    child.release()
+                else:
+                    self.idle.append(child)
                 self._notify()
             case "exit":
                 if child := self._children.pop(message["pid"], None):
                     child.end(Exit(os.waitstatus_to_exitcode(message["status"]), message["cpu"]))
                     self._on_exit()
+                    self._end_if_retired()
             case "unshared":
                 try:
                     map_user(self._process.pid, self._owner)

@@ -12,6 +12,7 @@ import anyio
 import orjson
 
 from underpass.errors import SandboxCrashed
+from underpass.sandbox.environment import SandboxEnvironment
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class Sandbox(Protocol):
     label: str
     """Its name in results: ``process``, ``none`` …"""
 
-    async def lease(self, agent: str) -> Lease:
-        """Return a guest in ``agent``'s workspace.
+    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> Lease:
+        """Return a guest in ``agent``'s workspace, with the packages of ``environment``.
 
         Raises ``SandboxUnavailable`` where the isolation cannot be had and ``Overloaded`` where
         every sandbox is busy.

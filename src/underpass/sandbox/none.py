@@ -12,6 +12,7 @@ from typing import Final
 import anyio
 
 from underpass.errors import SandboxUnavailable
+from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Channel, Exit
 from underpass.workspace.folders import AgentFolders
 
@@ -54,13 +55,16 @@ class NoSandbox:
         self._folders = AgentFolders(workspaces, owner=os.geteuid())
         self._max_frame = max_frame
 
-    async def lease(self, agent: str) -> _Process:
+    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> _Process:
         """Start a process in ``agent``'s workspace, and wait until it is ready."""
         folder = self._folders.ensure(agent).resolve()
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # noqa: ASYNC220 - it returns once the process is forked
-                [sys.executable, "-I", "-S", "-X", "utf8", str(_SCRIPT), str(theirs.fileno()), str(folder)],
+                [
+                    *(sys.executable, "-I", "-S", "-X", "utf8", str(_SCRIPT), str(theirs.fileno())),
+                    *(str(folder), *([str(environment.packages)] if environment else [])),
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

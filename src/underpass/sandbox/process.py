@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from underpass.errors import Overloaded
 from underpass.sandbox import user
 from underpass.sandbox.control import Child, ZygoteProcess
+from underpass.sandbox.environment import SandboxEnvironment
 from underpass.workspace.folders import AgentFolders
 
 
@@ -43,14 +44,17 @@ class ProcessLimits:
 
 
 class ProcessSandbox:
-    """A pool of waiting children of one zygote, which is replaced when it dies.
+    """Pools of waiting children: one zygote for each environment, replaced when it dies or is worn.
 
     Parameters:
         workspaces: the folder that holds a folder for each agent.
         limits: what one sandbox may use.
-        idle: how many children wait for a lease.
+        idle: how many children wait for a lease, in each environment.
         max_alive: how many may run at once; more callers wait.
         max_waiting: how many callers may wait before ``Overloaded``.
+        recycle_after: children that a zygote forks before another takes its place. All children of a
+            zygote share its address layout and hash seed, so none should live for ever.
+        retire_after: seconds without a lease after which an environment's zygote ends.
     """
 
     label = "process"
@@ -63,22 +67,30 @@ class ProcessSandbox:
         idle: int = 4,
         max_alive: int = 1_024,
         max_waiting: int = 8_192,
+        recycle_after: int = 10_000,
+        retire_after: float = 600.0,
     ) -> None:
         self._workspaces = workspaces
         self._limits = limits or ProcessLimits()
         self._idle = idle
         self._max_alive = max_alive
         self._max_waiting = max_waiting
+        self._recycle_after = recycle_after
+        self._retire_after = retire_after
         self._waiting = 0
         self._room = anyio.Event()
         self._owner = user.owner(workspaces)
         self._folders = AgentFolders(workspaces, owner=self._owner)
+        self._zygotes: dict[SandboxEnvironment | None, ZygoteProcess] = {}
+        self._started: list[ZygoteProcess] = []
+        """Every zygote that has not ended, those that are being replaced included."""
 
     async def __aenter__(self) -> Self:
         self._tasks: TaskGroup = anyio.create_task_group()
         await self._tasks.__aenter__()
         # Warming up costs a tenth of a second: it goes on while the caller does something else.
-        self._zygote = self._start()
+        self._zygotes[None] = self._start(None)
+        self._tasks.start_soon(self._retire)
         return self
 
     async def __aexit__(
@@ -87,20 +99,26 @@ class ProcessSandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._zygote.close()
+        for zygote in list(self._started):
+            await zygote.close()
         self._tasks.cancel_scope.cancel()
         # The body's own error goes on as it is, not inside a group.
         await self._tasks.__aexit__(None, None, None)
 
-    async def lease(self, agent: str) -> Child:
-        """Return a child in ``agent``'s workspace. Raises ``SandboxUnavailable`` and ``Overloaded``."""
+    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> Child:
+        """Return a child in ``agent``'s workspace.
+
+        Raises:
+            SandboxUnavailable: the isolation cannot be had, or the environment cannot be loaded.
+            Overloaded: too many callers wait already.
+            ValidationFailed: ``agent`` is no name.
+        """
         self._folders.ensure(agent)
-        if self._zygote.failure is not None and self._zygote.was_ready:
-            self._zygote = self._start()
-        zygote = self._zygote
-        while zygote.alive - len(zygote.idle) >= self._max_alive:
+        while self._alive() >= self._max_alive:
             await self._wait_for_room()
-        child = await zygote.child()
+        zygote = self._zygote(environment)
+        while (child := await zygote.child()) is None:
+            zygote = self._zygote(environment)
         if len(zygote.idle) + zygote.asked <= self._idle // 2:
             zygote.fork(self._idle - len(zygote.idle) - zygote.asked)
         return child
@@ -108,16 +126,56 @@ class ProcessSandbox:
     @property
     def has_control_group(self) -> bool:
         """Whether all sandboxes together are bounded by a control group."""
-        return self._zygote.has_control_group
+        return all(zygote.has_control_group for zygote in self._started)
 
-    def _start(self) -> ZygoteProcess:
-        settings = {**self._limits.to_settings(), "workspaces": str(self._workspaces.resolve())}
+    def _alive(self) -> int:
+        return sum(zygote.at_work for zygote in self._started)
+
+    def _zygote(self, environment: SandboxEnvironment | None) -> ZygoteProcess:
+        """The zygote to fork from now; a worn one goes on until its successor is ready."""
+        zygote = self._zygotes.get(environment)
+        if zygote is None or (zygote.failure is not None and zygote.was_ready):
+            zygote = self._zygotes[environment] = self._start(environment)
+        elif zygote.forked >= self._recycle_after:
+            if zygote.successor is None:
+                zygote.successor = self._start(environment)
+            elif zygote.successor.was_ready or zygote.successor.failure is not None:
+                zygote.retire()
+                zygote = self._zygotes[environment] = zygote.successor
+        zygote.leased_at = anyio.current_time()
+        return zygote
+
+    def _start(self, environment: SandboxEnvironment | None) -> ZygoteProcess:
+        settings: dict[str, Any] = {
+            **self._limits.to_settings(),
+            "workspaces": str(self._workspaces.resolve()),
+            "packages": None if environment is None else str(environment.packages.resolve()),
+            "preload": () if environment is None else environment.preload,
+        }
         zygote = ZygoteProcess(
             settings, self._owner, max_frame=self._limits.max_frame, on_exit=self._make_room
         )
         zygote.fork(self._idle)
-        self._tasks.start_soon(zygote.serve)
+        self._started.append(zygote)
+        self._tasks.start_soon(self._serve, zygote)
         return zygote
+
+    async def _serve(self, zygote: ZygoteProcess) -> None:
+        try:
+            await zygote.serve()
+        finally:
+            self._started.remove(zygote)
+            self._make_room()
+
+    async def _retire(self) -> None:
+        """End the zygotes of environments that nobody has used for a while."""
+        while True:
+            await anyio.sleep(self._retire_after / 4)
+            now = anyio.current_time()
+            for environment, zygote in list(self._zygotes.items()):
+                if environment is not None and now - zygote.leased_at > self._retire_after:
+                    del self._zygotes[environment]
+                    zygote.retire()
 
     async def _wait_for_room(self) -> None:
         if self._waiting >= self._max_waiting:

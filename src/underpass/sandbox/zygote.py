@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import importlib
 import json
 import os
 import random
@@ -41,6 +42,10 @@ CHANNEL: Final = 3
 _RULESET: Final = 4
 _FIRST_OTHER: Final = 5
 
+_ONE_THREAD: Final[dict[str, str]] = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+
 _WARM_UP: Final = ("1 + 1", "return 1", "import asyncio\nawait asyncio.sleep(0)", "1 / 0", "print(1)")
 _WARM_UP_TIMES: Final = 10
 """CPython 3.11 adapts a function after eight calls."""
@@ -66,19 +71,21 @@ class Zygote:
         # we become that user the host's files are open to us, and after the pivot there are none.
         self.send({"op": "unshared"})
         _receive(self._control)
-        trees = root.Root(self._settings["workspaces"])
+        trees = root.Root(self._settings["workspaces"], self._settings["packages"])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
         trees.enter(user)
+        _preload_packages(self._settings)
         for capability in set(range(41)) - {syscalls.CAP_SYS_ADMIN}:
             syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
         syscalls.prctl(syscalls.PR_SET_MDWE, syscalls.PR_MDWE_REFUSE_EXEC_GAIN)
-        ruleset = landlock.ruleset([*trees.libraries, "/dev"], [root.AGENT])
+        ruleset = landlock.ruleset(trees.read_only, [root.AGENT])
         os.dup2(ruleset, _RULESET, inheritable=False)
         os.close(ruleset)
         program = seccomp.assemble(seccomp_table.rules(syscalls.MACHINE), syscalls.MACHINE)
-        self._child = Child(self._settings, address_space, seccomp.Filter(program))
+        self._child = Child(self._settings, seccomp.Filter(program))
+        _limit_resources(self._settings, address_space)
         self._clone = syscalls.Cloner(syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
 
     def serve(self) -> None:
@@ -146,18 +153,8 @@ class Zygote:
 class Child:
     """What a forked child does: as little as possible, for each page it touches is copied."""
 
-    def __init__(self, settings: dict[str, Any], address_space: int, seccomp_filter: seccomp.Filter) -> None:
-        memory = address_space + settings["memory_mb"] * 1_048_576
-        cpu = settings["cpu_seconds"]
-        self._limits = (
-            (resource.RLIMIT_AS, (memory, memory)),
-            # The guest handles the soft limit, and says where the program was; the hard one kills.
-            (resource.RLIMIT_CPU, (cpu, cpu + 1)),
-            (resource.RLIMIT_FSIZE, (settings["file_bytes"], settings["file_bytes"])),
-            (resource.RLIMIT_NOFILE, (settings["open_files"], settings["open_files"])),
-            (resource.RLIMIT_CORE, (0, 0)),
-            (resource.RLIMIT_MEMLOCK, (0, 0)),
-        )
+    def __init__(self, settings: dict[str, Any], seccomp_filter: seccomp.Filter) -> None:
+        self._cpu_seconds = settings["cpu_seconds"]
         self._tmp_options = f"size={settings['tmp_bytes']},nr_inodes=4096,mode=700"
         self._filter = seccomp_filter
         self._mount_workspace = syscalls.BindMount(root.WORKSPACE)
@@ -207,9 +204,10 @@ class Child:
         os.closerange(_FIRST_OTHER, 1 << 16)
         flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
         syscalls.mount("tmpfs", root.TMP, "tmpfs", flags, self._tmp_options)
-        for limit, bounds in self._limits:
-            resource.setrlimit(limit, bounds)
-        random.seed()
+        # The guest handles the soft limit, and says where the program was; the hard one kills.
+        resource.setrlimit(resource.RLIMIT_CPU, (self._cpu_seconds, self._cpu_seconds + 1))
+        # Children share the zygote's random state until they have one of their own.
+        random.seed(int.from_bytes(os.urandom(16), "little"))
         gc.enable()
 
     def _lock(self, agent: str) -> None:
@@ -221,6 +219,33 @@ class Child:
         self._restrict()
         os.close(_RULESET)
         self._filter.install()
+
+
+def _preload_packages(settings: dict[str, Any]) -> None:
+    """Make the environment's packages importable, and import those that are to be shared.
+
+    They see no more of the host than the programs that will use them.
+    """
+    if settings["packages"] is None:
+        return
+    sys.path.append(root.PACKAGES)
+    # Threads do not survive a fork; numerical libraries start some when they are imported.
+    os.environ.update(_ONE_THREAD)
+    for name in settings["preload"]:
+        importlib.import_module(name)
+
+
+def _limit_resources(settings: dict[str, Any], address_space: int) -> None:
+    """Set the limits that children inherit; none counts what several processes use together."""
+    memory = address_space + settings["memory_mb"] * 1_048_576
+    for limit, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, settings["file_bytes"]),
+        (resource.RLIMIT_NOFILE, settings["open_files"]),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+    ):
+        resource.setrlimit(limit, (value, value))
 
 
 def _address_space() -> int:
@@ -246,7 +271,7 @@ def run(control_descriptor: int) -> None:
     try:
         zygote.enter()
         zygote.serve()
-    except Exception as error:  # noqa: BLE001 - the host shows whatever it is
+    except BaseException as error:  # noqa: BLE001 - the host shows whatever it is
         zygote.send({"op": "failed", "reason": str(error) or repr(error)})
 
 

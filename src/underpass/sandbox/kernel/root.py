@@ -20,6 +20,9 @@ EMPTY: Final = "/empty"
 """What they are covered with. Unmounting would do as well, but makes the kernel wait for all its
 processors, for a millisecond and more."""
 
+PACKAGES: Final = "/packages"
+"""The packages of the sandbox's environment, where it has one."""
+
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
 _READ_ONLY: Final = syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
 _MOUNT_ATTR_NOEXEC: Final = 8
@@ -46,15 +49,19 @@ def library_paths() -> list[str]:
 class Root:
     """The mounts of the new root: gathered while the host's files can be reached, attached later."""
 
-    def __init__(self, workspaces: str) -> None:
+    def __init__(self, workspaces: str, packages: str | None = None) -> None:
         self.libraries = library_paths()
+        self.read_only = [*self.libraries, "/dev", *([PACKAGES] if packages else [])]
+        """What Landlock lets be read."""
         self._hidden = [
             path
-            for path in (f"{library}/{name}" for library in self.libraries for name in _PACKAGES)
+            for path in (f"{library}/{name}" for library in self.libraries for name in _INSTALLED)
             if os.path.isdir(path)
         ]
         self._links = {path: os.readlink(path) for path in ("/lib", "/lib64") if os.path.islink(path)}
         self._trees = [(path, syscalls.clone_tree(path, _READ_ONLY)) for path in self.libraries]
+        if packages:
+            self._trees.append((PACKAGES, syscalls.clone_tree(packages, _READ_ONLY)))
         self._trees += [
             # A device node on a mount without devices cannot be opened, so NODEV is left out.
             (path, syscalls.clone_tree(path, syscalls.MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NOEXEC))
@@ -91,7 +98,7 @@ class Root:
         os.chdir("/")
 
 
-_PACKAGES: Final = ("site-packages", "dist-packages")
+_INSTALLED: Final = ("site-packages", "dist-packages")
 """The host interpreter's installed packages are not the sandbox's."""
 
 
