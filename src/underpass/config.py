@@ -55,11 +55,25 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentSettings:
+    """``[sandbox.environments.NAME]``: packages that programs can import."""
+
+    packages: tuple[str, ...]
+    """Requirements such as ``pandas>=2``; a registry has them, so no addresses and no paths."""
+    preload: tuple[str, ...]
+    """Modules that are imported before a program asks for them, once for all sandboxes."""
+    lock: Path
+    """The file of pinned versions and hashes; beside ``underpass.toml``."""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """``[sandbox]``: where code runs."""
 
     tier: Literal["process", "none"] = "process"
     """``none`` gives no isolation at all: for trusted development only."""
+    environments: Mapping[str, EnvironmentSettings] = field(default_factory=dict[str, EnvironmentSettings])
+    """Packages for programs, by the name that a run asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,7 @@ def load_settings(
         *_from_environment(environ),
         *((name, value, "") for name, value in (arguments or {}).items() if value is not None),
     ):
-        settings = _with(settings, name, value, origin)
+        settings = _with(settings, name, value, origin, folder)
     return settings
 
 
@@ -117,7 +131,7 @@ def _from_file(path: Path) -> Iterator[tuple[str, Any, str]]:
         raise ConfigError(f"{path} cannot be read: {error}", path=str(path)) from error
     for section, values in content.items():
         if not isinstance(values, dict):
-            raise _unknown(section, [known.name for known in fields(Settings)], str(path))
+            raise unknown_setting(section, [known.name for known in fields(Settings)], str(path))
         for key, value in cast("dict[str, Any]", values).items():
             yield f"{section}.{key}", value, str(path)
         if not values:
@@ -132,20 +146,27 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any, st
                 yield f"{section.name}.{variable[len(prefix) :].lower()}", value, f"${variable}"
 
 
-def _with(settings: Settings, name: str, value: object, origin: str) -> Settings:
+def _with(settings: Settings, name: str, value: object, origin: str, folder: Path) -> Settings:
     section_name, _, key = name.partition(".")
     section = _section(settings, section_name, origin)
     known = [known.name for known in fields(section)]
     if key not in known:
-        raise _unknown(name, [f"{section_name}.{other}" for other in known], origin)
-    converted = _converted(name, value, getattr(section, key), origin)
+        raise unknown_setting(name, [f"{section_name}.{other}" for other in known], origin)
+    default = getattr(section, key)
+    if isinstance(default, Mapping):
+        # Few have environments, and everyone waits for the imports of this module.
+        from underpass.environments.declared import read_environments
+
+        converted = read_environments(value, folder.absolute(), origin)
+    else:
+        converted = _converted(name, value, default, origin)
     return replace(settings, **{section_name: replace(section, **{key: converted})})
 
 
 def _section(settings: Settings, name: str, origin: str) -> Any:
     known = [known.name for known in fields(settings)]
     if name not in known:
-        raise _unknown(name, known, origin)
+        raise unknown_setting(name, known, origin)
     return getattr(settings, name)
 
 
@@ -168,7 +189,8 @@ def _converted(name: str, value: object, default: object, origin: str) -> object
     raise ConfigError(f"{where}{name} must be {wanted}, but is {value!r}", setting=name)
 
 
-def _unknown(name: str, known: list[str], origin: str) -> ConfigError:
+def unknown_setting(name: str, known: list[str], origin: str) -> ConfigError:
+    """Return the error for a setting that there is not, with the nearest that there are."""
     close = did_you_mean(name, known)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
     where = f"{origin}: " if origin else ""

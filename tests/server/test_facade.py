@@ -28,6 +28,7 @@ class Backend:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.asked: list[tuple[str, str, float]] = []
+        self.environment: str | None = None
         self.answer: RunResult | Exception = result(value=2)
 
     async def run(
@@ -36,9 +37,11 @@ class Backend:
         *,
         agent: str,
         timeout: float,  # noqa: ASYNC109
+        environment: str | None,
         on_progress: OnProgress | None,
     ) -> RunResult:
         self.asked.append((code, agent, timeout))
+        self.environment = environment
         assert on_progress is not None
         for step in (1, 2, 2, 1, 3):
             await on_progress(step, 3, f"step {step}")
@@ -77,11 +80,14 @@ def server(name: str, *tools: str, description: str = "") -> InMemoryUpstream:
 
 @asynccontextmanager
 async def connected(
-    *servers: InMemoryUpstream, mode: str = "auto", extra: dict[str, Any] | None = None
+    *servers: InMemoryUpstream,
+    mode: str = "auto",
+    extra: dict[str, Any] | None = None,
+    environments: dict[str, list[str]] | None = None,
 ) -> AsyncGenerator[tuple[Client, Backend]]:
     async with Catalog({upstream.name: upstream for upstream in servers} | (extra or {})) as catalog:
         backend = Backend(catalog)
-        async with Client(facade(backend), mode=mode) as client:
+        async with Client(facade(backend, environments), mode=mode) as client:
             yield client, backend
 
 
@@ -162,6 +168,38 @@ async def test_run_code_gives_the_value_and_what_was_printed(mode: str) -> None:
         "sandbox": "process",
     }
     assert json.loads(text(answer)) == answer.structured_content
+
+
+@pytest.mark.requirement("R11")
+async def test_code_can_ask_for_an_environment_where_any_is_configured() -> None:
+    environments = {"web": ["lxml"], "data": ["pandas>=2", "numpy"]}
+    async with connected(server("git"), environments=environments) as (client, backend):
+        run_code = (await client.list_tools()).tools[0]
+        await client.call_tool("run_code", {"code": "1"})
+        assert backend.environment is None
+        await client.call_tool("run_code", {"code": "1", "environment": "data"})
+        assert backend.environment == "data"
+        wrong = await client.call_tool("run_code", {"code": "1", "environment": "dta"})
+    parameter = run_code.input_schema["properties"]["environment"]
+    assert parameter["enum"] == ["data", "web"]
+    assert "data has pandas>=2, numpy; web has lxml." in parameter["description"]
+    assert wrong.is_error
+    assert "environment: " in text(wrong)
+
+
+async def test_where_no_environment_is_configured_no_conversation_pays_for_the_word() -> None:
+    async with connected(server("git")) as (client, _):
+        run_code = (await client.list_tools()).tools[0]
+        refused = await client.call_tool("run_code", {"code": "1", "environment": "data"})
+    assert "environment" not in run_code.model_dump_json()
+    assert "unknown parameter 'environment'" in text(refused)
+
+
+async def test_many_environments_do_not_make_the_description_long() -> None:
+    environments = {f"e{number}": [f"package{n}" for n in range(200)] for number in range(50)}
+    async with connected(server("git"), environments=environments) as (client, _):
+        run_code = (await client.list_tools()).tools[0]
+    assert tokens.count(json.dumps(run_code.input_schema)) < 1_500
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -22,6 +22,7 @@ COMMANDS = {
     "docs": ("underpass.cli.docs", "Show a tool's documentation."),
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
     "run": ("underpass.cli.run", "Run a program in the sandbox."),
+    "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio."),
     "doctor": ("underpass.cli.doctor", "Check that everything works, and say how to mend what does not."),
     "demo": ("underpass.cli.demo", "Run programs against three real servers and show what it saves."),

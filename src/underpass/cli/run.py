@@ -23,6 +23,7 @@ from underpass.execution.result import RunResult
         "underpass run program.py",
         "underpass run -c 'from mcp_servers import git; await git.git_status(repo_path=\".\")'",
         "cat program.py | underpass run - --json",
+        "underpass run --environment data program.py",
     )
 )
 @click.argument("file", required=False)
@@ -38,6 +39,7 @@ from underpass.execution.result import RunResult
     type=click.IntRange(min=1),
     help="The bound of value, printed output and error together; 2000 by default.",
 )
+@click.option("--environment", help="The packages it can import: an environment of underpass.toml.")
 @sandbox_option
 @config_option
 @json_option
@@ -48,6 +50,7 @@ def command(
     timeout: float | None,
     agent: str,
     max_tokens: int | None,
+    environment: str | None,
     sandbox: str | None,
     config: Path | None,
     as_json: bool,
@@ -67,7 +70,12 @@ def command(
         async with Underpass.open(path, sandbox=sandbox) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
             return await up.run(
-                source, agent=agent, timeout=timeout, max_tokens=max_tokens, filename=filename
+                source,
+                agent=agent,
+                timeout=timeout,
+                max_tokens=max_tokens,
+                filename=filename,
+                environment=environment,
             )
 
     with progress("Running…"):

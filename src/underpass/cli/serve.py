@@ -33,7 +33,8 @@ def command(*, sandbox: str | None, config: Path | None, as_json: bool) -> None:
     async def serve() -> None:
         async with Underpass.open(path, sandbox=sandbox) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
-            server = facade(up)
+            environments = up.settings.sandbox.environments
+            server = facade(up, {name: chosen.packages for name, chosen in environments.items()})
             _announce(up.catalog.names, as_json=as_json)
             async with protocol_streams() as (reading, writing):
                 await server.run(reading, writing, server.create_initialization_options())

@@ -7,7 +7,7 @@ servers give the same bytes, whatever state the servers are in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mcp_types import Tool, ToolAnnotations
@@ -17,14 +17,22 @@ MAX_HITS = 50
 MAX_NAMES = 20
 
 _MODULES_SHOWN = 30
+_ENVIRONMENTS_SHOWN = 10
+_PACKAGES_SHOWN = 10
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 
 
-def definitions(modules: Iterable[str]) -> list[Tool]:
-    """Return the tools of the facade for servers whose modules have these names."""
+def definitions(modules: Iterable[str], environments: Mapping[str, Sequence[str]]) -> list[Tool]:
+    """Return the tools of the facade.
+
+    Parameters:
+        modules: the names of the servers' modules.
+        environments: the packages of each environment; where there is none, nothing is said of them.
+    """
     shown = _listed(modules)
     servers = f"the MCP servers {shown}" if shown else "the connected MCP servers"
-    return [_run_code(servers), _search_tools(servers), _get_tool_documentation(), _list_servers(servers)]
+    run_code = _run_code(servers, environments)
+    return [run_code, _search_tools(servers), _get_tool_documentation(), _list_servers(servers)]
 
 
 def _listed(modules: Iterable[str]) -> str:
@@ -39,7 +47,25 @@ def _listed(modules: Iterable[str]) -> str:
     return ", ".join(plain) + (f" and {more} more" if plain and more else "")
 
 
-def _run_code(servers: str) -> Tool:
+def _environment(environments: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    if not environments:
+        return {}
+    names = sorted(environments)
+    shown = "; ".join(
+        f"{name} has {', '.join(environments[name][:_PACKAGES_SHOWN])}"
+        + (", …" if len(environments[name]) > _PACKAGES_SHOWN else "")
+        for name in names[:_ENVIRONMENTS_SHOWN]
+    )
+    return {
+        "environment": {
+            "type": "string",
+            "enum": names,
+            "description": f"Packages to import besides the standard library: {shown}.",
+        }
+    }
+
+
+def _run_code(servers: str, environments: Mapping[str, Sequence[str]]) -> Tool:
     return Tool(
         name="run_code",
         title="Run code",
@@ -64,6 +90,7 @@ def _run_code(servers: str) -> Tool:
                     "exclusiveMinimum": 0,
                     "maximum": MAX_TIMEOUT,
                 },
+                **_environment(environments),
             },
             required=["code"],
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -53,21 +53,26 @@ class Backend(Protocol):
         *,
         agent: str,
         timeout: float,  # noqa: ASYNC109 - enforced on the other side
+        environment: str | None,
         on_progress: OnProgress | None,
     ) -> RunResult: ...
 
 
-def facade(backend: Backend) -> Server[Any]:
-    """Build the MCP server. It answers `tools/list` without starting any of the servers behind it."""
-    return _Facade(backend).server()
+def facade(backend: Backend, environments: Mapping[str, Sequence[str]] | None = None) -> Server[Any]:
+    """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
+
+    Parameters:
+        environments: the packages of each environment that programs may ask for.
+    """
+    return _Facade(backend, environments or {}).server()
 
 
 class _Facade:
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, environments: Mapping[str, Sequence[str]]) -> None:
         self._backend = backend
         self._directory = ToolDirectory(backend.catalog)
         self._modules = identifiers(backend.catalog.names, "server")
-        self._tools = definitions(self._modules.values())
+        self._tools = definitions(self._modules.values(), environments)
         self._checks = {tool.name: jsonschema_rs.validator_for(tool.input_schema) for tool in self._tools}
         self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
             "run_code": self._run_code,
@@ -122,6 +127,7 @@ class _Facade:
         code: str,
         agent: str = "default",
         timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
+        environment: str | None = None,
     ) -> CallToolResult:
         furthest = 0.0
 
@@ -131,7 +137,9 @@ class _Facade:
                 furthest = progress
                 await context.session.report_progress(progress, total, message)
 
-        result = await self._backend.run(code, agent=agent, timeout=timeout, on_progress=report)
+        result = await self._backend.run(
+            code, agent=agent, timeout=timeout, environment=environment, on_progress=report
+        )
         shown: dict[str, Any] = {"run": result.run, "ok": result.ok, "value": result.value}
         shown |= {name: text for name in ("stdout", "stderr") if (text := getattr(result, name))}
         if result.error is not None:
