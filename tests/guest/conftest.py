@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -106,6 +107,8 @@ def run_inside(host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         try:
             main.serve(theirs.fileno(), str(tmp_path))
         finally:
+            # What the program threw away must go while the guest's hook is there to hear of it.
+            gc.collect()
             sys.stdin, sys.stdout, sys.stderr = streams
             thread.join()
             theirs.close()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import MAGIC_NUMBER
 from types import ModuleType
+from typing import Any, cast
 
 from underpass.guest.channel import Channel
 
@@ -43,7 +44,9 @@ class HostImporter:
             raise ImportError(f"{error['message']}{hint}", name=fullname)
         found = answer["value"]
         is_package = found["package"]
-        spec = ModuleSpec(fullname, self, is_package=is_package, origin=_filename(fullname, is_package))
+        origin = _filename(fullname, is_package)
+        loader = cast("Any", self)
+        spec = ModuleSpec(fullname, loader, is_package=is_package, origin=origin)
         spec.loader_state = found
         return spec
 

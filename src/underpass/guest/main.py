@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import inspect
 import linecache
 import mmap
-import selectors
 import signal
 import sys
 import time
@@ -18,6 +16,7 @@ from typing import Any, NoReturn
 
 from underpass.guest import failures, importer, runtime, values
 from underpass.guest.channel import Channel
+from underpass.guest.loop import GuestLoop
 from underpass.guest.output import Output
 from underpass.guest.program import Program, compile_program
 from underpass.guest.workspace import Workspace
@@ -41,7 +40,9 @@ def serve(descriptor: int, workspace: str) -> None:
     """Wait for the agent's name and a ``run`` frame, run the program, and send the ``done`` frame."""
     channel = Channel(descriptor)
     channel.receive_text()
-    Guest(channel, workspace).run(channel.receive())
+    guest = Guest(channel, workspace)
+    guest.run(channel.receive())
+    guest.close()
 
 
 class Guest:
@@ -56,6 +57,7 @@ class Guest:
         self._names["__builtins__"] = builtins
         self._never_awaited: list[str] = []
         self._main: Any = None
+        self._loop = GuestLoop()
         self._filename = ""
         sys.stdout, sys.stderr = self._outputs
         sys.stdin = None
@@ -98,6 +100,10 @@ class Guest:
         head = values.to_json(answer)[0]
         self._channel.send_text(f'{head[:-1]},"value":{text}}}')
 
+    def close(self) -> None:
+        """Free what the guest holds; a process that ends need not."""
+        self._loop.close()
+
     def _execute(self, program: Program) -> Any:
         try:
             if program.awaits:
@@ -131,17 +137,7 @@ class Guest:
 
     def _run_loop(self, main: Coroutine[Any, Any, Any]) -> Any:
         self._main = main
-        # A selector without a descriptor of its own starts faster than epoll, and few are watched.
-        # `asyncio.run` would do the rest as well, but also much that only matters when a process goes on.
-        loop = asyncio.SelectorEventLoop(selectors.PollSelector())
-        try:
-            return loop.run_until_complete(main)
-        finally:
-            if left := asyncio.all_tasks(loop):
-                for task in left:
-                    task.cancel()
-                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            loop.close()
+        return self._loop.run(main)
 
     def _express(self, value: Any) -> tuple[str, list[tuple[str, str]]]:
         if inspect.iscoroutine(value):

@@ -24,6 +24,8 @@ from underpass.sandbox.user import INSIDE, map_user
 
 _SCRIPT: Final = Path(__file__).with_name("zygote.py")
 _MESSAGE: Final = 65_536
+_KILLED_AT_ONCE: Final = 1_000
+"""Process ids in one order; a thousand fit into a message."""
 _END_TIMEOUT: Final = 5.0
 """Seconds for a zygote to end by itself before it is killed."""
 
@@ -69,6 +71,8 @@ class ZygoteProcess:
         """Children asked for that have not come yet."""
         self.failure: SandboxUnavailable | None = None
         self.was_ready = False
+        self._to_fork = 0
+        self._to_kill: list[int] = []
         self.forked = 0
         """Children that it has forked in all."""
         self.successor: ZygoteProcess | None = None
@@ -102,6 +106,7 @@ class ZygoteProcess:
         try:
             while message := await self._receive():
                 self._handle(message)
+                self._flush()
         finally:
             self._fail(self._ended())
             self._control.close()
@@ -131,12 +136,13 @@ class ZygoteProcess:
     def fork(self, count: int) -> None:
         """Ask for ``count`` more children."""
         self.asked += count
-        if self.was_ready:
-            self._send({"op": "fork", "count": count})
+        self._to_fork += count
+        self._flush()
 
     def kill(self, process: int) -> None:
         """End one child."""
-        self._send({"op": "kill", "pid": process})
+        self._to_kill.append(process)
+        self._flush()
 
     @property
     def has_control_group(self) -> bool:
@@ -215,13 +221,27 @@ class ZygoteProcess:
                 self._fail(SandboxUnavailable(message["reason"], hint=hint_for(message["reason"])))
             case _:  # "ready"
                 self.was_ready = True
-                self._send({"op": "fork", "count": self.asked})
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _flush(self) -> None:
+        """Send the orders that wait. While the zygote is too busy to take more, they gather.
+
+        It answers each order, and with each of its answers we try again.
+        """
+        if not self.was_ready or not (self._to_fork or self._to_kill):
+            return
+        if self._send({"fork": self._to_fork, "kill": self._to_kill[:_KILLED_AT_ONCE]}):
+            self._to_fork = 0
+            del self._to_kill[:_KILLED_AT_ONCE]
+
+    def _send(self, message: dict[str, Any]) -> bool:
+        """Send one message; returns whether there was room for it."""
         try:
             self._control.send(json.dumps(message).encode())
+        except BlockingIOError:
+            return False
         except OSError:
             self._fail(self._ended())
+        return True
 
     def _fail(self, failure: SandboxUnavailable) -> None:
         """Note that this zygote is of no more use, and that its children have ended with it."""

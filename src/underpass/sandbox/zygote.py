@@ -6,7 +6,7 @@ first frame names the agent: then it mounts that agent's workspace, gives everyt
 only after that reads the program. The zygote holds no secret: children can read its memory.
 
 Control messages are JSON on a SEQPACKET socket.
-    to the zygote:    {"op": "fork", "count": n} · {"op": "kill", "pid": p}
+    to the zygote:    its settings · {"op": "mapped"} · {"fork": n, "kill": [pid, …]}
     from the zygote:  {"op": "unshared"} · {"op": "ready"} · {"op": "child", "pid": p} + a socket ·
                       {"op": "exit", "pid": p, "status": s, "cpu": seconds} · {"op": "failed", "reason": t}
 """
@@ -114,11 +114,12 @@ class Zygote:
                     self._obey(_receive(self._control))
 
     def _obey(self, order: dict[str, Any]) -> None:
-        if order["op"] == "fork":
-            for _ in range(order["count"]):
-                self._fork()
-        elif order["pid"] in self._children:
-            os.kill(order["pid"], signal.SIGKILL)
+        for process in order["kill"]:
+            # A number that we have reaped may belong to another process by now.
+            if process in self._children:
+                os.kill(process, signal.SIGKILL)
+        for _ in range(order["fork"]):
+            self._fork()
 
     def _fork(self) -> None:
         ours, theirs = socket.socketpair()
