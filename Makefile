@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint types lock bench clean
+.PHONY: demo test test-slow soak lint types lock bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/underpass demo
@@ -19,6 +19,10 @@ test: $(VENV)/.dev
 # The suites that take minutes: soaks, fuzzing, the whole corpus through a type checker.
 test-slow: $(VENV)/.dev
 	$(BIN)/pytest -m slow
+
+# Ten thousand runs of every kind, and then a look at what they left: about a minute.
+soak: $(VENV)/.dev
+	$(BIN)/pytest -m slow -s tests/soak
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -1,0 +1,95 @@
+"""What a host process and its sandboxes leave in the system, as the kernel tells it."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """A picture of everything that a run could leave behind."""
+
+    processes: int
+    """Below this process, at any depth."""
+    zombies: int
+    descriptors: int
+    """Of this process."""
+    zygote_descriptors: tuple[int, ...]
+    threads: int
+    """Of this process."""
+    mounts: frozenset[str]
+    """As this process sees them."""
+    zygote_mounts: tuple[frozenset[str], ...]
+    control_groups: frozenset[str]
+    """That this process has made."""
+    memory: int
+    """That this process holds, in bytes."""
+    zygote_memory: int
+    """That its zygotes hold, in bytes."""
+
+
+def taken() -> Traces:
+    """Take the picture."""
+    gc.collect()
+    own = os.getpid()
+    below = _below(own)
+    zygotes = [process for process in _children(own) if b"zygote.py" in _read(process, "cmdline")]
+    return Traces(
+        processes=len(below),
+        zombies=sum(b"\nState:\tZ" in _read(process, "status") for process in below),
+        descriptors=_descriptors(own),
+        zygote_descriptors=tuple(map(_descriptors, zygotes)),
+        threads=len(list(Path("/proc/self/task").iterdir())),
+        mounts=_mounts(own),
+        zygote_mounts=tuple(map(_mounts, zygotes)),
+        control_groups=frozenset(map(str, Path("/sys/fs/cgroup").rglob(f"underpass-{own}-*"))),
+        memory=_resident(own),
+        zygote_memory=max(map(_resident, zygotes), default=0),
+    )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that the kernel tells nobody about. Raises ``TimeoutError``."""
+    for _ in range(1_000):
+        if condition():
+            return
+        await anyio.sleep(0.01)
+    raise TimeoutError
+
+
+def _children(process: int) -> list[int]:
+    try:
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _below(process: int) -> list[int]:
+    children = _children(process)
+    return children + [other for child in children for other in _below(child)]
+
+
+def _read(process: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{process}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def _descriptors(process: int) -> int:
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
+
+
+def _mounts(process: int) -> frozenset[str]:
+    return frozenset(_read(process, "mountinfo").decode().splitlines())
+
+
+def _resident(process: int) -> int:
+    return int(_read(process, "statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
