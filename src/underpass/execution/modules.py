@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import marshal
+import re
 from base64 import b64encode
+from contextlib import suppress
 from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 from underpass.catalog.definition import Listing
 from underpass.codegen.python import PythonPackage, ServerModules
 from underpass.discovery.directory import ListingSource
-from underpass.errors import ServerNotFound, ToolNotFound
+from underpass.errors import ServerNotFound, ToolNotFound, UnderpassError
 
+_PACKAGE = "mcp_servers"
 _RUNTIME = "_runtime"
+_WORD = re.compile(r"\w+")
 
 
 class GeneratedModules:
@@ -24,6 +28,8 @@ class GeneratedModules:
         self._names = {package: name for name, package in self._package.packages.items()}
         self._servers: dict[str, tuple[Listing, ServerModules]] = {}
         self._answers: dict[tuple[str, str], tuple[Listing | None, dict[str, Any]]] = {}
+        self._compiled: dict[str, set[str]] = {}
+        """The modules of each package that have been made for guests of our own Python."""
 
     async def module(self, name: str, magic: str) -> dict[str, Any]:
         """Return what a guest needs to load ``name``: whether it is a ``package``, and its code.
@@ -45,10 +51,31 @@ class GeneratedModules:
         if magic == MAGIC_NUMBER.hex():
             code = compile(source, f"{name.replace('.', '/')}.py", "exec", dont_inherit=True)
             answer["code"] = b64encode(marshal.dumps(code)).decode()
+            self._compiled.setdefault(path[0] if path else "", set()).add(name)
         else:
             answer["source"] = source
         self._answers[name, magic] = (listing, answer)
         return answer
+
+    async def foreseen(self, code: str) -> dict[str, dict[str, Any]]:
+        """Return the modules that a program will ask for, as far as they have been made before.
+
+        They go with the program, which saves it the way here and back for each. What it names is a
+        guess by its words alone: a module too many costs little, and one too few is asked for.
+        """
+        if _PACKAGE not in code:
+            return {}
+        words = set(_WORD.findall(code))
+        names = {_PACKAGE, f"{_PACKAGE}.{_RUNTIME}"}
+        for package in words & self._compiled.keys():
+            wanted = {f"{_PACKAGE}.{package}", *(f"{_PACKAGE}.{package}._{word}" for word in words)}
+            names |= wanted & self._compiled[package]
+        found: dict[str, dict[str, Any]] = {}
+        for name in sorted(names):
+            # A server that cannot be listed any more is the program's to find out.
+            with suppress(UnderpassError):
+                found[name] = await self.module(name, MAGIC_NUMBER.hex())
+        return found
 
     async def _listing(self, path: list[str]) -> Listing | None:
         """The tools of the server that a module belongs to, or None for the package's own modules."""

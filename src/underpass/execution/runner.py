@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +103,8 @@ class Runner:
                     "filename": program.filename,
                     "timeout": program.timeout,
                     "max_value": self._settings.result_bytes,
+                    "magic": MAGIC_NUMBER.hex(),
+                    "modules": await self._modules.foreseen(program.code),
                 },
             )
         finally:

@@ -28,6 +28,12 @@ class HostImporter:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._known: dict[str, Any] = {}
+
+    def know(self, modules: dict[str, Any], magic: str) -> None:
+        """Take modules that the host foresaw, compiled for the Python that has ``magic``."""
+        if magic == _MAGIC:
+            self._known = modules
 
     def find_spec(
         self,
@@ -37,18 +43,21 @@ class HostImporter:
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] not in PACKAGES:
             return None
-        answer = self._channel.ask({"op": "module", "name": fullname, "magic": _MAGIC})
-        if error := answer.get("error"):
-            hint = f" ({error['hint']})" if error.get("hint") else ""
-            # No ModuleNotFoundError: `from mcp_servers import x` would put its own words over ours.
-            raise ImportError(f"{error['message']}{hint}", name=fullname)
-        found = answer["value"]
+        found = self._known.pop(fullname, None) or self._ask(fullname)
         is_package = found["package"]
         origin = _filename(fullname, is_package)
         loader = cast("Any", self)
         spec = ModuleSpec(fullname, loader, is_package=is_package, origin=origin)
         spec.loader_state = found
         return spec
+
+    def _ask(self, fullname: str) -> Any:
+        answer = self._channel.ask({"op": "module", "name": fullname, "magic": _MAGIC})
+        if error := answer.get("error"):
+            hint = f" ({error['hint']})" if error.get("hint") else ""
+            # No ModuleNotFoundError: `from mcp_servers import x` would put its own words over ours.
+            raise ImportError(f"{error['message']}{hint}", name=fullname)
+        return answer["value"]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:  # noqa: ARG002
         return None
@@ -70,6 +79,8 @@ def _filename(fullname: str, is_package: bool) -> str:
     return f"{stem}/__init__.py" if is_package else f"{stem}.py"
 
 
-def install(channel: Channel) -> None:
+def install(channel: Channel) -> HostImporter:
     """Put the importer before Python's own, so that no file in the workspace can take its place."""
-    sys.meta_path.insert(0, HostImporter(channel))  # pyright: ignore[reportArgumentType] - by its methods
+    importer = HostImporter(channel)
+    sys.meta_path.insert(0, importer)  # pyright: ignore[reportArgumentType] - by its methods
+    return importer

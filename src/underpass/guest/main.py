@@ -61,7 +61,7 @@ class Guest:
         self._filename = ""
         sys.stdout, sys.stderr = self._outputs
         sys.stdin = None
-        importer.install(channel)
+        self._importer = importer.install(channel)
         self._workspace = Workspace(workspace)
         runtime.install(channel, self._outputs, self._workspace)
         # Python calls this hook for a coroutine that is thrown away without being awaited.
@@ -75,6 +75,7 @@ class Guest:
         filename, source = frame["filename"], frame["code"]
         self._filename = filename
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        self._importer.know(frame.get("modules", {}), frame.get("magic", ""))
         started = time.monotonic()
         answer: dict[str, Any] = {}
         # Address space that is still to be had when the program has used up all the rest.
