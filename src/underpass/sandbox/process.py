@@ -124,6 +124,11 @@ class ProcessSandbox:
         return child
 
     @property
+    def environments(self) -> tuple[SandboxEnvironment | None, ...]:
+        """The environments that have a zygote now; None is the one without packages."""
+        return tuple(self._zygotes)
+
+    @property
     def has_control_group(self) -> bool:
         """Whether all sandboxes together are bounded by a control group."""
         return all(zygote.has_control_group for zygote in self._started)
