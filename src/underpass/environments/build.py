@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal
 
 import anyio
 
@@ -57,23 +57,16 @@ async def build(name: str, settings: Settings, state: Path, report: Report = lam
         SandboxUnavailable: pip, the registry or the folder cannot be used.
     """
     wanted = declared(name, settings)
-    try:
-        async with exclusive(state, report):
-            scratch = partial(root(state))
-            try:
-                lock, change = await _lock(name, wanted.packages, wanted.lock, scratch, report)
-                target = folder(state, lock)
-                fresh = not target.is_dir()
-                if fresh:
-                    await _install(name, lock, target, scratch, report)
-            finally:
-                shutil.rmtree(scratch)
-    except OSError as error:
-        raise SandboxUnavailable(
-            f"the environment {name!r} cannot be built: {error}",
-            hint="make the folder writable, or name another place in $UNDERPASS_HOME",
-            environment=name,
-        ) from error
+    async with exclusive(state, report):
+        scratch = partial(root(state))
+        try:
+            lock, change = await _lock(name, wanted.packages, wanted.lock, scratch, report)
+            target = folder(state, lock)
+            fresh = not target.is_dir()
+            if fresh:
+                await _install(name, lock, target, scratch, report)
+        finally:
+            shutil.rmtree(scratch)
     for module in wanted.preload:
         _check_preload(name, module, target / PACKAGES)
     pins = tuple(f"{pin.name}=={pin.version}" for pin in lock.pins)
@@ -82,19 +75,33 @@ async def build(name: str, settings: Settings, state: Path, report: Report = lam
 
 @asynccontextmanager
 async def exclusive(state: Path, report: Report = lambda _: None) -> AsyncGenerator[None]:
-    """Hold the store alone: no one else builds or removes meanwhile."""
-    root(state).mkdir(parents=True, exist_ok=True)
-    with (root(state) / ".lock").open("w") as file:
-        while True:
-            try:
-                # The kernel drops the lock with its holder, so an interrupted one leaves none behind.
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
+    """Hold the store alone: no one else builds or removes meanwhile.
+
+    Raises:
+        SandboxUnavailable: in place of an ``OSError``, also of the body's.
+    """
+    try:
+        root(state).mkdir(parents=True, exist_ok=True)
+        with (root(state) / ".lock").open("w") as file:
+            while not _locked(file):
                 report("Waiting for another build…")
                 await anyio.sleep(_POLL)
-        clear_partial(root(state))
-        yield
+            clear_partial(root(state))
+            yield
+    except OSError as error:
+        raise SandboxUnavailable(
+            f"environments cannot be built or removed: {error}",
+            hint="make the folder writable, or name another place in $UNDERPASS_HOME",
+        ) from error
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        # The kernel drops the lock with its holder, so an interrupted one leaves none behind.
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 async def _lock(
@@ -111,7 +118,8 @@ async def _lock(
 
 async def _install(name: str, lock: Lock, target: Path, scratch: Path, report: Report) -> None:
     made = scratch / "made"
-    made.mkdir(mode=0o755)
+    made.mkdir()
+    made.chmod(0o755)  # whatever the umask: the sandbox is another user
     report(f"Installing {len(lock.pins)} package{'' if len(lock.pins) == 1 else 's'}…")
     await pip.install(name, lock, made / PACKAGES, scratch)
     report("Compiling…")

@@ -23,6 +23,8 @@ _PIP: Final = (sys.executable, "-I", "-m", "pip", "--disable-pip-version-check",
 _INSTALL: Final = ("install", "--only-binary=:all:", "--progress-bar=off")
 _OPEN_TO_ALL: Final = 0o022
 """The sandbox is another user: it must be able to read what we install."""
+_TAIL: Final = 2_000
+"""Characters of what pip said that an error keeps."""
 
 
 async def resolve(name: str, packages: Sequence[str], scratch: Path) -> list[Pin]:
@@ -52,6 +54,12 @@ async def resolve(name: str, packages: Sequence[str], scratch: Path) -> list[Pin
     if done.returncode:
         raise await _unresolved(name, done, scratch)
     content: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    if not content["install"]:
+        raise ConfigError(
+            f"the environment {name!r}: none of its packages is for this Python and platform",
+            hint="see what stands after ; in packages",
+            environment=name,
+        )
     return [_pin(name, found) for found in content["install"]]
 
 
@@ -124,7 +132,7 @@ async def _unresolved(name: str, done: subprocess.CompletedProcess[bytes], scrat
             environment=name,
         )
     package = re.split(r"[^A-Za-z0-9._-]", requirement)[0]
-    looked = await run([*_PIP, "index", "versions", "--no-binary=:all:", package], scratch)
+    looked = await run([*_PIP, "index", "-vv", "versions", "--no-binary=:all:", package], scratch)
     if looked.returncode == 0:
         return ConfigError(
             f"the environment {name!r}: {package} has no wheel for this Python and platform",
@@ -132,6 +140,8 @@ async def _unresolved(name: str, done: subprocess.CompletedProcess[bytes], scrat
             "machine; choose another package, or put a wheel of it on a registry of yours",
             environment=name,
         )
+    if re.search(rb"Could not fetch URL \S+: (?!404)", looked.stdout):
+        return _unreachable(name, said)
     return ConfigError(
         f"the environment {name!r}: the registry has no package {package!r}",
         hint="check the spelling in underpass.toml, and which registry `pip config list` names",
@@ -146,19 +156,23 @@ def _failed(name: str, said: str, told: str) -> SandboxUnavailable:
             hint=f"{sys.executable} -m ensurepip",
             environment=name,
         )
-    tail = (said or told).strip()[-2_000:]
     if "connection broken by" in said:
-        return SandboxUnavailable(
-            f"the environment {name!r} cannot be built: the package registry cannot be reached",
-            hint="check the network and the proxy, and which registry `pip config list` names",
-            environment=name,
-            stderr=tail,
-        )
+        return _unreachable(name, said)
+    tail = (said or told).strip()[-_TAIL:]
     return SandboxUnavailable(
         f"the environment {name!r} cannot be built: pip failed: {_last_error(said)}",
         hint=tail,
         environment=name,
         stderr=tail,
+    )
+
+
+def _unreachable(name: str, said: str) -> SandboxUnavailable:
+    return SandboxUnavailable(
+        f"the environment {name!r} cannot be built: the package registry cannot be used",
+        hint="check the network, the proxy and the credentials, and which registry `pip config list` names",
+        environment=name,
+        stderr=said.strip()[-_TAIL:],
     )
 
 
