@@ -54,14 +54,16 @@ class Row:
 HEAD = "| figure | goal | seen | met |\n|---|---|---|---|"
 
 
-def batch(work: Work) -> Batch:
-    """Make a batch of work of this process."""
+def batch(work: Work, *, pause: float = 0) -> Batch:
+    """Make a batch of work of this process, with ``pause`` seconds before each time."""
 
     async def run(times: int) -> list[float]:
         for _ in range(_WARM_UP):
             await work()
         taken: list[float] = []
         for _ in range(times):
+            if pause:
+                await anyio.sleep(pause)
             begun = time.perf_counter()
             await work()
             taken.append((time.perf_counter() - begun) * 1e3)

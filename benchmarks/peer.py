@@ -1,6 +1,6 @@
 """The peers' side of the benchmark. Runs in their environment, not in ours; see ``peers.py``.
 
-Reads ``<work> <times>`` a line, and writes the milliseconds that each time took as a JSON list.
+Reads ``<work> <times> <pause>`` a line, and writes the milliseconds that each time took as a JSON list.
 """
 
 from __future__ import annotations
@@ -82,12 +82,14 @@ async def main() -> None:
         fresh = await stack.enter_async_context(monty.AsyncMonty(max_checkouts_per_worker=1))
         works = Works(reused, fresh)
         for line in sys.stdin:
-            name, times = line.split()
+            name, times, pause = line.split()
             work = getattr(works, name)
             for _ in range(_WARM_UP):
                 await work()
             taken: list[float] = []
             for _ in range(int(times)):
+                if float(pause):
+                    await asyncio.sleep(float(pause))
                 begun = time.perf_counter()
                 await work()
                 taken.append((time.perf_counter() - begun) * 1e3)

@@ -60,12 +60,12 @@ class Peers:
         self._orders = process.stdin
         self._answers = BufferedByteReceiveStream(process.stdout)
 
-    def batch(self, work: str) -> Batch:
+    def batch(self, work: str, *, pause: float = 0) -> Batch:
         """Make a batch of one of its works; raises ``TimeoutError`` where one never ends."""
 
         async def run(times: int) -> list[float]:
             with anyio.fail_after(_BATCH_TIMEOUT):
-                await self._orders.send(f"{work} {times}\n".encode())
+                await self._orders.send(f"{work} {times} {pause}\n".encode())
                 return json.loads(await self._answers.receive_until(b"\n", _LONGEST_ANSWER))
 
         return run

@@ -10,11 +10,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from importlib.util import find_spec
+from pathlib import Path
 
 import anyio
 
-from benchmarks import agents, idle, latency, peers, throughput
+from benchmarks import agents, idle, latency, packages, peers, throughput
 from benchmarks.measure import HEAD, Row, machine
 from underpass import Underpass
 
@@ -38,12 +38,12 @@ async def main() -> None:
         servers = {"idle": idle.server("idle", nothing=idle.nothing)}
         up = await stack.enter_async_context(Underpass.open(servers, home=home))
         show(await latency.runs(up, others))
+        show(await latency.without_pause(up, others))
         show(await latency.calls(up, others))
         show(await throughput.sustained(up))
     show(await agents.at_once())
     show(await agents.alive())
-    if find_spec("underpass.environments") is None:
-        show([Row("`import pandas` where it is preloaded", "≤ 10 ms", "no environments in this version")])
+    show(await packages.preloaded(Path(__file__).parent / ".peers" / "environments"))
 
 
 if __name__ == "__main__":
