@@ -1,10 +1,14 @@
 import json
 from pathlib import Path
 
+import anyio
 import pytest
-from tests.cli.command_line import at_terminal, underpass
+from mcp import Client, StdioServerParameters
+from tests.cli.command_line import BIN, at_terminal, underpass
 
 from underpass.cli.main import main
+from underpass.config import load_settings
+from underpass.environments.build import build
 
 pytestmark = pytest.mark.requirement("R11")
 
@@ -102,6 +106,23 @@ def test_a_mistake_exits_2_and_says_what_to_do(project: Path, arguments: tuple[s
     done = underpass(*arguments, cwd=project)
     assert (done.status, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+@pytest.mark.anyio
+async def test_serve_offers_the_environments_and_runs_code_in_them(project: Path) -> None:
+    parameters = StdioServerParameters(command=str(BIN / "underpass"), args=["serve"], cwd=project)
+    call = {"code": "import six\nsix.__name__", "environment": "data"}
+    with anyio.fail_after(60):
+        async with Client(parameters) as client:
+            run_code = (await client.list_tools()).tools[0]
+            refused = await client.call_tool("run_code", call)
+            settings = load_settings(project, environ={})
+            await build("data", settings, project / ".underpass")
+            answer = await client.call_tool("run_code", call)
+    assert run_code.input_schema["properties"]["environment"]["enum"] == ["data"]
+    assert refused.is_error
+    assert "underpass env build data" in refused.model_dump_json()
+    assert answer.structured_content["value"] == "six"
 
 
 @pytest.mark.parametrize("name", ["build", "list", "rm"])
