@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import traceback
 from types import TracebackType
 from typing import Any, cast
@@ -103,6 +104,14 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
             return "tool functions are asynchronous: write `await` before the call"
         case RuntimeError() if "asyncio.run()" in text or "loop is already running" in text:
             return "the program already runs in an event loop: write `await main()` at the top level"
+        case OSError(errno=errno.EMFILE):
+            return "256 files may be open at once: close them, best with `with open(...) as file`"
+        case OSError(errno=errno.EFBIG):
+            return "one file may hold 100 MB: write several, or write less"
+        case OSError(errno=errno.ENOSPC):
+            return "the folder /tmp holds 64 MB: write to the workspace, which is the current folder"
+        case RuntimeError() if "start new thread" in text:
+            return "threads share the program's memory and no other limit: use fewer, or asyncio"
         case PermissionError() | BlockingIOError():
             return (
                 "the sandbox has no network and no other processes, and writes only below the workspace "

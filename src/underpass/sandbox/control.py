@@ -76,7 +76,7 @@ class ZygoteProcess:
         self.forked = 0
         """Children that it has forked in all."""
         self.successor: ZygoteProcess | None = None
-        self.leased_at = anyio.current_time()
+        self.leased_at = self._started_at = anyio.current_time()
         self._retired = False
         self._children: dict[int, Child] = {}
         self._changed = anyio.Event()
@@ -148,6 +148,11 @@ class ZygoteProcess:
     def has_control_group(self) -> bool:
         """Whether all children together are bounded by a control group."""
         return self._group is not None
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return anyio.current_time() - self._started_at
 
     @property
     def at_work(self) -> int:

@@ -54,6 +54,7 @@ class ProcessSandbox:
         max_waiting: how many callers may wait before ``Overloaded``.
         recycle_after: children that a zygote forks before another takes its place. All children of a
             zygote share its address layout and hash seed, so none should live for ever.
+        recycle_age: seconds after which another takes its place, however few it forked.
         retire_after: seconds without a lease after which an environment's zygote ends.
     """
 
@@ -68,6 +69,7 @@ class ProcessSandbox:
         max_alive: int = 1_024,
         max_waiting: int = 8_192,
         recycle_after: int = 10_000,
+        recycle_age: float = 3_600.0,
         retire_after: float = 600.0,
     ) -> None:
         self._workspaces = workspaces
@@ -76,6 +78,7 @@ class ProcessSandbox:
         self._max_alive = max_alive
         self._max_waiting = max_waiting
         self._recycle_after = recycle_after
+        self._recycle_age = recycle_age
         self._retire_after = retire_after
         self._waiting = 0
         self._room = anyio.Event()
@@ -141,7 +144,7 @@ class ProcessSandbox:
         zygote = self._zygotes.get(environment)
         if zygote is None or (zygote.failure is not None and zygote.was_ready):
             zygote = self._zygotes[environment] = self._start(environment)
-        elif zygote.forked >= self._recycle_after:
+        elif zygote.forked >= self._recycle_after or zygote.age > self._recycle_age:
             if zygote.successor is None:
                 zygote.successor = self._start(environment)
             elif zygote.successor.was_ready or zygote.successor.failure is not None:
