@@ -1,7 +1,3 @@
-import json
-import os
-import statistics
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,20 +105,14 @@ async def test_a_module_that_fails_to_preload_is_an_error_of_the_run_that_wants_
 
 
 @pytest.mark.slow
-async def test_pandas_is_ready_at_once_where_it_is_preloaded(tmp_path: Path) -> None:
+async def test_pandas_works_preloaded_and_imported_by_the_program(tmp_path: Path) -> None:
     packages = ["pandas", "numpy"]
     code = "import pandas\nint(pandas.DataFrame({'a': [1, 2], 'b': [3, 4]}).sum().sum())"
-    figures: dict[str, float] = {}
     async with opened(
         tmp_path, warm={"packages": packages, "preload": ["pandas"]}, cold={"packages": packages}
     ) as up:
-        for environment, count in (("warm", 50), ("cold", 10)):
-            assert await value_of(up, code, environment) == 10
-            times: list[float] = []
-            for _ in range(count):
-                begun = time.perf_counter()
-                assert await value_of(up, code, environment) == 10
-                times.append((time.perf_counter() - begun) * 1_000)
-            figures[environment] = statistics.median(times)
-    print(json.dumps({name: round(figure, 1) for name, figure in figures.items()}), os.cpu_count(), "CPUs")
-    assert figures["warm"] < figures["cold"] / 4
+        assert await value_of(up, code, "warm") == 10
+        assert await value_of(up, code, "cold") == 10
+        drawn = [await value_of(up, "import numpy\nfloat(numpy.random.rand())", "warm") for _ in range(5)]
+    # Numbers drawn in one run must say nothing of those of another.
+    assert len(set(drawn)) == 5

@@ -207,8 +207,7 @@ class Child:
         syscalls.mount("tmpfs", root.TMP, "tmpfs", flags, self._tmp_options)
         # The guest handles the soft limit, and says where the program was; the hard one kills.
         resource.setrlimit(resource.RLIMIT_CPU, (self._cpu_seconds, self._cpu_seconds + 1))
-        # Children share the zygote's random state until they have one of their own.
-        random.seed(int.from_bytes(os.urandom(16), "little"))
+        _reseed()
         gc.enable()
 
     def _lock(self, agent: str) -> None:
@@ -234,6 +233,13 @@ def _preload_packages(settings: dict[str, Any]) -> None:
     os.environ.update(_ONE_THREAD)
     for name in settings["preload"]:
         importlib.import_module(name)
+
+
+def _reseed() -> None:
+    """Give a child random states of its own; it was forked with the zygote's."""
+    random.seed(int.from_bytes(os.urandom(16), "little"))
+    if (numpy_random := sys.modules.get("numpy.random")) is not None:
+        numpy_random.seed()
 
 
 def _limit_resources(settings: dict[str, Any], address_space: int) -> None:
