@@ -1,0 +1,37 @@
+"""Nothing comes of any attempt, whoever starts the sandbox."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+from tests.escape.corpus import AREAS, NAMES
+
+pytestmark = [
+    pytest.mark.requirement("R11", "R14", "R15", "R43"),
+    pytest.mark.skipif(
+        sys.platform != "linux" or platform.machine() != "x86_64",
+        reason="the attempts use numbers of x86-64",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attempt_comes_to_nothing(as_ourselves: dict[str, Any], name: str) -> None:
+    assert as_ourselves["verdicts"][name] == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attempt_comes_to_nothing_when_an_ordinary_user_started_it(
+    as_ordinary_user: dict[str, Any], name: str
+) -> None:
+    assert as_ordinary_user["verdicts"][name] == ""
+
+
+def test_every_attempt_has_a_name_of_its_own_and_an_origin() -> None:
+    assert [name for name, count in Counter(NAMES).items() if count > 1] == []
+    assert all(attempt.origin for area in AREAS.values() for attempt in area.attempts)
+    assert sum(len(area.attempts) for area in AREAS.values()) >= 150
