@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
 from benchmarks.measure import Row, rate
+from benchmarks.processes import Cost, cost
 from underpass import Underpass
 from underpass.sandbox import control
 from underpass.sandbox.lease import dumps
@@ -54,9 +55,12 @@ async def sustained(up: Underpass) -> list[Row]:
             lease.release()
             assert answer["value"] == 2
 
+        costs: dict[str, list[Cost]] = {name: [] for name in rates}
         for _ in range(_ROUNDS):
             for name, work in {"whole": whole, "sandbox": sandbox, "bare": fork}.items():
+                before = cost()
                 rates[name].append(await rate(work, times=_RUNS, in_flight=_IN_FLIGHT))
+                costs[name].append(cost().since(before, _RUNS))
     seen = {name: median(values) for name, values in rates.items()}
     share, alone = seen["whole"] / seen["bare"], seen["sandbox"] / seen["bare"]
     return [
@@ -66,8 +70,25 @@ async def sustained(up: Underpass) -> list[Row]:
             f"{seen['whole']:.0f} runs/s",
             seen["whole"] >= 800,
         ),
+        _spent(costs["whole"]),
         Row("… the sandbox alone", "", f"{seen['sandbox']:.0f} runs/s"),
+        _spent(costs["sandbox"]),
         Row("… bare fork and exit of the same zygote", "", f"{seen['bare']:.0f} /s"),
+        _spent(costs["bare"]),
         Row("… the sandbox alone, of bare forks", "≥ 0.75", f"{alone:.2f}", alone >= 0.75),
         Row("… `up.run`, of bare forks", "≥ 0.75", f"{share:.2f}", share >= 0.75),
     ]
+
+
+def _spent(costs: Sequence[Cost]) -> Row:
+    """Where the time of each run goes: what holds on a busy machine as well."""
+
+    def middle(name: str) -> float:
+        return median(getattr(each, name) for each in costs)
+
+    return Row(
+        "… … of each: processor time of host / zygote / child; page faults of zygote / child",
+        "",
+        f"{middle('host_ms'):.2f} / {middle('zygote_ms'):.2f} / {middle('child_ms'):.2f} ms; "
+        f"{middle('zygote_faults'):.0f} / {middle('child_faults'):.0f}",
+    )
