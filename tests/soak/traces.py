@@ -38,20 +38,25 @@ def taken() -> Traces:
     """Take the picture."""
     gc.collect()
     own = os.getpid()
-    below = _below(own)
+    family = below(own)
     zygotes = [process for process in _children(own) if b"zygote.py" in _read(process, "cmdline")]
     return Traces(
-        processes=len(below),
-        zombies=sum(b"\nState:\tZ" in _read(process, "status") for process in below),
+        processes=len(family),
+        zombies=sum(b"\nState:\tZ" in _read(process, "status") for process in family),
         descriptors=_descriptors(own),
         zygote_descriptors=tuple(map(_descriptors, zygotes)),
         threads=len(list(Path("/proc/self/task").iterdir())),
         mounts=_mounts(own),
         zygote_mounts=tuple(map(_mounts, zygotes)),
-        control_groups=frozenset(map(str, Path("/sys/fs/cgroup").rglob(f"underpass-{own}-*"))),
+        control_groups=control_groups(),
         memory=_resident(own),
         zygote_memory=max(map(_resident, zygotes), default=0),
     )
+
+
+def still_there(processes: list[int]) -> list[int]:
+    """Those that have not ended, or that nobody has waited for."""
+    return [process for process in processes if Path(f"/proc/{process}").exists()]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -71,9 +76,15 @@ def _children(process: int) -> list[int]:
         return []
 
 
-def _below(process: int) -> list[int]:
+def control_groups() -> frozenset[str]:
+    """The groups that this process has made, and not removed."""
+    return frozenset(map(str, Path("/sys/fs/cgroup").rglob(f"underpass-{os.getpid()}-*")))
+
+
+def below(process: int) -> list[int]:
+    """Its children, their children, and so on."""
     children = _children(process)
-    return children + [other for child in children for other in _below(child)]
+    return children + [other for child in children for other in below(child)]
 
 
 def _read(process: int, name: str) -> bytes:
