@@ -146,6 +146,13 @@ class Zygote:
                 {"op": "exit", "pid": process, "status": status, "cpu": usage.ru_utime + usage.ru_stime}
             )
 
+    def end(self) -> None:
+        """End every child, and see to it that none is left. (Were we killed, the kernel would end them.)"""
+        for process in self._children:
+            os.kill(process, signal.SIGKILL)
+        for _ in self._children:
+            os.wait()
+
     def send(self, message: dict[str, Any]) -> None:
         """Tell the host something."""
         self._control.send(json.dumps(message).encode())
@@ -260,11 +267,14 @@ def _address_space() -> int:
         return int(statm.read().split()[0]) * resource.getpagesize()
 
 
+class _HostGone(Exception):
+    """The control socket is closed: the host has ended, or wants us to."""
+
+
 def _receive(control: socket.socket) -> dict[str, Any]:
     message = control.recv(65_536)
     if not message:
-        # The host has gone. Our children have asked to be killed when we end.
-        os._exit(0)
+        raise _HostGone
     return json.loads(message)
 
 
@@ -278,6 +288,8 @@ def run(control_descriptor: int) -> None:
     try:
         zygote.enter()
         zygote.serve()
+    except _HostGone:
+        zygote.end()
     except BaseException as error:  # noqa: BLE001 - the host shows whatever it is
         zygote.send({"op": "failed", "reason": str(error) or repr(error)})
 
