@@ -143,23 +143,6 @@ found and len(x) < 1024
 """,
     ),
     Attempt(
-        "descriptors in flight",
-        "CVE-2013-4312 (SCM_RIGHTS)",
-        """
-import array
-
-pair = socket.socketpair()
-sent = 0
-try:
-    while sent < 100_000:
-        socket.send_fds(pair[0], [b"x"], [0] * 100, 0x40)
-        sent += 100
-except OSError:
-    pass
-sent < 50_000
-""",
-    ),
-    Attempt(
         "pipes full of data",
         "pipe-user-pages",
         """
@@ -274,6 +257,8 @@ while True:
         "own",
         """
 import threading
+
+threading.stack_size(65_536)  # the usual size is an eighth of the memory
 
 for _ in range(4):
     threading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,3 +37,10 @@ def test_every_attempt_has_a_name_of_its_own_and_an_origin() -> None:
     assert [name for name, count in Counter(NAMES).items() if count > 1] == []
     assert all(attempt.origin for area in AREAS.values() for attempt in area.attempts)
     assert sum(len(area.attempts) for area in AREAS.values()) >= 150
+
+
+def test_the_documentation_counts_the_attempts_of_each_area() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "explanation" / "security.md").read_text(encoding="utf-8")
+    counted = {name: int(count) for name, count in re.findall(r"^\| (\w+) \| (\d+) \|", text, re.MULTILINE)}
+    sizes = {name: len(area.attempts) for name, area in AREAS.items()}
+    assert counted == {**sizes, "all": sum(sizes.values())}
