@@ -72,6 +72,7 @@ def frame(body):
     return len(body).to_bytes(4, 'little') + body
 
 def say(data):
+    os.set_blocking(3, True)
     data = memoryview(data)
     while data:
         data = data[os.write(3, data):]

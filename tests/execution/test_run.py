@@ -276,6 +276,89 @@ async def test_a_value_that_json_cannot_express_is_an_error_and_not_lost(
     json.dumps(result.to_dict(), allow_nan=False)
 
 
+async def test_a_value_is_cut_even_where_the_program_left_no_place_to_keep_it(opened: Open) -> None:
+    code = "import shutil\nshutil.rmtree('results')\nopen('results', 'w').close()\n['x y'] * 40_000"
+    result = await run(opened, code, max_tokens=300)
+    assert (result.ok, result.truncated, result.handle) == (True, True, None)
+    assert result.value["shape"]["length"] == 40_000
+    assert result.value["whole"] is None
+
+
+async def test_any_number_of_calls_may_be_in_flight(opened: Open) -> None:
+    code = """
+import asyncio
+from mcp_runtime import call_tool
+results = await asyncio.gather(*(call_tool("demo", "echo", {"x": "y" * 1000}) for _ in range(900)))
+len(results)
+"""
+    assert (await run(opened, code, timeout=60)).value == 900
+
+
+@pytest.mark.requirement("R14")
+@pytest.mark.parametrize("frame", ['{"op":"cancel","id":1}', '{"op":"out","stream":"stdout","text":""}'])
+async def test_a_guest_that_never_stops_talking_stops_no_clock(opened: Open, frame: str) -> None:
+    code = f"""
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+os.set_blocking(3, True)
+body = {frame!r}.encode()
+flood = (len(body).to_bytes(4, "little") + body) * 5000
+while True:
+    data = memoryview(flood)
+    while data:
+        data = data[os.write(3, data):]
+"""
+    # The `none` tier's channel has another number, and nothing to be protected from.
+    async with opened() as up:
+        if up.settings.sandbox.tier == "none":
+            return
+        results: dict[str, RunResult] = {}
+        async with anyio.create_task_group() as tasks:
+
+            async def one(name: str, program: str) -> None:
+                results[name] = await up.run(program, timeout=1)
+
+            tasks.start_soon(one, "flood", code)
+            tasks.start_soon(one, "other", "7")
+    error = results["flood"].error
+    assert error is not None
+    assert error.type == "Timeout"
+    assert results["other"].value == 7
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"op":"progress","value":1' + "0" * 400 + "}",
+        '{"op":"done","value":1e999}',
+        '{"op":"done","value":' + "9" * 400 + ".0}",
+    ],
+)
+async def test_numbers_too_large_end_the_run_that_sent_them(opened: Open, frame: str) -> None:
+    async with opened() as up:
+        if up.settings.sandbox.tier == "none":
+            return
+        code = f"import os, time\nb = {frame!r}.encode()\nos.write(3, len(b).to_bytes(4, 'little') + b)\n"
+        result = await up.run(code + "time.sleep(10)")
+        assert result.error is not None
+        assert result.error.type == "SandboxCrashed"
+        asked = "from mcp_runtime import search_tools\nawait search_tools('x', limit=float('inf'))"
+        assert (await up.run(asked)).ok is False
+
+
+async def test_a_name_of_any_length_is_not_recorded(opened: Open) -> None:
+    code = """
+from mcp_runtime import ToolNotFound, call_tool
+try:
+    await call_tool("x" * 10**6, "y", {})
+except ToolNotFound as error:
+    caught = error.message
+caught
+"""
+    result = await run(opened, code)
+    assert (result.value, result.tool_calls) == ("no server or tool has so long a name", ())
+
+
 async def test_half_characters_are_no_crash(opened: Open) -> None:
     result = await run(opened, "print('a\\ud800b')\n'c\\ud800d'")
     assert (result.value, result.stdout) == ("c?d", "a?b\n")

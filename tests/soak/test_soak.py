@@ -144,11 +144,6 @@ async def test_ten_thousand_mixed_runs_leave_nothing_behind(tmp_path: Path) -> N
     assert agents == [f"agent-{number}" for number in range(8)]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a closed zygote leaves its children to the kernel, which takes a moment to end them; "
-    "control groups that still hold one stay",
-)
 async def test_closing_leaves_no_process_and_no_control_group(tmp_path: Path) -> None:
     left: list[int] = []
     before = control_groups()

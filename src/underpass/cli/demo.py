@@ -49,7 +49,7 @@ def command(*, keep: bool, sandbox: str | None, as_json: bool) -> None:
 def _tour(folder: Path, sandbox: str | None) -> Tour:
     with _steps() as step:
         setting = prepare(folder, Path.cwd(), step)
-        own = definitions(setting.names)
+        own = definitions(setting.names, {})
         return run_async(lambda: tour(setting, own, step, sandbox=sandbox))
 
 

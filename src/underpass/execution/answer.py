@@ -9,8 +9,9 @@ from typing import Any
 from underpass.execution.result import RunError
 from underpass.execution.shape import Count, bound_text, compact, shape_of
 
-Keep = Callable[[str, bytes], str]
-"""Writes a file of the run; takes its ending and content, returns its path in the workspace."""
+Keep = Callable[[str, bytes], str | None]
+"""Writes a file of the run; takes its ending and content, returns its path in the workspace, or None
+where the program left no place for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +62,24 @@ def bounded(
     printed = count(stdout) + count(stderr)
     for_value = left - min(printed, max(max_tokens // 8, 1))
     handle: str | None = None
-    if count(text) > for_value:
+    truncated = count(text) > for_value
+    if truncated:
         handle = keep(".json", text.encode())
         frame = {"truncated": True, "shape": None, "whole": handle}
-        how = f"workspace.load_data({handle!r})"
-        frame["load"] = how
+        if handle is not None:
+            frame["load"] = f"workspace.load_data({handle!r})"
         room = max(for_value - count(compact(frame)), 8)
         value = {**frame, "shape": shape_of(value, room, count)}
         if count(compact(value)) > for_value:
             value = {"truncated": True, "whole": handle}
     left -= count(compact(value))
     if printed > left:
-        whole = f" (whole in {keep('.txt', (stdout + stderr).encode())})" if stdout or stderr else ""
+        kept = keep(".txt", (stdout + stderr).encode())
+        whole = f" (whole in {kept})" if kept is not None else ""
         share = max(left, 0) * count(stderr) // (2 * max(printed, 1)) if stderr else 0
         stderr = bound_text(stderr, share, count, whole=whole)
         stdout = bound_text(stdout, max(left - count(stderr), 0), count, whole=whole)
-    return Answer(value, stdout, stderr, error, truncated=handle is not None, handle=handle)
+    return Answer(value, stdout, stderr, error, truncated=truncated, handle=handle)
 
 
 def _bounded_error(error: RunError, budget: int, count: Count) -> RunError:

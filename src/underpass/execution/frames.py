@@ -99,8 +99,8 @@ def read(frame: Mapping[str, Any]) -> GuestFrame:
         case "progress":
             total, message = frame.get("total"), frame.get("message")
             return Progress(
-                float(_field(frame, "value", (int, float))),
-                float(total) if isinstance(total, int | float) else None,
+                _number(_field(frame, "value", (int, float))),
+                _number(total) if isinstance(total, int | float) else None,
                 message if isinstance(message, str) else None,
             )
         case other:
@@ -117,6 +117,13 @@ def _done(frame: Mapping[str, Any]) -> Done:
         problems,
         started if isinstance(started, float) else None,
     )
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise _meaningless("a number is too large") from None
 
 
 def _list(value: Any) -> list[Any]:

@@ -6,11 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from underpass.broker import RunCalls
-from underpass.errors import ToolError, ValidationFailed, did_you_mean
+from underpass.errors import ToolError, ToolNotFound, ValidationFailed, did_you_mean
 from underpass.execution.modules import GeneratedModules
 
 OnProgress = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with how far a program or tool is, of how much (if known), and what it says."""
+
+_LONGEST_NAME = 1_000
+"""Characters: names stand in the record of a run, which nothing else bounds."""
 
 Question = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
@@ -39,6 +42,8 @@ class RunHost:
 
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
         """Call a tool through the broker. Raises ``ToolError``."""
+        if max(len(server), len(tool)) > _LONGEST_NAME:
+            raise ToolNotFound("no server or tool has so long a name", hint="see search_tools()")
         return await self._calls.call(server, tool, arguments, progress=self._on_progress)
 
     async def ask(self, what: str, arguments: Mapping[str, Any]) -> Any:
@@ -49,7 +54,7 @@ class RunHost:
             )
         try:
             return await answer(arguments)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ToolError(f"{what}: the arguments do not fit: {error}") from error
 
     async def module(self, name: str, magic: str) -> Any:

@@ -145,7 +145,7 @@ class Runner:
                 self._error(program, calls, outcome),
                 max_tokens=program.max_tokens,
                 count=self._count,
-                keep=lambda ending, content: results.keep(
+                keep=lambda ending, content: results.keep_if_possible(
                     self._workspaces / program.agent, run + ending, content
                 ),
             )

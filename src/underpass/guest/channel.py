@@ -43,7 +43,14 @@ class Channel:
         body = text.encode("utf-8", "replace")
         rest = memoryview(len(body).to_bytes(4, "little") + body)
         while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:
+                # The host may be waiting for us to read its answers before it reads more of us.
+                readable, _, _ = select.select([self._descriptor], [self._descriptor], [])
+                if readable:
+                    self._fill()
+                    self._settle_soon()
 
     def receive(self) -> dict[str, Any]:
         """Wait for one frame. Raises ``Closed``."""
@@ -95,11 +102,19 @@ class Channel:
     def _readable(self) -> None:
         try:
             self._fill()
-            while (text := self._take()) is not None:
-                self._settle(json.loads(text))
+            self._settle_all()
         except Closed as closed:
             for future in self._waiting.values():
                 _resolve(future, None, closed)
+
+    def _settle_soon(self) -> None:
+        """Let the loop deal with what was read while we were sending."""
+        if self._reader is not None and not self._reader.is_closed():
+            self._reader.call_soon(self._settle_all)
+
+    def _settle_all(self) -> None:
+        while (text := self._take()) is not None:
+            self._settle(json.loads(text))
 
     def _settle(self, frame: dict[str, Any]) -> None:
         """Give an answer to the task that waits for it; it may have stopped waiting."""

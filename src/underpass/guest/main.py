@@ -6,6 +6,7 @@ import builtins
 import inspect
 import linecache
 import mmap
+import os
 import signal
 import sys
 import time
@@ -38,6 +39,7 @@ class CpuLimit(BaseException):
 
 def serve(descriptor: int, workspace: str) -> None:
     """Wait for the agent's name and a ``run`` frame, run the program, and send the ``done`` frame."""
+    os.set_blocking(descriptor, False)
     channel = Channel(descriptor)
     channel.receive_text()
     guest = Guest(channel, workspace)

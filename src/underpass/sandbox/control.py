@@ -26,6 +26,8 @@ _SCRIPT: Final = Path(__file__).with_name("zygote.py")
 _MESSAGE: Final = 65_536
 _KILLED_AT_ONCE: Final = 1_000
 """Process ids in one order; a thousand fit into a message."""
+_FORK_ATTEMPTS: Final = 100
+"""Failed forks in a row, 20 ms apart, after which a zygote is given up."""
 _END_TIMEOUT: Final = 5.0
 """Seconds for a zygote to end by itself before it is killed."""
 
@@ -71,6 +73,8 @@ class ZygoteProcess:
         """Children asked for that have not come yet."""
         self.failure: SandboxUnavailable | None = None
         self.was_ready = False
+        self._unforked = 0
+        """Forks that failed since the last that did not."""
         self._to_fork = 0
         self._to_kill: list[int] = []
         self.forked = 0
@@ -204,6 +208,7 @@ class ZygoteProcess:
                 child = Child(message["pid"], channel, self)
                 self._children[child.process] = child
                 self.forked += 1
+                self._unforked = 0
                 if self._retired:
                     child.release()
                 else:
@@ -222,6 +227,12 @@ class ZygoteProcess:
                     self._fail(SandboxUnavailable(reason, hint=hint_for(reason)))
                     return
                 self._send({"op": "mapped"})
+            case "unforked":
+                self.asked -= 1
+                self._unforked += 1
+                if self._unforked >= _FORK_ATTEMPTS:
+                    self._fail(SandboxUnavailable(message["reason"], hint="fewer runs at once may help"))
+                self._notify()
             case "failed":
                 self._fail(SandboxUnavailable(message["reason"], hint=hint_for(message["reason"])))
             case _:  # "ready"

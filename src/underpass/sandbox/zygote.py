@@ -8,7 +8,8 @@ only after that reads the program. The zygote holds no secret: children can read
 Control messages are JSON on a SEQPACKET socket.
     to the zygote:    its settings · {"op": "mapped"} · {"fork": n, "kill": [pid, …]}
     from the zygote:  {"op": "unshared"} · {"op": "ready"} · {"op": "child", "pid": p} + a socket ·
-                      {"op": "exit", "pid": p, "status": s, "cpu": seconds} · {"op": "failed", "reason": t}
+                      {"op": "exit", "pid": p, "status": s, "cpu": seconds} ·
+                      {"op": "unforked", "reason": t} · {"op": "failed", "reason": t}
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from typing import Any, Final, NoReturn
 
 # The script's own folder is not on the path (`python -I`), and no other package is to be found.
@@ -41,6 +43,10 @@ del sys.modules["ssl"]
 CHANNEL: Final = 3
 _RULESET: Final = 4
 _FIRST_OTHER: Final = 5
+
+_TASKS: Final = 2_048
+"""Processes and threads of all sandboxes together, beyond which a program gets no more threads."""
+_FORK_PAUSE: Final = 0.02
 
 _ONE_THREAD: Final[dict[str, str]] = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
@@ -71,7 +77,9 @@ class Zygote:
         # we become that user the host's files are open to us, and after the pivot there are none.
         self.send({"op": "unshared"})
         _receive(self._control)
-        trees = root.Root(self._settings["workspaces"], self._settings["packages"])
+        # A name of its own, and no path of the host left where children could read it.
+        socket.sethostname("sandbox")
+        trees = root.Root(self._settings.pop("workspaces"), self._settings["packages"])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
         trees.enter(user)
@@ -122,19 +130,19 @@ class Zygote:
             self._fork()
 
     def _fork(self) -> None:
-        ours, theirs = socket.socketpair()
         try:
-            process = self._clone()
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                process = self._clone()
+                if process == 0:
+                    self._child.live(theirs.fileno())
+                self._children.add(process)
+                message = json.dumps({"op": "child", "pid": process}).encode()
+                socket.send_fds(self._control, [message], [ours.fileno()])
         except OSError as error:
-            self.send({"op": "failed", "reason": f"a sandbox could not be forked: {error}"})
-            return
-        if process == 0:
-            self._child.live(theirs.fileno())
-        theirs.close()
-        self._children.add(process)
-        message = json.dumps({"op": "child", "pid": process}).encode()
-        socket.send_fds(self._control, [message], [ours.fileno()])
-        ours.close()
+            # Too many processes or descriptors just now: other children will end, so it may pass.
+            time.sleep(_FORK_PAUSE)
+            self.send({"op": "unforked", "reason": f"a sandbox could not be forked: {error}"})
 
     def _reap(self) -> None:
         while self._children:
@@ -209,11 +217,14 @@ class Child:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(descriptor, CHANNEL)
+        os.set_blocking(CHANNEL, False)
         os.closerange(_FIRST_OTHER, 1 << 16)
         flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
         syscalls.mount("tmpfs", root.TMP, "tmpfs", flags, self._tmp_options)
         # The guest handles the soft limit, and says where the program was; the hard one kills.
         resource.setrlimit(resource.RLIMIT_CPU, (self._cpu_seconds, self._cpu_seconds + 1))
+        # Counted over all sandboxes of the user: it stops threads, and leaves the zygote room to fork.
+        resource.setrlimit(resource.RLIMIT_NPROC, (_TASKS, _TASKS))
         _reseed()
         gc.enable()
 

@@ -33,6 +33,14 @@ class ResultBlobs:
         return await to_thread.run_sync(keep, self._folder, name, data)
 
 
+def keep_if_possible(agent_folder: Path, name: str, content: bytes) -> str | None:
+    """The same as ``keep``, and None where the agent's code left no place for the file."""
+    try:
+        return keep(agent_folder, name, content)
+    except OSError:
+        return None
+
+
 def keep(agent_folder: Path, name: str, content: bytes) -> str:
     """Write ``content`` to the agent's ``results`` folder; returns the path relative to the workspace.
 

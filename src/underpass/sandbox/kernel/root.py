@@ -64,7 +64,7 @@ class Root:
             self._trees.append((PACKAGES, syscalls.clone_tree(packages, _READ_ONLY)))
         self._trees += [
             # A device node on a mount without devices cannot be opened, so NODEV is left out.
-            (path, syscalls.clone_tree(path, syscalls.MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NOEXEC))
+            (path, syscalls.clone_tree(path, _READ_ONLY & ~syscalls.MOUNT_ATTR_NODEV | _MOUNT_ATTR_NOEXEC))
             for path in _DEVICES
             if os.path.exists(path)
         ]
