@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,27 @@ paths = [workspace.save_data("a.json", {"n": [1]}), workspace.save_data("b/c.txt
 def test_an_import_from_an_unknown_server_says_which_there_are(run_inside: RunInside) -> None:
     found = error(run_inside("from mcp_servers import dem"))
     assert "did you mean 'demo'?" in found["message"]
+
+
+def test_a_rehearsal_says_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    code = """
+import socket, sys
+from underpass.guest.channel import Channel
+from underpass.guest.main import Guest
+ours, theirs = socket.socketpair()
+guest = Guest(Channel(theirs.fileno()), "/nowhere")
+before = dict(vars(sys.modules["__main__"]))
+guest.rehearse()
+assert vars(sys.modules["__main__"]) == before
+ours.setblocking(False)
+try:
+    ours.recv(1)
+except BlockingIOError:
+    sys.exit(0)
+sys.exit(1)
+"""
+    # In a process of its own: a guest takes over its streams and its main module.
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path).returncode == 0
 
 
 def test_leaving_early_is_no_error_and_leaving_with_a_message_is(run_inside: RunInside) -> None:

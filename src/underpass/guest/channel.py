@@ -86,6 +86,11 @@ class Channel:
         finally:
             self._waiting.pop(number, None)
 
+    def rehearse(self) -> None:
+        """Read a frame that is empty, from nowhere."""
+        self._buffer += b"\x02\0\0\0{}"
+        json.loads(self._take() or "")
+
     def _number(self) -> int:
         self._next_id += 1
         return self._next_id

@@ -203,6 +203,7 @@ class Child:
         status = 70  # EX_SOFTWARE: our own code failed
         try:
             self._prepare(descriptor)
+            self._guest.rehearse()
             self._lock(self._channel.receive_text())
             self._guest.run(self._channel.receive())
             status = 0
@@ -215,7 +216,6 @@ class Child:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(descriptor, CHANNEL)
         os.set_blocking(CHANNEL, False)
         os.closerange(_FIRST_OTHER, 1 << 16)
