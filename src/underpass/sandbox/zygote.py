@@ -14,6 +14,7 @@ Control messages are JSON on a SEQPACKET socket.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import importlib
@@ -158,8 +159,9 @@ class Zygote:
         """End every child, and see to it that none is left. (Were we killed, the kernel would end them.)"""
         for process in self._children:
             os.kill(process, signal.SIGKILL)
-        for _ in self._children:
-            os.wait()
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.wait()
 
     def send(self, message: dict[str, Any]) -> None:
         """Tell the host something."""
@@ -299,10 +301,13 @@ def run(control_descriptor: int) -> None:
     try:
         zygote.enter()
         zygote.serve()
-    except _HostGone:
-        zygote.end()
+    except (_HostGone, BrokenPipeError):
+        return
     except BaseException as error:  # noqa: BLE001 - the host shows whatever it is
-        zygote.send({"op": "failed", "reason": str(error) or repr(error)})
+        with contextlib.suppress(OSError):
+            zygote.send({"op": "failed", "reason": str(error) or repr(error)})
+    finally:
+        zygote.end()
 
 
 if __name__ == "__main__":
