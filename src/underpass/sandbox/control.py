@@ -114,7 +114,7 @@ class ZygoteProcess:
         finally:
             self._fail(self._ended())
             self._control.close()
-            # It ends when its control socket does; its children ask the kernel to end with it.
+            # It ends when its control socket does, and ends and reaps its children before.
             with anyio.CancelScope(shield=True), anyio.move_on_after(_END_TIMEOUT):
                 await anyio.to_thread.run_sync(self._process.wait)
             self._process.kill()
@@ -173,14 +173,17 @@ class ZygoteProcess:
 
     def _end_if_retired(self) -> None:
         if self._retired and not self._children:
-            with suppress(OSError):
-                self._control.shutdown(socket.SHUT_RDWR)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close both directions of the control socket; the zygote ends, and ``serve`` sees it."""
+        with suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
         """End the zygote and every child of it; none is left when this returns."""
         self._fail(SandboxUnavailable("the sandbox is closed"))
-        with suppress(OSError):
-            self._control.shutdown(socket.SHUT_RDWR)
+        self._hang_up()
         with anyio.CancelScope(shield=True):
             await self._gone.wait()
 

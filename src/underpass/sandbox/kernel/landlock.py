@@ -74,8 +74,3 @@ def _allow(ruleset_descriptor: int, path: str, rights: int) -> None:
         syscalls.call("landlock_add_rule", ruleset_descriptor, _RULE_PATH_BENEATH, ctypes.addressof(rule), 0)
     finally:
         os.close(beneath)
-
-
-def restrict_self(ruleset_descriptor: int) -> None:
-    """Put this process under the rules, for ever."""
-    syscalls.call("landlock_restrict_self", ruleset_descriptor, 0)
