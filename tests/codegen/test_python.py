@@ -413,10 +413,10 @@ def test_one_bad_tool_is_left_out_with_its_reason_and_the_others_are_made() -> N
 def test_a_definition_that_defeats_the_reader_is_widened_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     read = python_tool.tool_interface
 
-    def reader(definition: ToolDefinition) -> Any:
+    def reader(definition: ToolDefinition, *observed: Any) -> Any:
         if definition.input_schema is not True:
             raise RecursionError
-        return read(definition)
+        return read(definition, *observed)
 
     monkeypatch.setattr(python_tool, "tool_interface", reader)
     package = PythonPackage({"demo": [tool(schema=of(a={}))]})

@@ -10,6 +10,7 @@ from underpass.codegen import python_literals
 from underpass.codegen.interface import ToolInterface, tool_interface
 from underpass.codegen.ir import ANY, Array, Field, Literals, Map, Node, Object, Primitive, Schema, Tuple
 from underpass.codegen.names import identifiers, server_identifier, tool_identifier
+from underpass.codegen.observed import ObservedShape
 from underpass.codegen.python_docstring import PARSED_TEXT, constraints
 from underpass.codegen.python_shape import shape
 from underpass.codegen.text import clean, clean_line
@@ -24,16 +25,23 @@ _EXAMPLES: Final = {"null": "None", "boolean": "True", "integer": "1", "number":
 _LEVELS: Final = ((1600, 400, 200), (1200, 200, 60), (900, 120, 40), (700, 60, 30), (500, 0, 20), (300, 0, 4))
 
 
-def signature(tool: ToolDefinition, language: Language = "python", *, name: str | None = None) -> str:
+def signature(
+    tool: ToolDefinition,
+    language: Language = "python",
+    *,
+    name: str | None = None,
+    observed: ObservedShape | None = None,
+) -> str:
     """Return how the tool is called, in one line: ``git_log(*, repo_path: str, max_count: int = 10) -> str``.
 
     Parameters:
         tool: the tool's definition.
         language: the language of the line.
         name: the function's name where it differs from the tool's own identifier.
+        observed: what earlier results looked like, for a tool that declares none; marked as such.
     """
     del language  # one so far
-    interface = tool_interface(tool)
+    interface = tool_interface(tool, observed)
     function = name or tool_identifier(tool.name)
     names = _parameter_names(interface)
     schema = interface.arguments
@@ -49,7 +57,12 @@ def signature(tool: ToolDefinition, language: Language = "python", *, name: str 
 
 
 def document(
-    tool: ToolDefinition, language: Language = "python", *, full: bool = False, path: str | None = None
+    tool: ToolDefinition,
+    language: Language = "python",
+    *,
+    full: bool = False,
+    path: str | None = None,
+    observed: ObservedShape | None = None,
 ) -> str:
     """Return the tool's documentation as Markdown, about 600 tokens at most.
 
@@ -58,14 +71,16 @@ def document(
         language: the language of the signature and the example.
         full: leave nothing out, whatever the size.
         path: how a program names the tool, ``git.git_log``; by default made of its own names.
+        observed: what earlier results looked like, for a tool that declares none; marked as such.
     """
     path = path or f"{server_identifier(tool.server)}.{tool_identifier(tool.name)}"
-    interface = tool_interface(tool)
+    interface = tool_interface(tool, observed)
+    line = signature(tool, language, name=path.partition(".")[2], observed=observed)
     if full:
-        return _page(tool, interface, path, language, (200_000, 20_000, len(interface.parameters)))
+        return _page(tool, interface, path, line, (200_000, 20_000, len(interface.parameters)))
     page = ""
     for level in _LEVELS:
-        page = _page(tool, interface, path, language, level)
+        page = _page(tool, interface, path, line, level)
         if _tokens(page) <= _MOST_TOKENS:
             break
     return page
@@ -78,20 +93,21 @@ def _tokens(text: str) -> float:
 
 
 def _page(
-    tool: ToolDefinition, interface: ToolInterface, path: str, language: Language, level: tuple[int, int, int]
+    tool: ToolDefinition, interface: ToolInterface, path: str, line: str, level: tuple[int, int, int]
 ) -> str:
-    server, _, function = path.partition(".")
+    server = path.partition(".")[0]
     names = _parameter_names(interface)
     parts = [f"# {path}"]
     if tool.title and tool.title != tool.name:
         parts.append(f"**{clean_line(tool.title, 100)}**")
     if description := clean(tool.description, level[0]):
         parts.append(description)
-    parts.append(f"```python\n{signature(tool, language, name=function)}\n```")
+    parts.append(f"```python\n{line}\n```")
     if interface.parameters or interface.extra is not None:
         parts.append("\n".join(["Parameters:", *_parameter_lines(interface, names, level)]))
     returns = shape(interface.result, interface.returns, limit=600)
-    parts.append(f"Returns: {PARSED_TEXT if interface.returns_text else f'`{_code(returns)}`'}")
+    mark = f" ({interface.observed}, not declared)" if interface.observed else ""
+    parts.append(f"Returns: {PARSED_TEXT if interface.returns_text else f'`{_code(returns)}`'}{mark}")
     parts.append(f"```python\nfrom mcp_servers import {server}\n\n{_example(interface, names, path)}\n```")
     return "\n\n".join(parts) + "\n"
 
@@ -108,7 +124,8 @@ def _signature(function: str, parts: list[str], interface: ToolInterface) -> str
         else [f"**extra: {shape(interface.arguments, interface.extra, limit=60)}"]
     )
     returns = shape(interface.result, interface.returns, limit=160)
-    return f"{function}({', '.join([*star, *parts, *extra])}) -> {returns}"
+    mark = f"  # {interface.observed}" if interface.observed else ""
+    return f"{function}({', '.join([*star, *parts, *extra])}) -> {returns}{mark}"
 
 
 def _parameter(schema: Schema, field: Field, name: str, limit: int) -> str:

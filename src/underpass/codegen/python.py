@@ -16,6 +16,7 @@ from underpass.catalog.definition import Finding, Listing, ToolDefinition
 from underpass.codegen import python_literals
 from underpass.codegen.header import PYTHON_HEADER, definition_digest, label
 from underpass.codegen.names import digest, identifiers
+from underpass.codegen.observed import Observations, unobserved
 from underpass.codegen.python_tool import render_tool
 from underpass.codegen.template_files import render
 from underpass.codegen.text import clean_line
@@ -48,9 +49,15 @@ class ServerModules:
     """The modules of one server, each made when asked for."""
 
     def __init__(
-        self, server: str, tools: Sequence[ToolDefinition], *, templates: Path | None = None
+        self,
+        server: str,
+        tools: Sequence[ToolDefinition],
+        *,
+        templates: Path | None = None,
+        observed: Observations = unobserved,
     ) -> None:
         self.server = server
+        self._observed = observed
         self._templates = templates
         self._widened: dict[str, Finding] = {}
         usable, self._left_out = usable_tools(server, tools)
@@ -98,7 +105,8 @@ class ServerModules:
 
     def _module(self, entry: _Entry) -> str:
         try:
-            return render_tool(entry.tool, entry.function, templates=self._templates)
+            observed = self._observed(entry.tool)
+            return render_tool(entry.tool, entry.function, templates=self._templates, observed=observed)
         except GenerationFailed:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one definition does, it costs no other tool
@@ -115,13 +123,19 @@ class PythonPackage:
         servers: the tools of each server by the server's configured name.
         templates: a directory whose ``tool.py.jinja``, ``server.py.jinja``, ``package.py.jinja`` or
             ``runtime.py.jinja`` replace the packaged ones.
+        observed: finds what earlier results looked like, for tools that declare none.
 
     Nothing is made before it is asked for, and the order of servers and tools makes no difference.
     """
 
     def __init__(
-        self, servers: Mapping[str, Listing | Sequence[ToolDefinition]], *, templates: Path | None = None
+        self,
+        servers: Mapping[str, Listing | Sequence[ToolDefinition]],
+        *,
+        templates: Path | None = None,
+        observed: Observations = unobserved,
     ) -> None:
+        self._observed = observed
         self._tools = {
             name: listing.tools if isinstance(listing, Listing) else listing
             for name, listing in servers.items()
@@ -143,7 +157,9 @@ class PythonPackage:
         """Return the modules of one server by its Python name. Raises ``KeyError`` if there is none."""
         if package not in self._modules:
             name = self._servers[package]
-            self._modules[package] = ServerModules(name, self._tools[name], templates=self._templates)
+            self._modules[package] = ServerModules(
+                name, self._tools[name], templates=self._templates, observed=self._observed
+            )
         return self._modules[package]
 
     def path(self, server: str, tool: str) -> str:

@@ -32,7 +32,7 @@ from underpass.codegen.text import clean_line
 
 _PRIMITIVES: Final = {"null": "None", "boolean": "bool", "integer": "int", "number": "float", "string": "str"}
 _TAKEN: Final = frozenset(
-    {"Any", "Literal", "Never", "NotRequired", "TypeAlias", "TypedDict", "OMIT", "cast"}
+    {"Annotated", "Any", "Literal", "Never", "NotRequired", "TypeAlias", "TypedDict", "OMIT", "cast"}
     | {"None", "True", "False", "bool", "dict", "float", "int", "list", "str", "tuple", "call_tool"}
 )
 _WORD = re.compile(r"[^\W_]+")
