@@ -29,11 +29,13 @@ class Underpass:
     def __init__(self, catalog: Catalog, sandbox: Sandbox, state: Path, settings: Settings) -> None:
         self.catalog = catalog
         self.settings = settings
-        self._state = state
+        self.state = state
+        """The state folder."""
         self._directory = ToolDirectory(catalog)
+        self._broker = Broker(catalog, count=tokens.count, limits=settings.calls)
         self._runner = Runner(
             sandbox,
-            broker=Broker(catalog, count=tokens.count, limits=settings.calls),
+            broker=self._broker,
             modules=GeneratedModules(catalog),
             workspaces=_workspaces(state),
             questions={
@@ -123,10 +125,29 @@ class Underpass:
         )
         return await self._runner.run(program, on_progress)
 
+    async def call_tool(
+        self, server: str, tool: str, arguments: Mapping[str, Any] | None = None, *, agent: str = "default"
+    ) -> Any:
+        """Call one tool from outside of any program, and return its value as a program would see it.
+
+        Parameters:
+            server, tool: the names in the configuration and in the server's listing.
+            agent: whose workspace keeps images and files; their ``path`` is absolute here.
+
+        Raises:
+            ToolError: one of the family, by cause.
+        """
+        from underpass.sandbox.user import owner
+        from underpass.workspace.outside import OutsideBlobs
+
+        workspaces = _workspaces(self.state)
+        blobs = OutsideBlobs(workspaces, owner=owner(workspaces), agent=agent)
+        return await self._broker.call(server, tool, arguments or {}, blobs=blobs)
+
     def _environment(self, name: str) -> SandboxEnvironment:
         from underpass import environments
 
-        return environments.find(name, self.settings, self._state)
+        return environments.find(name, self.settings, self.state)
 
     async def search_tools(self, query: str, *, server: str | None = None, limit: int = 10) -> list[Hit]:
         """Return the tools that fit ``query`` best.

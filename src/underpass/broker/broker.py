@@ -55,6 +55,7 @@ class Broker:
         self._count = count
         self._limits = limits or CallLimits()
         self._tools: dict[str, tuple[Listing, dict[str, _Tool]]] = {}
+        self._single = anyio.Semaphore(self._limits.concurrency, fast_acquire=True)
         self.findings: list[Finding] = []
         """Schemas that turned out unusable on the first call of their tools."""
 
@@ -65,6 +66,21 @@ class Broker:
             blobs: keeps images and files of results; by default they stay in memory.
         """
         return RunCalls(self, limits or self._limits, blobs or InMemoryBlobs(), DirectTexts(self._count))
+
+    async def call(
+        self, server: str, tool: str, arguments: Mapping[str, Any], *, blobs: BlobStore | None = None
+    ) -> Any:
+        """Make one call that belongs to no run, and return its value, unwrapped.
+
+        ``concurrency`` of the limits holds for all such calls together, and ``max_calls`` for none: who
+        calls from outside is no program of a model's that could run wild. Tokens are not counted.
+
+        Raises:
+            ToolError: one of the family, by cause.
+        """
+        async with self._single:
+            calls = RunCalls(self, self._limits, blobs or InMemoryBlobs(), DirectTexts(lambda _text: 0))
+            return await calls.call(server, tool, arguments)
 
     async def tool(self, server: str, name: str) -> _Tool:
         """Return a tool ready to be called. Raises ``ToolNotFound`` or ``ToolUnavailable``."""

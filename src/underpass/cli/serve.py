@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,38 +13,98 @@ from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.running import configuration, run_async
 from underpass.server.facade import facade
-from underpass.server.stdio import protocol_streams
 
 
-@click.command(epilog=examples("underpass serve --config .mcp.json"))
+@click.command(epilog=examples("underpass serve --config .mcp.json", "underpass serve --http 127.0.0.1:8765"))
+@click.option("--http", "address", metavar="HOST:PORT", help="Serve over HTTP instead; port 0 takes any.")
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the token of --http is; default: $UNDERPASS_TOKEN, else one made in the state folder.",
+)
 @sandbox_option
 @config_option
 @json_option
-def command(*, sandbox: str | None, config: Path | None, as_json: bool) -> None:
-    """Serve all configured servers as one MCP server with four tools, over stdio.
+def command(
+    *, address: str | None, token_file: Path | None, sandbox: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Serve all configured servers as one MCP server with four tools, over stdio or HTTP.
 
     \b
     In the configuration of an MCP client:
       {"mcpServers": {"underpass": {"command": "underpass", "args": ["serve"]}}}
 
-    Standard output carries the protocol; --json prints the start-up message on stderr as JSON.
+    With --http, clients and generated modules connect to the URL that is printed, and send the token.
+
+    Over stdio the protocol has standard output; --json prints the start-up message on stderr then, and
+    on standard output with --http.
     """
+    if token_file is not None and address is None:
+        raise click.UsageError("--token-file is for --http")
     path = configuration(config)
 
     async def serve() -> None:
         async with Underpass.open(path, sandbox=sandbox) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
-            environments = up.settings.sandbox.environments
-            server = facade(up, {name: chosen.packages for name, chosen in environments.items()})
-            _announce(up.catalog.names, as_json=as_json)
-            async with protocol_streams() as (reading, writing):
-                await server.run(reading, writing, server.create_initialization_options())
+            if address is None:
+                await _over_stdio(up, as_json=as_json)
+            else:
+                await _over_http(up, address, token_file, as_json=as_json)
 
     run_async(serve)
 
 
-def _announce(servers: tuple[str, ...], *, as_json: bool) -> None:
+async def _over_stdio(up: Underpass, *, as_json: bool) -> None:
+    from underpass.server.stdio import protocol_streams
+
+    server = facade(up, _environments(up))
     if as_json:
-        click.echo(json.dumps({"serving": list(servers), "transport": "stdio"}), err=True)
+        _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
     elif sys.stderr.isatty():
-        click.echo(f"serving {len(servers)} servers over stdio; Ctrl-C ends it", err=True)
+        click.echo(f"serving {len(up.catalog.names)} servers over stdio; Ctrl-C ends it", err=True)
+    async with protocol_streams() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
+
+
+async def _over_http(up: Underpass, where: str, token_file: Path | None, *, as_json: bool) -> None:
+    # Whoever serves over stdio need not wait for the import of a web server.
+    from underpass.server.http import HttpService
+    from underpass.server.http_address import Address
+    from underpass.server.http_token import find_token
+
+    address = Address.parse(where)
+    token = find_token(up.state, file=token_file)
+    service = HttpService(
+        facade(up, _environments(up), call=up.call_tool),
+        token=token.secret,
+        names=address.names(),
+        max_argument_bytes=up.settings.calls.max_argument_bytes,
+    )
+    with address.listen() as listening:
+        url = address.url(listening)
+        if not address.is_local():
+            _warn(f"{where} can be reached from other machines, and the token travels unencrypted")
+        if token.others_read:
+            _warn(f"other users of this machine can read {token.place}: chmod 600 it")
+        names = up.catalog.names
+        if as_json:
+            _announce(
+                {"serving": list(names), "transport": "http", "url": url, "token": token.place}, err=False
+            )
+        else:
+            click.echo(
+                f"serving {len(names)} servers at {url}; the token is in {token.place}; Ctrl-C ends it"
+            )
+        await service.serve(listening)
+
+
+def _environments(up: Underpass) -> dict[str, tuple[str, ...]]:
+    return {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()}
+
+
+def _announce(message: dict[str, Any], *, err: bool) -> None:
+    click.echo(json.dumps(message), err=err)
+
+
+def _warn(text: str) -> None:
+    click.secho(f"warning: {text}", fg="yellow", err=True, color=None if sys.stderr.isatty() else False)

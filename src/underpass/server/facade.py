@@ -28,6 +28,7 @@ from underpass.errors import UnderpassError, did_you_mean
 from underpass.execution.host import OnProgress
 from underpass.execution.result import RunResult
 from underpass.metrics import tokens
+from underpass.server import door
 from underpass.server.definitions import definitions
 
 _DOCUMENTATION_TOKENS = 8_000
@@ -58,28 +59,41 @@ class Backend(Protocol):
     ) -> RunResult: ...
 
 
-def facade(backend: Backend, environments: Mapping[str, Sequence[str]] | None = None) -> Server[Any]:
+def facade(
+    backend: Backend,
+    environments: Mapping[str, Sequence[str]] | None = None,
+    *,
+    call: door.Call | None = None,
+) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
     Parameters:
         environments: the packages of each environment that programs may ask for.
+        call: makes the calls of generated modules outside of a sandbox; None takes none.
     """
-    return _Facade(backend, environments or {}).server()
+    return _Facade(backend, environments or {}, call).server()
 
 
 class _Facade:
-    def __init__(self, backend: Backend, environments: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, backend: Backend, environments: Mapping[str, Sequence[str]], call: door.Call | None
+    ) -> None:
         self._backend = backend
         self._directory = ToolDirectory(backend.catalog)
         self._modules = identifiers(backend.catalog.names, "server")
         self._tools = definitions(self._modules.values(), environments)
-        self._checks = {tool.name: jsonschema_rs.validator_for(tool.input_schema) for tool in self._tools}
+        self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in self._tools}
         self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
             "run_code": self._run_code,
             "search_tools": self._search_tools,
             "get_tool_documentation": self._get_tool_documentation,
             "list_servers": self._list_servers,
         }
+        self._call_tool = call
+        if call is not None:
+            self._schemas[door.NAME] = door.INPUT_SCHEMA
+            self._handlers[door.NAME] = self._through_the_door
+        self._checks = {name: jsonschema_rs.validator_for(schema) for name, schema in self._schemas.items()}
 
     def server(self) -> Server[Any]:
         return Server(
@@ -90,6 +104,8 @@ class _Facade:
             on_list_tools=self._list,
             on_call_tool=self._call,
             cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000)},
+            # No parameter of ours travels in a header. Without this the SDK lists the tools at each call.
+            get_tool_input_schema=lambda _name: None,
         )
 
     async def _list(
@@ -101,7 +117,7 @@ class _Facade:
         self, context: ServerRequestContext[Any], params: CallToolRequestParams
     ) -> CallToolResult:
         if params.name not in self._handlers:
-            close = did_you_mean(params.name, self._handlers)
+            close = did_you_mean(params.name, (tool.name for tool in self._tools))
             hint = f"; did you mean {close[0]}?" if close else ""
             raise MCPError(code=INVALID_PARAMS, message=f"unknown tool {params.name!r}{hint}")
         arguments = params.arguments or {}
@@ -115,7 +131,7 @@ class _Facade:
     def _problem(self, name: str, arguments: Mapping[str, Any]) -> str | None:
         error = next(self._checks[name].iter_errors(arguments), None)
         if error is None:
-            known = next(tool for tool in self._tools if tool.name == name).input_schema["properties"]
+            known = self._schemas[name]["properties"]
             unknown = sorted(set(arguments) - set(known))
             return f"unknown parameter {unknown[0]!r}; there are: {', '.join(known)}" if unknown else None
         place = ".".join(map(str, error.instance_path))
@@ -148,6 +164,16 @@ class _Facade:
             shown |= {"truncated": True, "handle": result.handle or ""}
         shown |= {"tool_calls": len(result.tool_calls), "sandbox": result.sandbox}
         return _answer(shown, is_error=not result.ok)
+
+    async def _through_the_door(
+        self,
+        _context: ServerRequestContext[Any],
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> CallToolResult:
+        assert self._call_tool is not None
+        return await door.answer(self._call_tool, server, tool, arguments or {})
 
     async def _search_tools(
         self, _context: ServerRequestContext[Any], query: str, server: str | None = None, limit: int = 10

@@ -1,0 +1,108 @@
+"""The HTTP server's connections: who says nothing is hung up on, and closing waits for work alone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import cast
+
+import anyio
+import uvicorn
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_SILENCE = 10
+"""Seconds that a connection may stay open without a request: for its first, and between two."""
+_GRACE = 10
+"""Seconds that requests have to finish when the server closes."""
+
+
+class Streams:
+    """Knows the streams that clients keep open for news, in order to end them when the server closes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open: set[anyio.CancelScope] = set()
+
+    def end(self) -> None:
+        """End every such stream."""
+        for scope in self._open:
+            scope.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "GET" or "text/event-stream" not in Headers(scope=scope).get("accept", ""):
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        with anyio.CancelScope() as stream:
+            self._open.add(stream)
+            try:
+                await self._app(scope, receive, watched)
+            finally:
+                self._open.discard(stream)
+        if stream.cancelled_caught and started:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class Listener(uvicorn.Server):
+    """Serves ``app`` on a socket that listens already, until SIGINT, SIGTERM or ``should_exit``.
+
+    Parameters:
+        closing: called when the server begins to close.
+        silence: seconds after which a connection without a complete request is looked at; it is closed
+            when there is still none after as many again.
+    """
+
+    def __init__(self, app: ASGIApp, *, closing: Callable[[], None], silence: float = _SILENCE) -> None:
+        config = uvicorn.Config(
+            app,
+            http=_protocol(silence),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_SILENCE,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._closing()
+        await super().shutdown(sockets)
+
+
+def _protocol(silence: float) -> type[asyncio.Protocol]:
+    """Connections that do not wait for ever for a request: uvicorn's have no limit for that."""
+
+    class Connection(H11Protocol):
+        _seen: object = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn narrows it
+            super().connection_made(transport)
+            self.loop.call_later(silence, self._look)
+
+        def _look(self) -> None:
+            if self.transport.is_closing():
+                return
+            # At the second look without a request since the first, there will be none.
+            busy = cast("object", self.cycle) is not None and not self.cycle.response_complete
+            mark = object() if busy else (self.cycle or self)
+            if mark is self._seen:
+                self.transport.abort()
+                return
+            self._seen = mark
+            self.loop.call_later(silence, self._look)
+
+    return Connection
