@@ -15,11 +15,24 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final, Literal
 
-Kind = Literal["server", "tool", "parameter"]
+Kind = Literal["server", "tool", "parameter", "namespace", "function"]
+"""What is named: in Python a server, a tool, a parameter; in TypeScript a server, a tool."""
 
 _LONGEST = 100
 """Bytes of an identifier: with a digest and ``_….py`` around it, it still names a file."""
 
+_TYPESCRIPT: Final = frozenset(
+    (
+        "arguments await break case catch class const continue debugger default delete do else enum eval "
+        "export extends false finally for function if implements import in instanceof interface let new null "
+        "package private protected public return static super switch this throw true try typeof var void "
+        "while with yield undefined globalThis require exports callTool "
+        # A module that exports "then" is taken for a promise when it is imported.
+        "then toJSON "
+        # Every object answers to these, a namespace of tools as well.
+        "constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf"
+    ).split()
+)
 _RESERVED: Final[dict[Kind, frozenset[str]]] = {
     # Function names that would change the meaning of an annotation, or of the generated body.
     "tool": frozenset(
@@ -39,7 +52,11 @@ _RESERVED: Final[dict[Kind, frozenset[str]]] = {
     ),
     "server": frozenset({*keyword.kwlist, "TYPE_CHECKING"}),
     "parameter": frozenset({*keyword.kwlist, "__debug__", "call_tool", "cast", "extra"}),
+    "namespace": _TYPESCRIPT,
+    "function": _TYPESCRIPT,
 }
+_CAMEL: Final[dict[Kind, Kind]] = {"namespace": "server", "function": "tool"}
+"""The kinds that are the words of another kind in camel case."""
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!s(?![a-z]))[a-z])")
 _GAP = re.compile(r"[\W_]+")
@@ -58,6 +75,16 @@ def tool_identifier(name: str) -> str:
 def parameter_identifier(name: str) -> str:
     """Return the Python name of a parameter: itself where possible, ``from`` gives ``from_``."""
     return _identifier(name, "parameter")
+
+
+def namespace_identifier(name: str) -> str:
+    """Return the TypeScript name of a server: ``my-server`` gives ``myServer``."""
+    return _identifier(name, "namespace")
+
+
+def function_identifier(name: str) -> str:
+    """Return the TypeScript name of a tool: ``search_issues`` gives ``searchIssues``."""
+    return _identifier(name, "function")
 
 
 def identifiers(names: Iterable[str], kind: Kind) -> dict[str, str]:
@@ -89,14 +116,18 @@ def _identifier(name: str, kind: Kind) -> str:
     text = unicodedata.normalize("NFKC", name[: 4 * _LONGEST])
     if kind == "parameter" and _is_usable(text) and text == name:
         return name
-    if kind == "tool":
+    if kind in {"tool", "function"}:
         text = _HUMP.sub("_", text).lower()
     text = unicodedata.normalize("NFKC", _GAP.sub("_", text)).strip("_")
     text = "".join(letter for letter in text if ("a" + letter).isidentifier())
+    base = _CAMEL.get(kind, kind)
     if not text:
-        text = f"{kind}_{digest(name)[:8]}"
+        text = f"{base}_{digest(name)[:8]}"
     elif not text.isidentifier():
-        text = f"_{text}" if kind == "parameter" else f"{kind}_{text}"
+        text = f"_{text}" if kind == "parameter" else f"{base}_{text}"
+    if kind in _CAMEL:
+        first, *others = text.split("_")
+        text = first + "".join(word[:1].upper() + word[1:] for word in others)
     if text in _RESERVED[kind]:
         text += "_"
     if len(name) > 4 * _LONGEST or len(text.encode()) > _LONGEST:
