@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from underpass.sandbox.kernel import syscalls
@@ -109,23 +109,33 @@ def _search(program: _Program, ranges: list[tuple[int, str]]) -> str:
 
 
 def _condition(program: _Program, number: int, rule: Rule) -> None:
-    """Add the check of one call's argument."""
+    """Add the check of one call's arguments."""
     condition = rule.only_if
     assert condition is not None
     program.label(f"rule {number}")
-    low = _OFFSET_ARGUMENTS + 8 * condition.index
     if not isinstance(condition, ArgumentIs):
-        program.add(_LOAD_WORD, low)
+        program.add(_LOAD_WORD, _OFFSET_ARGUMENTS + 8 * condition.index)
         program.add(_AND, condition.mask)
         program.add(_JUMP_EQUAL, condition.value, "allow", _DENY)
-        return
+    elif rule.and_if is None:
+        _argument(program, condition, "allow")
+    else:
+        second = f"rule {number}, second argument"
+        _argument(program, condition, second)
+        program.label(second)
+        _argument(program, rule.and_if, "allow")
+
+
+def _argument(program: _Program, condition: ArgumentIs, then: str) -> None:
+    """Add the check of one argument: go to ``then`` where it has one of the values."""
+    low = _OFFSET_ARGUMENTS + 8 * condition.index
     # The upper half must be empty, or a pointer could pass for a small number.
     program.add(_LOAD_WORD, low + 4)
     program.add(_JUMP_EQUAL, 0, _NEXT, _DENY)
     program.add(_LOAD_WORD, low)
     for value in condition.values[:-1]:
-        program.add(_JUMP_EQUAL, value, "allow")
-    program.add(_JUMP_EQUAL, condition.values[-1], "allow", _DENY)
+        program.add(_JUMP_EQUAL, value, then)
+    program.add(_JUMP_EQUAL, condition.values[-1], then, _DENY)
 
 
 def assemble(rules: Mapping[int, Rule], machine: str) -> bytes:
@@ -162,6 +172,22 @@ class Filter:
         header = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._program))
         self._header = ctypes.create_string_buffer(header, len(header))
         self._install = syscalls.prepared("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(self._header))
+
+    def fill_in(self, placeholder: int) -> Callable[[int], None]:
+        """Return a function that writes a number where the filter compares with ``placeholder``."""
+        program = self._program
+        places = [
+            at + 4
+            for at in range(0, len(program), 8)
+            if struct.unpack_from("<HBBI", program, at)[::3] == (_JUMP_EQUAL, placeholder)
+        ]
+
+        def fill(number: int) -> None:
+            value = number.to_bytes(4, "little")
+            for place in places:
+                program[place : place + 4] = value
+
+        return fill
 
     def install(self) -> None:
         """Put this process under the filter, for ever; ``no_new_privs`` must be set."""

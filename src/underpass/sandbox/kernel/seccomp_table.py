@@ -17,7 +17,8 @@ class Rule:
     """One system call.
 
     Without ``only_if`` and ``error`` it is allowed. ``only_if`` allows it for some values of one
-    argument; ``error`` denies it with another errno than EPERM, where a library then falls back.
+    argument, ``and_if`` of one more; ``error`` denies it with another errno than EPERM, where a
+    library then falls back.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Rule:
     aarch64: int | None
     only_if: ArgumentIs | MaskedArgumentIs | None = None
     error: int | None = None
+    and_if: ArgumentIs | None = None
 
 
 @dataclass(frozen=True, slots=True)
