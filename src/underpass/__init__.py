@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ToolUnavailable,
         UnderpassError,
         ValidationFailed,
+        WorkspaceFull,
     )
     from underpass.execution.result import RunResult
 
@@ -66,6 +67,7 @@ __all__ = [
     "Underpass",
     "UnderpassError",
     "ValidationFailed",
+    "WorkspaceFull",
 ]
 
 

@@ -25,6 +25,11 @@ class RunSettings:
     """Bound of all that returns to the model."""
     memory_mb: int = 512
     cpu_seconds: int = 30
+    file_mb: int = 100
+    """The largest file, in MiB."""
+    tmp_mb: int = 64
+    """The size of ``/tmp``, in MiB; it is memory."""
+    open_files: int = 256
     output_bytes: int = 10 * _MB
     """Printed output that is kept."""
     result_bytes: int = 16 * _MB
@@ -77,6 +82,16 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceSettings:
+    """``[workspace]``: the quota of each agent's workspace."""
+
+    quota_mb: int = 100
+    """MiB of all its files together."""
+    max_files: int = 10_000
+    """Files and folders."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -84,6 +99,7 @@ class Settings:
     calls: CallLimits = field(default_factory=CallLimits)
     servers: ServerSettings = field(default_factory=ServerSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
 
 
 _TIERS = ("process", "none")

@@ -12,6 +12,7 @@
     │   ├── CodeError            the program is no valid code, or raised
     │   ├── Timeout              the run's wall-clock limit passed
     │   ├── LimitExceeded        another limit of the run was reached
+    │   │   └── WorkspaceFull    the agent's files reached their quota
     │   ├── ResultInvalid        the value cannot be expressed as JSON, or is too large
     │   ├── SandboxCrashed       the sandbox died (a signal, a segfault, the memory limit)
     │   └── Cancelled            the caller ended the run
@@ -118,6 +119,10 @@ class Timeout(ExecutionError):
 
 class LimitExceeded(ExecutionError):
     """A limit of the run was reached (``limit``, ``value``, ``setting``)."""
+
+
+class WorkspaceFull(LimitExceeded):
+    """The agent's files reached their quota (``limit``, ``value``, ``setting``, ``used_bytes``)."""
 
 
 class ResultInvalid(ExecutionError):

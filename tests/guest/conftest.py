@@ -67,6 +67,12 @@ class _Lease:
     async def ended(self) -> Exit:
         return Exit(0)
 
+    def limit_file_size(self, size: int) -> None:
+        """The guest is this process."""
+
+    def kill(self) -> None:
+        self.release()
+
     def release(self) -> None:
         self.channel.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -52,6 +53,17 @@ class Child:
         """Note that the process has ended."""
         self._exit = how
         self._ended.set()
+
+    def limit_file_size(self, size: int) -> None:
+        """Let no file grow beyond ``size`` bytes; the zygote's own limit stays the highest there is."""
+        with suppress(OSError):
+            _, most = resource.prlimit(self.process, resource.RLIMIT_FSIZE)
+            resource.prlimit(self.process, resource.RLIMIT_FSIZE, (min(size, most), most))
+
+    def kill(self) -> None:
+        """End the child, whatever it is doing; its channel closes by that."""
+        if self._exit is None:
+            self._zygote.kill(self.process)
 
     def release(self) -> None:
         """End the child, whatever it is doing, without waiting."""

@@ -47,6 +47,14 @@ class Lease(Protocol):
         """Wait for the end of the guest's process."""
         ...
 
+    def limit_file_size(self, size: int) -> None:
+        """Let no file that the guest writes grow beyond ``size`` bytes from now on."""
+        ...
+
+    def kill(self) -> None:
+        """End the guest, whatever it is doing; its channel closes by that."""
+        ...
+
     def release(self) -> None:
         """End the guest, whatever it is doing, and close its channel."""
         ...

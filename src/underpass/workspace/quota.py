@@ -1,0 +1,288 @@
+"""Keeps each agent's workspace within its quota, where no file system does it for us.
+
+Short runs must not pay for a count of files. So a count is remembered, and trusted for as long as
+the agent's runs since then cannot have written what was left: they write no faster than memory.
+Longer runs are looked at while they live, all by one task. One file cannot grow past what is left,
+by a limit of the kernel's.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from underpass.config import WorkspaceSettings
+from underpass.errors import WorkspaceFull
+from underpass.workspace.usage import Usage, measure
+
+_MB: Final = 1_048_576
+_FIRST_LOOK: Final = 0.25
+"""Seconds after which a run is looked at, and between looks."""
+_SHARE: Final = 0.03
+"""Of a processor, that looking may take: the more there is to count, the more seldom."""
+_BYTES_PER_SECOND: Final = 4e9
+_FILES_PER_SECOND: Final = 4e5
+"""What an agent's runs can write at most."""
+_SMALL: Final = 200
+"""Files that are counted at once; more are counted in a thread, beside other runs."""
+_KEPT: Final = 10_000
+"""Agents whose last count is kept."""
+
+
+class Limited(Protocol):
+    """A sandbox at work."""
+
+    def limit_file_size(self, size: int) -> None:
+        """Let no file grow beyond ``size`` bytes from now on."""
+        ...
+
+    def kill(self) -> None:
+        """End the program; its channel closes then."""
+        ...
+
+
+class WorkspaceQuotas:
+    """The quota of every agent's workspace. It is open for as long as there can be runs.
+
+    Parameters:
+        root: the folder that holds a folder for each agent.
+        settings: the quota.
+        file_mb: the largest file that a program may write in any case, in MiB.
+    """
+
+    def __init__(self, root: Path, settings: WorkspaceSettings, *, file_mb: int) -> None:
+        self.settings = settings
+        self.file_bytes = file_mb * _MB
+        self._root = root
+        self._quota = Usage(settings.quota_mb * _MB, settings.max_files)
+        self._agents: dict[str, _Agent] = {}
+        self._live: set[QuotaOfRun] = set()
+        self._some_live = anyio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._tasks: TaskGroup = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._watch)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+    def watch(self, name: str, sandbox: Limited) -> QuotaOfRun:
+        """Count one run of an agent among those that live. Whoever calls this calls ``leave``."""
+        agent = self._agents.get(name)
+        if agent is None:
+            agent = self._agents[name] = _Agent(name, self._root / name)
+        now = time.monotonic()
+        agent.enter(now)
+        run = QuotaOfRun(self, agent, sandbox, now)
+        self._live.add(run)
+        if not self._some_live.is_set():
+            self._some_live.set()
+        return run
+
+    def leave(self, run: QuotaOfRun) -> None:
+        """Count a run no more."""
+        self._live.discard(run)
+        run.agent.leave(time.monotonic())
+        if len(self._agents) > _KEPT:
+            self._agents = {name: agent for name, agent in self._agents.items() if agent.live}
+
+    async def up_to_date(self, agent: _Agent) -> Usage:
+        """Return what an agent's workspace holds, counted again where it may be over the quota."""
+        usage = agent.usage
+        if usage is not None:
+            exposed = agent.exposed(time.monotonic())
+            if (
+                usage.bytes + exposed * _BYTES_PER_SECOND < self._quota.bytes
+                and usage.files + exposed * _FILES_PER_SECOND < self._quota.files
+                and not usage.unread
+            ):
+                return usage
+        begun = time.monotonic()
+        most = self._quota.files
+        small = usage is None or usage.files < _SMALL
+        counted = measure(agent.folder, min(_SMALL, most)) if small else None
+        if counted is None or _SMALL < counted.files <= most:
+            counted = await to_thread.run_sync(partial(measure, agent.folder, most))
+        return agent.note(counted, begun)
+
+    def room(self, usage: Usage) -> int:
+        """Return how many bytes are left."""
+        if usage.unread or usage.files >= self._quota.files:
+            return 0
+        return max(self._quota.bytes - usage.bytes, 0)
+
+    def error(self, name: str, usage: Usage) -> WorkspaceFull | None:
+        """Say what is wrong with a workspace that holds ``usage``; None where nothing is."""
+        mb, files = self.settings.quota_mb, self.settings.max_files
+        if usage.unread:
+            return WorkspaceFull(
+                f"the folder {usage.unread!r} in the workspace of {name!r} cannot be counted",
+                hint="let its owner read it, or delete it; folders may be 64 deep",
+                path=usage.unread,
+            )
+        delete = "delete what is no longer needed (earlier runs leave files in results/), or raise the setting"
+        if usage.bytes > self._quota.bytes:
+            return WorkspaceFull(
+                f"the workspace of {name!r} holds {usage.bytes / _MB:,.1f} MB, and its quota is {mb:,} MB",
+                hint=f"{delete} workspace.quota_mb",
+                limit="quota_mb",
+                value=mb,
+                setting="workspace.quota_mb",
+                used_bytes=usage.bytes,
+            )
+        if usage.files > self._quota.files:
+            return WorkspaceFull(
+                f"the workspace of {name!r} holds more than {files:,} files and folders",
+                hint=f"{delete} workspace.max_files",
+                limit="max_files",
+                value=files,
+                setting="workspace.max_files",
+            )
+        return None
+
+    def no_room(self, name: str, usage: Usage) -> WorkspaceFull:
+        """Say that a file would not have fitted into what is left."""
+        return self.error(name, usage) or WorkspaceFull(
+            f"a file did not fit into what is left of the workspace of {name!r}: it holds "
+            f"{usage.bytes / _MB:,.1f} MB, and its quota is {self.settings.quota_mb:,} MB",
+            hint="delete what is no longer needed (earlier runs leave files in results/), or raise the "
+            "setting workspace.quota_mb; it bounds files in /tmp as well",
+            limit="quota_mb",
+            value=self.settings.quota_mb,
+            setting="workspace.quota_mb",
+            used_bytes=usage.bytes,
+        )
+
+    async def _watch(self) -> None:
+        while True:
+            await self._some_live.wait()
+            pause = _FIRST_LOOK
+            while self._live:
+                await anyio.sleep(pause)
+                pause = max(_FIRST_LOOK, await self._look() / _SHARE)
+            self._some_live = anyio.Event()
+
+    async def _look(self) -> float:
+        """Count the workspaces of runs that have lasted; returns the seconds that it took."""
+        begun = time.monotonic()
+        agents = {run.agent for run in self._live if begun - run.begun >= _FIRST_LOOK}
+        if not agents:
+            return 0.0
+        counts = await to_thread.run_sync(
+            partial(_measure_all, list(agents), self._quota.files), abandon_on_cancel=True
+        )
+        for agent, (started, usage) in counts.items():
+            agent.note(usage, started)
+        for run in list(self._live):
+            if run.agent in counts:
+                run.judge(counts[run.agent][1])
+        return time.monotonic() - begun
+
+
+class QuotaOfRun:
+    """What one run has to do with its agent's quota."""
+
+    def __init__(self, quotas: WorkspaceQuotas, agent: _Agent, sandbox: Limited, begun: float) -> None:
+        self.agent = agent
+        self.begun = begun
+        self.error: WorkspaceFull | None = None
+        """Why the run was ended, where it was."""
+        self._quotas = quotas
+        self._sandbox = sandbox
+        self._before = Usage()
+
+    async def begin(self) -> None:
+        """Let no file of the run grow past what is left."""
+        self._before = await self._quotas.up_to_date(self.agent)
+        self._limit(self._before)
+
+    def judge(self, usage: Usage) -> None:
+        """End the run where it filled the workspace; else let files grow to what is left now."""
+        if usage.exceeds(self._before) and (error := self._quotas.error(self.agent.name, usage)):
+            self.error = error
+            self._sandbox.kill()
+        else:
+            self._limit(usage)
+
+    def leave(self) -> None:
+        """The run has ended."""
+        self._quotas.leave(self)
+
+    async def verdict(self) -> WorkspaceFull | None:
+        """Return the error of a run that ended by itself, and left more than the quota behind."""
+        usage = await self._quotas.up_to_date(self.agent)
+        return self._quotas.error(self.agent.name, usage) if usage.exceeds(self._before) else None
+
+    def full(self) -> WorkspaceFull | None:
+        """Return the error of a file that could not grow, where that is the quota's doing."""
+        usage = self.agent.usage or Usage()
+        if usage.largest + self._quotas.room(usage) >= self._quotas.file_bytes:
+            return None
+        return self._quotas.no_room(self.agent.name, usage)
+
+    def take(self, size: int) -> None:
+        """Reserve ``size`` bytes for a file that the host writes. Raises ``WorkspaceFull``."""
+        usage = self.agent.usage or Usage()
+        if size > self._quotas.room(usage):
+            raise self._quotas.no_room(self.agent.name, usage)
+        self.agent.usage = replace(usage, bytes=usage.bytes + size, files=usage.files + 1)
+
+    def _limit(self, usage: Usage) -> None:
+        room = self._quotas.room(usage)
+        # A file that is there may be written again and grow, but not where nothing is left.
+        self._sandbox.limit_file_size(min(usage.largest + room, self._quotas.file_bytes) if room else 0)
+
+
+@dataclass(slots=True, eq=False)
+class _Agent:
+    """An agent's last count, and for how long it has had runs since."""
+
+    name: str
+    folder: Path
+    usage: Usage | None = None
+    live: int = 0
+    _counted: float = 0.0
+    _since: float = 0.0
+    _exposed: float = 0.0
+
+    def enter(self, now: float) -> None:
+        if not self.live:
+            self._since = now
+        self.live += 1
+
+    def leave(self, now: float) -> None:
+        self.live -= 1
+        if not self.live:
+            self._exposed += now - self._since
+
+    def exposed(self, now: float) -> float:
+        """Seconds since the last count in which there were runs."""
+        return self._exposed + (now - self._since if self.live else 0.0)
+
+    def note(self, usage: Usage, begun: float) -> Usage:
+        """Keep a count that was begun at ``begun``; returns the newest that there is."""
+        if self.usage is None or begun >= self._counted:
+            self.usage, self._counted = usage, begun
+            now = time.monotonic()
+            self._since, self._exposed = now, now - begun
+        return self.usage
+
+
+def _measure_all(agents: list[_Agent], most: int) -> dict[_Agent, tuple[float, Usage]]:
+    return {agent: (time.monotonic(), measure(agent.folder, most)) for agent in agents}
