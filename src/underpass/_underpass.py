@@ -21,12 +21,15 @@ from underpass.execution.runner import Program, Runner
 from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
+from underpass.workspace.quota import WorkspaceQuotas
 
 
 class Underpass:
     """Servers, a broker and a sandbox. Made by ``Underpass.open``."""
 
-    def __init__(self, catalog: Catalog, sandbox: Sandbox, state: Path, settings: Settings) -> None:
+    def __init__(
+        self, catalog: Catalog, sandbox: Sandbox, quotas: WorkspaceQuotas, state: Path, settings: Settings
+    ) -> None:
         self.catalog = catalog
         self.settings = settings
         self.state = state
@@ -44,6 +47,7 @@ class Underpass:
                 "list_servers": self._answer_servers,
             },
             settings=settings.run,
+            quotas=quotas,
         )
 
     @classmethod
@@ -83,7 +87,9 @@ class Underpass:
         catalog = Catalog({} if config is None else config, settings=chosen.servers, limits=chosen.calls)
         async with AsyncExitStack() as stack:
             place = await _sandbox(stack, chosen, _workspaces(state))
-            yield cls(await stack.enter_async_context(catalog), place, state, chosen)
+            quotas = WorkspaceQuotas(_workspaces(state), chosen.workspace, file_mb=chosen.run.file_mb)
+            await stack.enter_async_context(quotas)
+            yield cls(await stack.enter_async_context(catalog), place, quotas, state, chosen)
 
     async def run(
         self,
@@ -203,6 +209,9 @@ async def _sandbox(stack: AsyncExitStack, settings: Settings, workspaces: Path) 
     limits = ProcessLimits(
         memory_mb=settings.run.memory_mb,
         cpu_seconds=settings.run.cpu_seconds,
+        file_mb=settings.run.file_mb,
+        tmp_mb=settings.run.tmp_mb,
+        open_files=settings.run.open_files,
         max_frame=settings.run.result_bytes * 2,
     )
     return await stack.enter_async_context(ProcessSandbox(workspaces, limits))

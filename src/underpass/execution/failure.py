@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from underpass.errors import UnderpassError
+from underpass.errors import UnderpassError, WorkspaceFull
 from underpass.execution.result import RunError
 
+_FILE_SIZE = "FileSizeLimit"
 _LIMITS = {
     "TimeLimit": ("Timeout", "timeout", "the run took longer than {} s"),
     "CpuLimit": ("LimitExceeded", "cpu_seconds", "the program used more than {} s of processor time"),
     "MemoryError": ("LimitExceeded", "memory_mb", "the program needed more than {} MB of memory"),
+    _FILE_SIZE: ("LimitExceeded", "file_mb", "a file would have grown beyond {} MB"),
+    "OpenFilesLimit": ("LimitExceeded", "open_files", "the program had {} files open at once"),
+    "TmpLimit": ("LimitExceeded", "tmp_mb", "the folder /tmp is full, and it holds {} MB"),
 }
 _HINTS = {
     "TimeLimit": "do less in one run, call tools concurrently with asyncio.gather, or raise the timeout",
     "CpuLimit": "do less in one run, or raise the setting run.cpu_seconds",
     "MemoryError": "process the data in smaller pieces, or raise the setting run.memory_mb",
+    _FILE_SIZE: "write several files, or raise the setting run.file_mb",
+    "OpenFilesLimit": "close files, best with `with open(...) as file`, or raise the setting run.open_files",
+    "TmpLimit": "write to the workspace, which is the current folder, or raise the setting run.tmp_mb",
 }
 _NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}
 
@@ -26,25 +33,35 @@ def host_error(error: UnderpassError, calls_done: int) -> RunError:
     return RunError(error.type, error.message, error.hint, "", calls_done, error.data)
 
 
-def guest_error(error: Mapping[str, Any], calls_done: int, limits: Mapping[str, Any]) -> RunError:
+def is_file_size(error: Mapping[str, Any] | None) -> bool:
+    """Whether a program failed because a file could not grow: by its own limit, or by the quota."""
+    return error is not None and error.get("type") == _FILE_SIZE
+
+
+def guest_error(
+    error: Mapping[str, Any], calls_done: int, limits: Mapping[str, Any], full: WorkspaceFull | None = None
+) -> RunError:
     """Describe a program that failed.
 
     Parameters:
         error: the guest's account of it; every field may be anything.
         calls_done: tool calls that had finished.
-        limits: the run's ``timeout`` (s), ``cpu_seconds`` and ``memory_mb``.
+        limits: the run's settings, by name.
+        full: the quota's error, where the workspace is full.
     """
     kind, message, hint, trace = (
         str(error.get(name) or "") for name in ("type", "message", "hint", "traceback")
     )
     data: dict[str, Any] = {"exception": kind, "line": error.get("line")}
+    where = f" (it was at line {data['line']})" if data["line"] else ""
+    if full is not None and is_file_size(error):
+        data |= full.data
+        return RunError(full.type, full.message + where, full.hint, trace, calls_done, data)
     if kind in _LIMITS:
         name, limit, text = _LIMITS[kind]
         setting = {} if limit == "timeout" else {"limit": limit, "setting": f"run.{limit}"}
         data |= {**setting, "value": limits[limit]}
-        message = text.format(f"{limits[limit]:g}")
-        if data["line"]:
-            message += f" (it was at line {data['line']})"
+        message = text.format(f"{limits[limit]:g}") + where
         return RunError(name, message, _HINTS[kind], trace, calls_done, data)
     return RunError(_NAMES.get(kind, kind), message, hint, trace, calls_done, data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from underpass.broker import Broker, RunCalls
 from underpass.config import RunSettings
-from underpass.errors import ValidationFailed
+from underpass.errors import ValidationFailed, WorkspaceFull
 from underpass.execution import failure
 from underpass.execution.answer import Answer, bounded
 from underpass.execution.conversation import Conversation, Outcome
@@ -26,6 +26,7 @@ from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 from underpass.workspace import results
+from underpass.workspace.quota import QuotaOfRun, WorkspaceQuotas
 
 _BIG: Final = 65_536
 """Bytes from which a result is shaped in a thread: it would hold up other runs."""
@@ -54,6 +55,7 @@ class Runner:
         workspaces: the folder that holds a folder for each agent.
         questions: answers to ``mcp_runtime``'s functions, by name.
         settings: the limits that hold for every run.
+        quotas: the quotas of the agents' workspaces.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Runner:
         workspaces: Path,
         questions: Mapping[str, Question],
         settings: RunSettings,
+        quotas: WorkspaceQuotas,
     ) -> None:
         self._sandbox = sandbox
         self._broker = broker
@@ -72,6 +75,7 @@ class Runner:
         self._workspaces = workspaces
         self._questions = questions
         self._settings = settings
+        self._quotas = quotas
         self._count: Count = tokens.count
 
     async def run(self, program: Program, on_progress: OnProgress | None = None) -> RunResult:
@@ -84,11 +88,13 @@ class Runner:
         _check(program)
         run = _new_id()
         folder = self._workspaces / program.agent
-        calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run))
         begun = time.monotonic()
         lease = await self._sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
+        quota = self._quotas.watch(program.agent, lease)
+        calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run, reserve=quota.take))
         try:
+            await quota.begin()
             conversation = Conversation(
                 lease,
                 RunHost(calls, self._modules, self._questions, on_progress),
@@ -109,11 +115,16 @@ class Runner:
             )
         finally:
             lease.release()
+            quota.leave()
+        if quota.error is not None:
+            outcome.error = quota.error
         done = time.monotonic()
         # The guest's word for when it began is believed only within what we saw.
         began = outcome.done.started if outcome.done is not None else None
         started = min(max(began or leased, leased), done)
-        answer, used = await self._shape(run, program, calls, outcome)
+        full = await quota.verdict(refused=failure.is_file_size(outcome.done and outcome.done.error))
+        error = self._error(program, calls, outcome, full)
+        answer, used = await self._shape(run, program, calls, outcome, error, quota)
         return RunResult(
             run=run,
             ok=answer.error is None,
@@ -136,17 +147,25 @@ class Runner:
         )
 
     async def _shape(
-        self, run: str, program: Program, calls: RunCalls, outcome: Outcome
+        self,
+        run: str,
+        program: Program,
+        calls: RunCalls,
+        outcome: Outcome,
+        error: RunError | None,
+        quota: QuotaOfRun,
     ) -> tuple[Answer, Tokens]:
+        folder = self._workspaces / program.agent
+
         def work() -> tuple[Answer, Tokens]:
             answer = bounded(
                 None if outcome.done is None else outcome.done.value,
                 ("".join(outcome.output["stdout"]), "".join(outcome.output["stderr"])),
-                self._error(program, calls, outcome),
+                error,
                 max_tokens=program.max_tokens,
                 count=self._count,
                 keep=lambda ending, content: results.keep_if_possible(
-                    self._workspaces / program.agent, run + ending, content
+                    folder, run + ending, content, reserve=quota.take
                 ),
             )
             context = self._count(program.code) + self._count(answer.text)
@@ -158,17 +177,17 @@ class Runner:
             return work()
         return await anyio.to_thread.run_sync(work)
 
-    def _error(self, program: Program, calls: RunCalls, outcome: Outcome) -> RunError | None:
+    def _error(
+        self, program: Program, calls: RunCalls, outcome: Outcome, full: WorkspaceFull | None
+    ) -> RunError | None:
         calls_done = sum(call.ok for call in calls.calls)
         if outcome.error is not None:
             return failure.host_error(outcome.error, calls_done)
         if outcome.done is not None and outcome.done.error is not None:
-            limits = {
-                "timeout": program.timeout,
-                "cpu_seconds": self._settings.cpu_seconds,
-                "memory_mb": self._settings.memory_mb,
-            }
-            return failure.guest_error(outcome.done.error, calls_done, limits)
+            limits = {**asdict(self._settings), "timeout": program.timeout}
+            return failure.guest_error(outcome.done.error, calls_done, limits, full)
+        if full is not None:
+            return failure.host_error(full, calls_done)
         if outcome.done is not None and outcome.done.problems:
             return failure.unexpressed(outcome.done.problems, calls_done)
         return None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import builtins
 import errno
+import os
+import re
+import sys
 import traceback
 from types import TracebackType
 from typing import Any, cast
@@ -12,6 +15,9 @@ from underpass.guest.errors import ToolError
 from underpass.guest.program import MAIN
 
 _FRAMES = 12
+_LONGEST = 20_000
+"""Characters of an error's text."""
+_CALLBACK = "native code cannot be given a Python function here: it would take new machine code"
 
 
 class NeverAwaited(Exception):
@@ -27,18 +33,78 @@ class ValueTooLarge(Exception):
 
 
 def describe(error: BaseException, filename: str, names: dict[str, Any]) -> dict[str, Any]:
-    """Return ``type``, ``message``, ``hint``, ``traceback`` and ``line`` of a program's error."""
-    lines = _lines(error, filename)
-    return {
-        "type": type(error).__name__,
-        "message": _message(error),
-        "hint": _hint(error, names),
-        "traceback": "".join(lines),
-        "line": _line(error, filename),
-    }
+    """Return ``type``, ``message``, ``hint``, ``traceback`` and ``line`` of a program's error.
+
+    A limit has a type that the host knows, whatever Python calls it.
+    """
+    try:
+        if isinstance(error, MemoryError) and _wants_callback(error):
+            error = PermissionError(_CALLBACK).with_traceback(error.__traceback__)
+        lines = _lines(error, filename)
+        return {
+            "type": _limit(error) or type(error).__name__,
+            "message": _message(error),
+            "hint": _hint(error, names),
+            "traceback": "".join(lines),
+            "line": _line(error, filename),
+        }
+    except MemoryError:
+        # The error itself takes the memory that is left.
+        error.__traceback__ = None
+        return {"type": "MemoryError", "message": "", "hint": "", "traceback": "", "line": None}
+
+
+def _limit(error: BaseException) -> str | None:
+    """The limit that an error of Python's comes from; None where it is another error."""
+    match error:
+        case MemoryError():
+            return "MemoryError"
+        case OSError(errno=errno.EFBIG):
+            return "FileSizeLimit"
+        case OSError(errno=errno.EMFILE):
+            return "OpenFilesLimit"
+        case OSError(errno=errno.ENOSPC) if _is_full("/tmp"):
+            return "TmpLimit"
+        case _:
+            return None
+
+
+def _is_full(folder: str) -> bool:
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return False
+    return not (status.f_bavail and status.f_favail)
+
+
+def _wants_callback(error: MemoryError) -> bool:
+    """Whether a function was to be made callable from C, which takes new machine code.
+
+    Python reports that this is forbidden as a lack of memory.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if "ctypes" not in sys.modules or not frames:
+        return False
+    from ctypes import _CFuncPtr
+
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    known = {} if tb is None else {**tb.tb_frame.f_globals, **tb.tb_frame.f_locals}
+    kinds = [
+        name for name, value in known.items() if isinstance(value, type) and issubclass(value, _CFuncPtr)
+    ]
+    words = re.findall(r"\w+", frames[-1].line or "")
+    return any(word in kinds or word.endswith("FUNCTYPE") for word in words)
 
 
 def _message(error: BaseException) -> str:
+    text = _whole_message(error)
+    # The host bounds what it shows; here a huge text would be copied until no memory is left.
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _whole_message(error: BaseException) -> str:
     if isinstance(error, ToolError):
         return error.message
     if isinstance(error, SyntaxError):
@@ -74,8 +140,15 @@ def _lines(error: BaseException, filename: str) -> list[str]:
         return []
     # A limit is no exception that the program knows, and a group's parts are in the message.
     own_words = isinstance(error, Exception) and not isinstance(error, BaseExceptionGroup)
-    last = traceback.format_exception_only(error)[-1] if own_words else ""
-    return ["Traceback (most recent call last):\n", *traceback.format_list(frames), last[:2_000]]
+    last = _last_line(error) if own_words else ""
+    return ["Traceback (most recent call last):\n", *traceback.format_list(frames), last]
+
+
+def _last_line(error: BaseException) -> str:
+    try:
+        return traceback.format_exception_only(error)[-1][:2_000]
+    except MemoryError:
+        return f"{type(error).__name__}: {_message(error)[:2_000]}\n"
 
 
 def _line(error: BaseException, filename: str) -> int | None:
@@ -94,8 +167,6 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
             return "return less: aggregate, filter, or save it and return its path"
         case NeverAwaited():
             return f"tool functions are asynchronous: write `await {error.function}(...)`"
-        case MemoryError():
-            return "process the data in smaller pieces, or raise the setting run.memory_mb"
         case RecursionError():
             return "use a loop instead of recursion"
         case NameError() if suggestion := _similar(error.name, [*names, *dir(builtins)]):
@@ -104,14 +175,12 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
             return "tool functions are asynchronous: write `await` before the call"
         case RuntimeError() if "asyncio.run()" in text or "loop is already running" in text:
             return "the program already runs in an event loop: write `await main()` at the top level"
-        case OSError(errno=errno.EMFILE):
-            return "256 files may be open at once: close them, best with `with open(...) as file`"
-        case OSError(errno=errno.EFBIG):
-            return "one file may hold 100 MB: write several, or write less"
         case OSError(errno=errno.ENOSPC):
-            return "the folder /tmp holds 64 MB: write to the workspace, which is the current folder"
+            return "the disk of the workspace is full: that is for who runs this machine to mend"
         case RuntimeError() if "start new thread" in text:
             return "threads share the program's memory and no other limit: use fewer, or asyncio"
+        case PermissionError() if text == _CALLBACK:
+            return "pass data to native code and not functions, or do it in Python"
         case PermissionError() | BlockingIOError():
             return (
                 "the sandbox has no network and no other processes, and writes only below the workspace "

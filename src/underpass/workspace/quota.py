@@ -113,9 +113,13 @@ class WorkspaceQuotas:
                 and not usage.unread
             ):
                 return usage
+        return await self.count(agent)
+
+    async def count(self, agent: _Agent) -> Usage:
+        """Return what an agent's workspace holds now."""
         begun = time.monotonic()
         most = self._quota.files
-        small = usage is None or usage.files < _SMALL
+        small = agent.usage is None or agent.usage.files < _SMALL
         counted = measure(agent.folder, min(_SMALL, most)) if small else None
         if counted is None or _SMALL < counted.files <= most:
             counted = await to_thread.run_sync(partial(measure, agent.folder, most))
@@ -136,7 +140,9 @@ class WorkspaceQuotas:
                 hint="let its owner read it, or delete it; folders may be 64 deep",
                 path=usage.unread,
             )
-        delete = "delete what is no longer needed (earlier runs leave files in results/), or raise the setting"
+        delete = (
+            "delete what is no longer needed (earlier runs leave files in results/), or raise the setting"
+        )
         if usage.bytes > self._quota.bytes:
             return WorkspaceFull(
                 f"the workspace of {name!r} holds {usage.bytes / _MB:,.1f} MB, and its quota is {mb:,} MB",
@@ -202,7 +208,8 @@ class QuotaOfRun:
         self.agent = agent
         self.begun = begun
         self.error: WorkspaceFull | None = None
-        """Why the run was ended, where it was."""
+        """Why the run was ended, where the quota ended it."""
+        self._granted = quotas.file_bytes
         self._quotas = quotas
         self._sandbox = sandbox
         self._before = Usage()
@@ -224,17 +231,19 @@ class QuotaOfRun:
         """The run has ended."""
         self._quotas.leave(self)
 
-    async def verdict(self) -> WorkspaceFull | None:
-        """Return the error of a run that ended by itself, and left more than the quota behind."""
-        usage = await self._quotas.up_to_date(self.agent)
-        return self._quotas.error(self.agent.name, usage) if usage.exceeds(self._before) else None
+    async def verdict(self, *, refused: bool) -> WorkspaceFull | None:
+        """Return the quota's error for a run that has ended; None where the quota has no part in it.
 
-    def full(self) -> WorkspaceFull | None:
-        """Return the error of a file that could not grow, where that is the quota's doing."""
-        usage = self.agent.usage or Usage()
-        if usage.largest + self._quotas.room(usage) >= self._quotas.file_bytes:
-            return None
-        return self._quotas.no_room(self.agent.name, usage)
+        Parameters:
+            refused: the program failed because a file of its could not grow.
+        """
+        if self.error is not None:
+            return self.error
+        name = self.agent.name
+        if refused and self._granted < self._quotas.file_bytes:
+            return self._quotas.no_room(name, await self._quotas.count(self.agent))
+        usage = await self._quotas.up_to_date(self.agent)
+        return self._quotas.error(name, usage) if usage.exceeds(self._before) else None
 
     def take(self, size: int) -> None:
         """Reserve ``size`` bytes for a file that the host writes. Raises ``WorkspaceFull``."""
@@ -246,7 +255,8 @@ class QuotaOfRun:
     def _limit(self, usage: Usage) -> None:
         room = self._quotas.room(usage)
         # A file that is there may be written again and grow, but not where nothing is left.
-        self._sandbox.limit_file_size(min(usage.largest + room, self._quotas.file_bytes) if room else 0)
+        self._granted = min(usage.largest + room, self._quotas.file_bytes) if room else 0
+        self._sandbox.limit_file_size(self._granted)
 
 
 @dataclass(slots=True, eq=False)

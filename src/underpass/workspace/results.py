@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from mimetypes import guess_extension
 from pathlib import Path
 from typing import Final
 
 from anyio import to_thread
+
+from underpass.errors import ToolError, ToolLimitExceeded, WorkspaceFull
+
+Reserve = Callable[[int], None]
+"""Takes so many bytes of the quota. Raises ``WorkspaceFull``."""
 
 _FOLDER: Final = "results"
 _NO_LINKS: Final = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
@@ -19,25 +25,43 @@ class ResultBlobs:
     Parameters:
         agent_folder: the agent's workspace.
         run: the run's id; it begins the files' names.
+        reserve: asked for room for each file. Raises ``WorkspaceFull``.
     """
 
-    def __init__(self, agent_folder: Path, run: str) -> None:
+    def __init__(self, agent_folder: Path, run: str, *, reserve: Reserve | None = None) -> None:
         self._folder = agent_folder
         self._run = run
+        self._reserve = reserve
         self._kept = 0
 
     async def put(self, data: bytes, mime_type: str) -> str:
-        """Write ``data``; returns its path relative to the workspace, the program's current folder."""
+        """Write ``data``; returns its path relative to the workspace, the program's current folder.
+
+        Raises:
+            ToolLimitExceeded: the workspace is full.
+            ToolError: the agent's code left no place for the file.
+        """
         self._kept += 1
         name = f"{self._run}-{self._kept}{guess_extension(mime_type) or '.bin'}"
-        return await to_thread.run_sync(keep, self._folder, name, data)
+        try:
+            if self._reserve is not None:
+                self._reserve(len(data))
+            return await to_thread.run_sync(keep, self._folder, name, data)
+        except WorkspaceFull as full:
+            raise ToolLimitExceeded(full.message, hint=full.hint, **full.data) from full
+        except OSError as error:
+            raise ToolError(
+                f"a file of the result cannot be kept: {error.strerror}",
+                hint="the workspace needs a folder named results",
+            ) from error
 
 
-def keep_if_possible(agent_folder: Path, name: str, content: bytes) -> str | None:
-    """The same as ``keep``, and None where the agent's code left no place for the file."""
+def keep_if_possible(agent_folder: Path, name: str, content: bytes, *, reserve: Reserve) -> str | None:
+    """The same as ``keep``, and None where there is no room or the agent's code left no place for it."""
     try:
+        reserve(len(content))
         return keep(agent_folder, name, content)
-    except OSError:
+    except (OSError, WorkspaceFull):
         return None
 
 
