@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from underpass.broker import Broker, RunCalls
 from underpass.config import RunSettings
 from underpass.errors import ValidationFailed, WorkspaceFull
 from underpass.execution import failure
-from underpass.execution.answer import Answer, bounded
+from underpass.execution.answer import Answer, Keep, bounded
 from underpass.execution.conversation import Conversation, Outcome
 from underpass.execution.host import OnProgress, Question, RunHost
 from underpass.execution.modules import GeneratedModules
@@ -26,7 +27,7 @@ from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 from underpass.workspace import results
-from underpass.workspace.quota import QuotaOfRun, WorkspaceQuotas
+from underpass.workspace.quota import WorkspaceQuotas
 
 _BIG: Final = 65_536
 """Bytes from which a result is shaped in a thread: it would hold up other runs."""
@@ -124,7 +125,8 @@ class Runner:
         started = min(max(began or leased, leased), done)
         full = await quota.verdict(refused=failure.is_file_size(outcome.done and outcome.done.error))
         error = self._error(program, calls, outcome, full)
-        answer, used = await self._shape(run, program, calls, outcome, error, quota)
+        keep = partial(results.keep_if_possible, folder, run, reserve=quota.take)
+        answer, used = await self._shape(program, calls, outcome, error, keep)
         return RunResult(
             run=run,
             ok=answer.error is None,
@@ -147,16 +149,8 @@ class Runner:
         )
 
     async def _shape(
-        self,
-        run: str,
-        program: Program,
-        calls: RunCalls,
-        outcome: Outcome,
-        error: RunError | None,
-        quota: QuotaOfRun,
+        self, program: Program, calls: RunCalls, outcome: Outcome, error: RunError | None, keep: Keep
     ) -> tuple[Answer, Tokens]:
-        folder = self._workspaces / program.agent
-
         def work() -> tuple[Answer, Tokens]:
             answer = bounded(
                 None if outcome.done is None else outcome.done.value,
@@ -164,9 +158,7 @@ class Runner:
                 error,
                 max_tokens=program.max_tokens,
                 count=self._count,
-                keep=lambda ending, content: results.keep_if_possible(
-                    folder, run + ending, content, reserve=quota.take
-                ),
+                keep=keep,
             )
             context = self._count(program.code) + self._count(answer.text)
             return answer, Tokens(context, calls.direct.tokens(), tokens.TOKENIZER)

@@ -15,6 +15,7 @@ from underpass.guest.errors import ToolError
 from underpass.guest.program import MAIN
 
 _FRAMES = 12
+_TMP = "/tmp"  # noqa: S108 - the sandbox's own
 _LONGEST = 20_000
 """Characters of an error's text."""
 _CALLBACK = "native code cannot be given a Python function here: it would take new machine code"
@@ -63,7 +64,7 @@ def _limit(error: BaseException) -> str | None:
             return "FileSizeLimit"
         case OSError(errno=errno.EMFILE):
             return "OpenFilesLimit"
-        case OSError(errno=errno.ENOSPC) if _is_full("/tmp"):
+        case OSError(errno=errno.ENOSPC) if _is_full(_TMP):
             return "TmpLimit"
         case _:
             return None
@@ -85,15 +86,13 @@ def _wants_callback(error: MemoryError) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     if "ctypes" not in sys.modules or not frames:
         return False
-    from ctypes import _CFuncPtr
+    from _ctypes import CFuncPtr
 
     tb = error.__traceback__
     while tb is not None and tb.tb_next is not None:
         tb = tb.tb_next
     known = {} if tb is None else {**tb.tb_frame.f_globals, **tb.tb_frame.f_locals}
-    kinds = [
-        name for name, value in known.items() if isinstance(value, type) and issubclass(value, _CFuncPtr)
-    ]
+    kinds = [name for name, its in known.items() if isinstance(its, type) and issubclass(its, CFuncPtr)]
     words = re.findall(r"\w+", frames[-1].line or "")
     return any(word in kinds or word.endswith("FUNCTYPE") for word in words)
 

@@ -33,6 +33,9 @@ _FILES_PER_SECOND: Final = 4e5
 """What an agent's runs can write at most."""
 _SMALL: Final = 200
 """Files that are counted at once; more are counted in a thread, beside other runs."""
+_MAKE_ROOM: Final = (
+    "delete what is no longer needed (earlier runs leave files in results/), or raise the setting"
+)
 _KEPT: Final = 10_000
 """Agents whose last count is kept."""
 
@@ -140,13 +143,10 @@ class WorkspaceQuotas:
                 hint="let its owner read it, or delete it; folders may be 64 deep",
                 path=usage.unread,
             )
-        delete = (
-            "delete what is no longer needed (earlier runs leave files in results/), or raise the setting"
-        )
         if usage.bytes > self._quota.bytes:
             return WorkspaceFull(
                 f"the workspace of {name!r} holds {usage.bytes / _MB:,.1f} MB, and its quota is {mb:,} MB",
-                hint=f"{delete} workspace.quota_mb",
+                hint=f"{_MAKE_ROOM} workspace.quota_mb",
                 limit="quota_mb",
                 value=mb,
                 setting="workspace.quota_mb",
@@ -155,7 +155,7 @@ class WorkspaceQuotas:
         if usage.files > self._quota.files:
             return WorkspaceFull(
                 f"the workspace of {name!r} holds more than {files:,} files and folders",
-                hint=f"{delete} workspace.max_files",
+                hint=f"{_MAKE_ROOM} workspace.max_files",
                 limit="max_files",
                 value=files,
                 setting="workspace.max_files",
@@ -167,8 +167,7 @@ class WorkspaceQuotas:
         return self.error(name, usage) or WorkspaceFull(
             f"a file did not fit into what is left of the workspace of {name!r}: it holds "
             f"{usage.bytes / _MB:,.1f} MB, and its quota is {self.settings.quota_mb:,} MB",
-            hint="delete what is no longer needed (earlier runs leave files in results/), or raise the "
-            "setting workspace.quota_mb; it bounds files in /tmp as well",
+            hint=f"{_MAKE_ROOM} workspace.quota_mb; a file in /tmp may be no larger than what is left",
             limit="quota_mb",
             value=self.settings.quota_mb,
             setting="workspace.quota_mb",

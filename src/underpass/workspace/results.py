@@ -56,11 +56,13 @@ class ResultBlobs:
             ) from error
 
 
-def keep_if_possible(agent_folder: Path, name: str, content: bytes, *, reserve: Reserve) -> str | None:
+def keep_if_possible(
+    agent_folder: Path, run: str, ending: str, content: bytes, *, reserve: Reserve
+) -> str | None:
     """The same as ``keep``, and None where there is no room or the agent's code left no place for it."""
     try:
         reserve(len(content))
-        return keep(agent_folder, name, content)
+        return keep(agent_folder, run + ending, content)
     except (OSError, WorkspaceFull):
         return None
 
