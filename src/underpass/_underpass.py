@@ -21,6 +21,7 @@ from underpass.execution.runner import Program, Runner
 from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
+from underpass.shapes.recorder import ShapeRecorder
 from underpass.workspace.quota import WorkspaceQuotas
 
 
@@ -28,14 +29,23 @@ class Underpass:
     """Servers, a broker and a sandbox. Made by ``Underpass.open``."""
 
     def __init__(
-        self, catalog: Catalog, sandbox: Sandbox, quotas: WorkspaceQuotas, state: Path, settings: Settings
+        self,
+        catalog: Catalog,
+        sandbox: Sandbox,
+        quotas: WorkspaceQuotas,
+        state: Path,
+        settings: Settings,
+        *,
+        shapes: ShapeRecorder,
     ) -> None:
         self.catalog = catalog
+        self.shapes = shapes
+        """What results of tools looked like."""
         self.settings = settings
         self.state = state
         """The state folder."""
-        self._directory = ToolDirectory(catalog)
-        self._broker = Broker(catalog, count=tokens.count, limits=settings.calls)
+        self._directory = ToolDirectory(catalog, shapes.find)
+        self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
         self._runner = Runner(
             sandbox,
             broker=self._broker,
@@ -89,7 +99,8 @@ class Underpass:
             place = await _sandbox(stack, chosen, _workspaces(state))
             quotas = WorkspaceQuotas(_workspaces(state), chosen.workspace, file_mb=chosen.run.file_mb)
             await stack.enter_async_context(quotas)
-            yield cls(await stack.enter_async_context(catalog), place, quotas, state, chosen)
+            shapes = await stack.enter_async_context(ShapeRecorder(state))
+            yield cls(await stack.enter_async_context(catalog), place, quotas, state, chosen, shapes=shapes)
 
     async def run(
         self,
@@ -173,7 +184,8 @@ class Underpass:
         Raises:
             ServerNotFound, ServerUnavailable, ToolNotFound
         """
-        return {name: document(await self._directory.tool(name)) for name in names}
+        tools = {name: await self._directory.tool(name) for name in names}
+        return {name: document(tool, observed=self.shapes.find(tool)) for name, tool in tools.items()}
 
     async def _answer_search(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
         server = arguments.get("server")

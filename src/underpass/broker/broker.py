@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -29,11 +29,19 @@ from underpass.errors import (
 )
 from underpass.execution.result import ToolCall
 
+Observer = Callable[[ToolDefinition], Callable[[object], None]]
+"""Gives, for each tool, what its unwrapped results are shown to. That must be fast, and never raise."""
+
+
+def _nobody(_tool: ToolDefinition) -> Callable[[object], None]:
+    return lambda _value: None
+
 
 @dataclass(frozen=True, slots=True)
 class _Tool:
     definition: ToolDefinition
     validator: ArgumentValidator
+    observe: Callable[[object], None]
 
 
 @dataclass(slots=True)
@@ -48,10 +56,19 @@ class Broker:
     Parameters:
         count: counts tokens, for what direct calls would have cost.
         limits: of the calls of one run, where ``open_run`` is given no others.
+        observer: learns the shapes of results.
     """
 
-    def __init__(self, source: ToolSource, *, count: Count, limits: CallLimits | None = None) -> None:
+    def __init__(
+        self,
+        source: ToolSource,
+        *,
+        count: Count,
+        limits: CallLimits | None = None,
+        observer: Observer = _nobody,
+    ) -> None:
         self._source = source
+        self._observer = observer
         self._count = count
         self._limits = limits or CallLimits()
         self._tools: dict[str, tuple[Listing, dict[str, _Tool]]] = {}
@@ -98,7 +115,7 @@ class Broker:
             definition = next((tool for tool in listing.tools if tool.name == name), None)
             if definition is None:
                 raise ToolNotFound.named(server, name, (tool.name for tool in listing.tools))
-            tools[name] = _Tool(definition, ArgumentValidator(definition))
+            tools[name] = _Tool(definition, ArgumentValidator(definition), self._observer(definition))
             if fault := tools[name].validator.fault:
                 self.findings.append(Finding(server, name, "repaired", fault))
         return tools[name]
@@ -202,6 +219,7 @@ class RunCalls:
             ) from error
         if size.result > self.limits.max_result_bytes:
             self._exceeded(server, name, "max_result_bytes", "the result is over {:,} bytes")
+        tool.observe(value)
         return value
 
     def _exceeded(self, server: str, tool: str, limit: str, what: str) -> Never:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.codegen.names import identifiers
+from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.index import Hit, ToolIndex
 from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound
 
@@ -23,10 +24,16 @@ class ListingSource(Protocol):
 
 
 class ToolDirectory:
-    """Answers from the current listings; indexes are rebuilt when a listing changes."""
+    """Answers from the current listings; indexes are rebuilt when a listing changes.
 
-    def __init__(self, source: ListingSource) -> None:
+    Parameters:
+        source: gives the listings.
+        observed: finds what earlier results of a tool looked like, for its signature.
+    """
+
+    def __init__(self, source: ListingSource, observed: Observations = unobserved) -> None:
         self._source = source
+        self._observed = observed
         self._indexes: dict[str | None, tuple[list[Listing], ToolIndex]] = {}
 
     async def search(self, query: str, *, server: str | None = None, limit: int = 10) -> list[Hit]:
@@ -48,7 +55,7 @@ class ToolDirectory:
         else:
             server = self.server(server)
             usable = [await self._source.listing(server)]
-        return self._index(server, usable).search(query, limit)
+        return self._index(server, usable).search(query, limit, observed=self._observed)
 
     def server(self, name: str) -> str:
         """Return the configured name of a server that is given by it or by its module's name.

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen.documentation import signature
+from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.words import terms
 
 _WEIGHTS = {"name": 3.0, "server": 2.0, "description": 1.0, "parameters": 1.0, "details": 0.5}
@@ -79,18 +80,26 @@ class ToolIndex:
                     posting[number] = posting.get(number, 0.0) + scale * times
         return cls(tools, {term: _impacts(posting, len(tools)) for term, posting in weights.items()})
 
-    def search(self, query: str, limit: int = 10, server: str | None = None) -> list[Hit]:
+    def search(
+        self,
+        query: str,
+        limit: int = 10,
+        server: str | None = None,
+        *,
+        observed: Observations = unobserved,
+    ) -> list[Hit]:
         """Return the tools that fit ``query`` best, the best first.
 
         Parameters:
             query: words for one step; names of servers in it count.
             limit: how many at most.
             server: only tools of the server with this exact name.
+            observed: finds what earlier results of a tool looked like, for its signature.
         """
         postings = [self._postings[term] for term in dict.fromkeys(terms(query)) if term in self._postings]
         scores = _scores(postings) if server is None else self._scores_of(server, postings)
         best = heapq.nsmallest(limit, scores.items(), key=lambda scored: (-scored[1], scored[0]))
-        return [_hit(self._tools[number], score) for number, score in best]
+        return [_hit(self._tools[number], score, observed) for number, score in best]
 
     def _scores_of(self, server: str, postings: Sequence[Mapping[int, float]]) -> dict[int, float]:
         scored = {
@@ -146,5 +155,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
-def _hit(tool: ToolDefinition, score: float) -> Hit:
-    return Hit(tool.id, tool.server, tool.name, summary(tool.description), signature(tool), score)
+def _hit(tool: ToolDefinition, score: float, observed: Observations) -> Hit:
+    line = signature(tool, observed=observed(tool))
+    return Hit(tool.id, tool.server, tool.name, summary(tool.description), line, score)

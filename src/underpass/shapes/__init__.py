@@ -1,0 +1,1 @@
+"""What results looked like: their types and keys, never their values."""

@@ -1,0 +1,204 @@
+"""Where shapes are kept: one SQLite file in the state folder, written by any number of processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from underpass.shapes.shape import Shape
+
+if TYPE_CHECKING:
+    import sqlite3
+
+FILE_NAME: Final = "shapes-1.sqlite3"
+"""The number is the format's: other versions of it keep files of their own."""
+MOST_BYTES_OF_A_SHAPE: Final = 64 * 1024
+MOST_BYTES: Final = 32 * 1024 * 1024
+_HEADER: Final = 28
+"""Bytes of the file that hold SQLite's count of changes: clocks are too coarse to show each of them."""
+_PATIENCE: Final = 5.0
+"""Seconds to wait for another process that writes."""
+_TABLE: Final = """
+    CREATE TABLE IF NOT EXISTS shapes (
+        server TEXT, tool TEXT, digest TEXT, updated REAL, shape TEXT, PRIMARY KEY (server, tool)
+    ) WITHOUT ROWID
+"""
+_LOG: Final = logging.getLogger("underpass.shapes")
+
+
+class Key(NamedTuple):
+    """A tool under one definition."""
+
+    server: str
+    tool: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredShape:
+    """What is known of one tool's results."""
+
+    key: Key
+    shape: Shape
+
+
+class ShapeStore:
+    """The shapes of all tools, in the file at ``path``.
+
+    Every method raises ``OSError`` when the file cannot be read or written. A file that is no database
+    any more is kept aside under another name, which is said in the log, and a new one begun.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, bytes] | None = None
+        self._servers: dict[str, dict[str, StoredShape] | None] = {}
+
+    def find(self, server: str) -> Mapping[str, StoredShape]:
+        """Return the shapes of a server's tools by name. What did not change is not read again."""
+        try:
+            with self._path.open("rb") as file:
+                seen = (os.fstat(file.fileno()).st_ino, file.read(_HEADER))
+        except FileNotFoundError:
+            return {}
+        if seen != self._seen:
+            with self._connected() as connection:
+                names = connection.execute("SELECT DISTINCT server FROM shapes").fetchall()
+            self._servers = dict.fromkeys((name for (name,) in names), None)
+            self._seen = seen
+        if server not in self._servers:
+            return {}
+        if (known := self._servers[server]) is None:
+            rows = {row.key.tool: row for row in self._rows(server)}
+            known = self._servers[server] = rows
+        return known
+
+    def all(self) -> list[StoredShape]:
+        """Return every shape, by server and tool."""
+        return self._rows() if self._path.exists() else []
+
+    def add(self, shapes: Mapping[Key, Shape]) -> None:
+        """Merge ``shapes`` into what is stored. What was stored under another definition is replaced."""
+        now = time.time()
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for key, shape in shapes.items():
+                row = connection.execute(
+                    "SELECT digest, shape FROM shapes WHERE server = ? AND tool = ?", key[:2]
+                ).fetchone()
+                if row is not None and row[0] == key.digest and (stored := _read(row[1])) is not None:
+                    stored.merge(shape)
+                else:
+                    stored = shape
+                connection.execute(
+                    "INSERT OR REPLACE INTO shapes VALUES (?, ?, ?, ?, ?)", (*key, now, _write(stored))
+                )
+            _make_room(connection)
+            connection.execute("COMMIT")
+
+    def forget(self, server: str, tool: str | None = None) -> int:
+        """Remove the shape of a tool, or of all tools of a server; return how many there were."""
+        if not self._path.exists():
+            return 0
+        with self._connected() as connection:
+            return connection.execute(
+                "DELETE FROM shapes WHERE server = ? AND (? IS NULL OR tool = ?)", (server, tool, tool)
+            ).rowcount
+
+    def _rows(self, server: str | None = None) -> list[StoredShape]:
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT server, tool, digest, shape FROM shapes WHERE ? IS NULL OR server = ?"
+                " ORDER BY server, tool",
+                (server, server),
+            ).fetchall()
+        read = ((Key(*names), _read(text)) for *names, text in rows)
+        return [StoredShape(key, shape) for key, shape in read if shape is not None]
+
+    @contextmanager
+    def _connected(self) -> Generator[sqlite3.Connection]:
+        import sqlite3
+
+        try:
+            connection = self._open()
+        except sqlite3.DatabaseError as error:
+            if not _is_corrupt(error):
+                raise OSError(str(error)) from error
+            connection = self._begin_anew(error)
+        with closing(connection):
+            try:
+                yield connection
+            except sqlite3.DatabaseError as error:
+                # Found only now: the next use of the file begins anew.
+                if _is_corrupt(error):
+                    self._set_aside(error)
+                raise OSError(str(error)) from error
+
+    def _begin_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        import sqlite3
+
+        self._set_aside(error)
+        try:
+            return self._open()
+        except sqlite3.DatabaseError as again:
+            raise OSError(str(again)) from again
+
+    def _open(self) -> sqlite3.Connection:
+        import sqlite3
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
+        try:
+            # A power cut may cost the last seconds of what is only a help, and never the file.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_TABLE)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        place = self._path.with_name(f"{self._path.name}.corrupt")
+        for suffix in ("-journal", ""):
+            with suppress(FileNotFoundError):
+                self._path.with_name(self._path.name + suffix).replace(f"{place}{suffix}")
+        _LOG.warning("observed shapes: %s; %s was kept as %s", error, self._path, place.name)
+
+
+def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    return error.sqlite_errorname in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+
+
+def _read(text: str) -> Shape | None:
+    """Return a stored shape, or None when it is none."""
+    try:
+        return Shape.from_json(json.loads(text))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _write(shape: Shape) -> str:
+    text = json.dumps(shape.to_json(), separators=(",", ":"))
+    if len(text) <= MOST_BYTES_OF_A_SHAPE:
+        return text
+    # So large, it would help nobody; that there is one is all that is kept.
+    unknown = Shape()
+    unknown.unknown = shape.count
+    return json.dumps(unknown.to_json())
+
+
+def _make_room(connection: sqlite3.Connection) -> None:
+    """Remove a quarter of the tools, those seen longest ago, when the file is full."""
+    size = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count"
+    if connection.execute(f"{size}, pragma_page_size").fetchone()[0] > MOST_BYTES:
+        connection.execute(
+            "DELETE FROM shapes WHERE (server, tool) IN (SELECT server, tool FROM shapes ORDER BY updated"
+            " LIMIT (SELECT count(*) / 4 + 1 FROM shapes))"
+        )
