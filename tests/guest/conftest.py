@@ -90,7 +90,7 @@ def run_inside(host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Runs a program in the guest, here; whatever the guest changes of this process is put back."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     finders, folder, program = list(sys.meta_path), Path.cwd(), sys.modules["__main__"]
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGALRM, signal.SIGXCPU)}
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGALRM, signal.SIGXCPU, signal.SIGXFSZ)}
     # The guest sets this hook of Python's; setting it here lets it be put back.
     monkeypatch.setattr(warnings, "_warn_unawaited_coroutine", None)
 

@@ -8,12 +8,12 @@ from typing import Any
 from underpass.errors import UnderpassError, WorkspaceFull
 from underpass.execution.result import RunError
 
-_FILE_SIZE = "FileSizeLimit"
+FILE_SIZE = "FileSizeLimit"
 _LIMITS = {
     "TimeLimit": ("Timeout", "timeout", "the run took longer than {} s"),
     "CpuLimit": ("LimitExceeded", "cpu_seconds", "the program used more than {} s of processor time"),
     "MemoryError": ("LimitExceeded", "memory_mb", "the program needed more than {} MB of memory"),
-    _FILE_SIZE: ("LimitExceeded", "file_mb", "a file would have grown beyond {} MB"),
+    FILE_SIZE: ("LimitExceeded", "file_mb", "a file would have grown beyond {} MB"),
     "OpenFilesLimit": ("LimitExceeded", "open_files", "the program had {} files open at once"),
     "TmpLimit": ("LimitExceeded", "tmp_mb", "the folder /tmp is full, and it holds {} MB"),
 }
@@ -21,7 +21,7 @@ _HINTS = {
     "TimeLimit": "do less in one run, call tools concurrently with asyncio.gather, or raise the timeout",
     "CpuLimit": "do less in one run, or raise the setting run.cpu_seconds",
     "MemoryError": "process the data in smaller pieces, or raise the setting run.memory_mb",
-    _FILE_SIZE: "write several files, or raise the setting run.file_mb",
+    FILE_SIZE: "write several files, or raise the setting run.file_mb",
     "OpenFilesLimit": "close files, best with `with open(...) as file`, or raise the setting run.open_files",
     "TmpLimit": "write to the workspace, which is the current folder, or raise the setting run.tmp_mb",
 }
@@ -31,11 +31,6 @@ _NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}
 def host_error(error: UnderpassError, calls_done: int) -> RunError:
     """Describe a run that we ended, or whose sandbox died."""
     return RunError(error.type, error.message, error.hint, "", calls_done, error.data)
-
-
-def is_file_size(error: Mapping[str, Any] | None) -> bool:
-    """Whether a program failed because a file could not grow: by its own limit, or by the quota."""
-    return error is not None and error.get("type") == _FILE_SIZE
 
 
 def guest_error(
@@ -54,7 +49,7 @@ def guest_error(
     )
     data: dict[str, Any] = {"exception": kind, "line": error.get("line")}
     where = f" (it was at line {data['line']})" if data["line"] else ""
-    if full is not None and is_file_size(error):
+    if full is not None and kind == FILE_SIZE:
         data |= full.data
         return RunError(full.type, full.message + where, full.hint, trace, calls_done, data)
     if kind in _LIMITS:

@@ -19,6 +19,8 @@ class Done:
     """Places in the value that JSON cannot express, and why."""
     started: float | None
     """When its first line ran, by the system's monotonic clock."""
+    refused: bool = False
+    """Whether a file of the program's could not grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _done(frame: Mapping[str, Any]) -> Done:
         _object(frame, "error") if "error" in frame else None,
         problems,
         started if isinstance(started, float) else None,
+        frame.get("refused") is True,
     )
 
 

@@ -123,7 +123,7 @@ class Runner:
         # The guest's word for when it began is believed only within what we saw.
         began = outcome.done.started if outcome.done is not None else None
         started = min(max(began or leased, leased), done)
-        full = await quota.verdict(refused=failure.is_file_size(outcome.done and outcome.done.error))
+        full = await quota.verdict(refused=outcome.done is not None and outcome.done.refused)
         error = self._error(program, calls, outcome, full)
         keep = partial(results.keep_if_possible, folder, run, reserve=quota.take)
         answer, used = await self._shape(program, calls, outcome, error, keep)
@@ -175,9 +175,11 @@ class Runner:
         calls_done = sum(call.ok for call in calls.calls)
         if outcome.error is not None:
             return failure.host_error(outcome.error, calls_done)
-        if outcome.done is not None and outcome.done.error is not None:
+        if outcome.done is not None and (outcome.done.error is not None or outcome.done.refused):
+            # Python hides a refused write from a program that leaves it to Python to close its files.
+            error = {"type": failure.FILE_SIZE} if outcome.done.error is None else outcome.done.error
             limits = {**asdict(self._settings), "timeout": program.timeout}
-            return failure.guest_error(outcome.done.error, calls_done, limits, full)
+            return failure.guest_error(error, calls_done, limits, full)
         if full is not None:
             return failure.host_error(full, calls_done)
         if outcome.done is not None and outcome.done.problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import io
 import linecache
 import mmap
 import os
@@ -23,6 +24,7 @@ from underpass.guest.program import Program, compile_program
 from underpass.guest.workspace import Workspace
 
 _RESERVE = 4 << 20
+_WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
 class TimeLimit(BaseException):
@@ -61,6 +63,7 @@ class Guest:
         self._main: Any = None
         self._loop = GuestLoop()
         self._filename = ""
+        self._refused = False
         sys.stdout, sys.stderr = self._outputs
         sys.stdin = None
         self._importer = importer.install(channel)
@@ -70,6 +73,7 @@ class Guest:
         warnings._warn_unawaited_coroutine = self._note_never_awaited  # type: ignore[attr-defined]
 
         signal.signal(signal.SIGXCPU, self._out_of_cpu)
+        signal.signal(signal.SIGXFSZ, self._note_refused)
         signal.signal(signal.SIGALRM, self._out_of_time)
 
     def run(self, frame: dict[str, Any]) -> None:
@@ -86,7 +90,9 @@ class Guest:
             program = compile_program(source, filename)
             # The host ends the process a little later.
             signal.setitimer(signal.ITIMER_REAL, frame["timeout"])
-            text, problems = self._express(self._execute(program))
+            value = self._execute(program)
+            self._flush_files()
+            text, problems = self._express(value)
             signal.setitimer(signal.ITIMER_REAL, 0)
             if problems:
                 answer["problems"] = problems
@@ -100,6 +106,8 @@ class Guest:
         for output in self._outputs:
             output.flush()
         answer |= {"op": "done", "started": started}
+        if self._refused:
+            answer["refused"] = True
         head = values.to_json(answer)[0]
         self._channel.send_text(f'{head[:-1]},"value":{text}}}')
 
@@ -177,6 +185,16 @@ class Guest:
 
     def _out_of_time(self, _signal: int, _frame: FrameType | None) -> NoReturn:
         raise TimeLimit(self._waiting_at())
+
+    def _flush_files(self) -> None:
+        """Write what files hold back that the program left open; nothing else does when a process just ends."""
+        for value in self._names.values():
+            if type(value) in _WRITERS and not value.closed:
+                value.flush()
+
+    def _note_refused(self, _signal: int, _frame: FrameType | None) -> None:
+        """A file could not grow. Python may be throwing the file away, and then hides the error."""
+        self._refused = True
 
     def _out_of_cpu(self, _signal: int, _frame: FrameType | None) -> NoReturn:
         raise CpuLimit
