@@ -27,6 +27,8 @@ class Exit:
     """The exit status, or minus the number of the signal that ended it."""
     cpu: float = 0.0
     """Seconds of processor time."""
+    limit: tuple[str, int] | None = None
+    """The setting of the limit that ended it, and its value, where that is known."""
 
     def describe(self) -> str:
         """Say it in words: ``signal 11 (SIGSEGV)`` or ``exit status 70``."""
