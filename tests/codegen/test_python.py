@@ -312,15 +312,25 @@ def test_an_error_of_the_call_itself_passes_unchanged(
 
 @pytest.mark.requirement("R16")
 def test_a_call_outside_a_sandbox_says_how_to_run_the_program(
+    generate: Generate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = generate({"git": [GIT_LOG]}).package.git
+    monkeypatch.delitem(sys.modules, "mcp_runtime")
+    monkeypatch.delenv("UNDERPASS_URL", raising=False)
+
+    with pytest.raises(RuntimeError, match="outside a sandbox: run the program with `underpass run`, or"):
+        anyio.run(lambda: git.git_log(repo_path="."))
+
+
+@pytest.mark.requirement("R16")
+def test_a_runtime_that_fails_to_load_says_why(
     generate: Generate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     git = generate({"git": [GIT_LOG]}).package.git
     monkeypatch.delitem(sys.modules, "mcp_runtime")
-
-    with pytest.raises(RuntimeError, match="outside a sandbox: run the program with `underpass run`"):
-        anyio.run(lambda: git.git_log(repo_path="."))
     (tmp_path / "mcp_runtime.py").write_text("import not_there_at_all", "utf-8")
     importlib.invalidate_caches()
+
     with pytest.raises(ModuleNotFoundError, match="not_there_at_all"):
         anyio.run(lambda: git.git_log(repo_path="."))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen import modules, python_literals
@@ -24,10 +25,6 @@ def render_server(
     return ServerModules(server, tools, templates=templates).files()
 
 
-def _docstring_name(server: str) -> str:
-    return python_literals.docstring_body(python_literals.string(clean_line(server, 100)))
-
-
 class ServerModules(modules.ServerModules):
     """The Python modules of one server, each made when asked for."""
 
@@ -35,13 +32,16 @@ class ServerModules(modules.ServerModules):
         language="python",
         suffix=".py",
         index="__init__.py",
-        shared={"_runtime.py": "runtime.py.jinja"},
+        shared={"_runtime.py": "runtime.py.jinja", "_client.py": "client.py.jinja"},
         header=PYTHON_HEADER,
         servers="server",
         tools="tool",
         render_tool=render_tool,
-        quoted=_docstring_name,
     )
+
+    def _render(self, template: str, **context: Any) -> str:
+        name = python_literals.docstring_body(python_literals.string(clean_line(self.server, 100)))
+        return super()._render(template, server_text=name, **context)
 
 
 class PythonPackage(modules.Package):
