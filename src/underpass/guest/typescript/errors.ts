@@ -1,0 +1,62 @@
+// Errors of tool calls, by their cause; the names are those of the host and of Python programs.
+
+/** A tool call failed. Its subclasses say why. */
+export class ToolError extends Error {
+  /** What to do next; empty when there is nothing useful to say. */
+  readonly hint: string;
+  /** Facts that a program may act on. */
+  readonly data: Record<string, unknown>;
+
+  constructor(message: string, hint = "", data: Record<string, unknown> = {}) {
+    super(message);
+    this.name = new.target.name;
+    this.hint = hint;
+    this.data = data;
+  }
+
+  /** The server that was called. */
+  get server(): string | undefined {
+    return this.data.server as string | undefined;
+  }
+
+  /** The tool that was called. */
+  get tool(): string | undefined {
+    return this.data.tool as string | undefined;
+  }
+}
+
+/** The server has no such tool, or there is no such server. */
+export class ToolNotFound extends ToolError {}
+/** The arguments do not fit the tool's schema. */
+export class ToolArgumentsInvalid extends ToolError {}
+/** The tool ran and reported an error. */
+export class ToolFailed extends ToolError {}
+/** The tool did not answer in time. */
+export class ToolTimeout extends ToolError {}
+/** The server is not reachable, or died during the call. */
+export class ToolUnavailable extends ToolError {}
+/** A limit on calls, concurrency or bytes was reached. */
+export class ToolLimitExceeded extends ToolError {}
+
+const KINDS = new Map<unknown, typeof ToolError>([
+  ["ToolNotFound", ToolNotFound],
+  ["ToolArgumentsInvalid", ToolArgumentsInvalid],
+  ["ToolFailed", ToolFailed],
+  ["ToolTimeout", ToolTimeout],
+  ["ToolUnavailable", ToolUnavailable],
+  ["ToolLimitExceeded", ToolLimitExceeded],
+]);
+
+/** Return the error that a frame of the host describes, with the stack of where the program asked. */
+export function raiseFrom(frame: Record<string, unknown>, site: Error): ToolError {
+  const { type, message, hint, ...data } = frame;
+  const Kind = KINDS.get(type) ?? ToolError;
+  const error = new Kind(String(message ?? "the tool call failed"), String(hint ?? ""), data);
+  const frames = String(site.stack ?? "").replace(/^.*\n/, "");
+  Object.defineProperty(error, "stack", {
+    value: `${error.name}: ${error.message}\n${frames}`,
+    configurable: true,
+    writable: true,
+  });
+  return error;
+}

@@ -1,0 +1,156 @@
+// Says why a program failed, in its own line numbers, with a hint where the cause is a known one.
+
+import { unanswered } from "./channel.ts";
+import { ToolError } from "./errors.ts";
+
+/** The function that holds a program; never a name of the program's. */
+const MAIN = "__program__";
+const MOST_FRAMES = 12;
+const NO_MEMORY = /^Array buffer allocation failed|^Invalid array buffer length|out of memory/;
+
+/** A tool was called, but its result never awaited. */
+export class NeverAwaited extends Error {}
+/** The value is larger than the host takes. */
+export class ValueTooLarge extends Error {}
+/** The run's time is over. */
+export class TimeLimit extends Error {}
+
+/** A failure as the host reads it. */
+export interface Failure {
+  type: string;
+  message: string;
+  hint: string;
+  traceback: string;
+  line: number | null;
+}
+
+/** Where the program is: the address of its module, and what its author calls it. */
+export interface Place {
+  url: string;
+  filename: string;
+  workspace: string;
+}
+
+/** Describe what a program threw. */
+export function describe(thrown: unknown, place: Place): Failure {
+  const unparsed = syntaxError(thrown, place);
+  if (unparsed !== null) {
+    return unparsed;
+  }
+  if (!(thrown instanceof Error)) {
+    const message = typeof thrown === "string" ? thrown : Deno.inspect(thrown);
+    return wellFormed({ type: "Error", message, hint: "throw an Error: it knows its line", traceback: "", line: null });
+  }
+  const type = kindOf(thrown);
+  const message = messageOf(thrown, place);
+  const frames = ownFrames(String(thrown.stack ?? ""), place);
+  const line = Number(/:(\d+):\d+\)?$/.exec(frames[0] ?? "")?.[1] ?? 0) || null;
+  const head = `${type}: ${message.slice(0, 2_000)}`;
+  const traceback = frames.length > 0 ? [head, ...frames].join("\n") + "\n" : "";
+  return wellFormed({ type, message, hint: hintFor(thrown, type, message), traceback, line });
+}
+
+function wellFormed(failure: Failure): Failure {
+  const { type, message, hint, traceback, line } = failure;
+  return {
+    type: type.toWellFormed(),
+    message: message.toWellFormed(),
+    hint: hint.toWellFormed(),
+    traceback: traceback.toWellFormed(),
+    line,
+  };
+}
+
+function kindOf(error: Error): string {
+  if (error instanceof RangeError && NO_MEMORY.test(error.message)) {
+    return "MemoryError";
+  }
+  if (error instanceof NeverAwaited) {
+    return "NeverAwaited";
+  }
+  if (error instanceof ValueTooLarge) {
+    return "ValueTooLarge";
+  }
+  if (error instanceof TimeLimit) {
+    return "TimeLimit";
+  }
+  const name = error.name === "Error" ? error.constructor?.name : error.name;
+  return String(name || "Error");
+}
+
+function messageOf(error: Error, place: Place): string {
+  let message = String(error.message).replaceAll(place.url, place.filename);
+  if (error instanceof AggregateError) {
+    const parts = error.errors.slice(0, 5).map((part) =>
+      part instanceof Error ? `${kindOf(part)}: ${part.message}` : String(part)
+    );
+    message = `${message}: ${parts.join("; ")}`;
+  }
+  return message;
+}
+
+/** The frames of the program and of modules in its workspace; ours and the library's say little. */
+function ownFrames(stack: string, place: Place): string[] {
+  const own = stack.split("\n").filter((line) =>
+    /^\s+at /.test(line) && (line.includes(place.url) || line.includes(`file://${place.workspace}/`))
+  );
+  return own.slice(0, MOST_FRAMES).map((line) => {
+    const named = line.replaceAll(place.url, place.filename).replaceAll(`file://${place.workspace}/`, "");
+    return named.replace(
+      new RegExp(`^(\\s+at )(?:async )?(?:Module\\.|Object\\.)?${MAIN} \\((.*)\\)$`),
+      "$1$2",
+    );
+  });
+}
+
+/** A program that Deno could not load: its parser says where, in the text of its message. */
+function syntaxError(thrown: unknown, place: Place): Failure | null {
+  if (!(thrown instanceof Error)) {
+    return null;
+  }
+  const said = String(thrown.message);
+  const at = new RegExp(`${place.url.replaceAll("/", "\\/")}:(\\d+):(\\d+)`);
+  const found = thrown instanceof SyntaxError ? at.exec(`${said}\n${thrown.stack}`) : at.exec(said);
+  if (found === null || (!said.startsWith("SyntaxError: ") && !(thrown instanceof SyntaxError))) {
+    return null;
+  }
+  const [message, ...shown] = said.replace(/^SyntaxError: /, "").split("\n");
+  const where = `${place.filename}:${found[1]}:${found[2]}`;
+  const context = shown.filter((line) => !line.includes(place.url));
+  const traceback = [`SyntaxError: ${message}`, ...context, `    at ${where}`].join("\n") + "\n";
+  return wellFormed({ type: "SyntaxError", message, hint: "", traceback, line: Number(found[1]) });
+}
+
+function hintFor(error: Error, type: string, message: string): string {
+  if (error instanceof ToolError) {
+    return error.hint;
+  }
+  switch (type) {
+    case "ValueTooLarge":
+      return "return less: aggregate, filter, or save it and return its path";
+    case "NeverAwaited":
+      return "tool functions are asynchronous: write `await` before the call";
+    case "NotCapable":
+    case "PermissionDenied":
+      return "the sandbox has no network and no other processes, and reads and writes only its workspace; " +
+        "use the tools of mcp-servers for everything outside";
+    case "NotFound":
+      return "the sandbox sees the workspace (the current folder), not the host's files";
+    case "ReferenceError":
+      return "a server is imported with `import { name } from \"mcp-servers\"`, and the rest of the tools with " +
+        "`import { callTool, searchTools, workspace } from \"mcp-runtime\"`";
+  }
+  if (message.startsWith("Maximum call stack size exceeded")) {
+    return "use a loop instead of recursion";
+  }
+  if (/[Mm]odule not found|not prefixed with|not a dependency|remote specifier|Unsupported scheme|npm:|jsr:/.test(message)) {
+    return "there are mcp-servers, mcp-runtime and files of the workspace, and no other packages";
+  }
+  if (error instanceof TypeError && unanswered() > 0) {
+    return "tool functions are asynchronous: write `await` before the call";
+  }
+  if (error instanceof TypeError && /is not a function|not iterable|of undefined/.test(message)) {
+    return "where it is the result of a tool: write `await` before the call, and look at what it holds";
+  }
+  return "";
+}

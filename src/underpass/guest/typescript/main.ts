@@ -1,0 +1,130 @@
+// Runs one program that the host sends, and answers with its value or its error.
+
+import { receive, send, sendText, unanswered } from "./channel.ts";
+import { describe, NeverAwaited, type Place, TimeLimit, ValueTooLarge } from "./failures.ts";
+import { flush, install } from "./output.ts";
+import { callTool, workspace } from "./runtime.ts";
+import { type Problem, toJson, Unawaited } from "./values.ts";
+
+/** What the host sends. */
+interface Frame {
+  run: string;
+  /** The program, as a module whose only export is a function. */
+  code: string;
+  filename: string;
+  /** Seconds. */
+  timeout: number;
+  /** Characters of JSON. */
+  max_value: number;
+  /** What to subtract from the system's time, to have it as the host counts it. */
+  epoch: number;
+}
+
+const exit = Deno.exit.bind(Deno);
+const { stringify, parse } = JSON;
+const now = performance.now.bind(performance);
+const later = setTimeout;
+
+/** Run a program of one line, so that what every run needs is loaded before there is one. */
+async function rehearse(): Promise<void> {
+  const module = await import(moduleOf("export default async function (): Promise<number> { return 1 }"));
+  toJson([await module.default()]);
+  new Error().stack;
+}
+
+function moduleOf(code: string): string {
+  return URL.createObjectURL(new Blob([code], { type: "application/typescript" }));
+}
+
+function next(): string {
+  return receive() ?? exit(0);
+}
+
+async function run(frame: Frame): Promise<void> {
+  const place: Place = { url: moduleOf(frame.code), filename: frame.filename, workspace: workspace.path() };
+  let started = 0;
+  let over = false;
+
+  /** Say the last word, and wait for the end: the host brings it. */
+  function finish(answer: object, value: string): never {
+    if (!over) {
+      over = true;
+      flush();
+      const head = stringify({ op: "done", started: started + 1e-9, ...answer });
+      sendText(`${head.slice(0, -1)},"value":${value}}`);
+    }
+    while (receive() !== null);
+    return exit(0);
+  }
+
+  function fail(thrown: unknown): never {
+    return finish({ error: describe(thrown, place) }, "null");
+  }
+
+  function leave(code?: number): never {
+    if (code) {
+      return fail(new Error(`the program ended itself with status ${code}`));
+    }
+    return finish({}, "null");
+  }
+
+  Deno.exit = leave;
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    fail(event.reason);
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    fail(event.error);
+  });
+  // It also keeps a program alive that waits for what never comes.
+  later(() => fail(new TimeLimit("")), frame.timeout * 1_000);
+  try {
+    const module = await import(place.url);
+    started = (performance.timeOrigin + now()) / 1_000 - frame.epoch;
+    const { text, problems } = express(await module.default());
+    fit(text, frame);
+    finish(problems.length > 0 ? { problems } : {}, text);
+  } catch (thrown) {
+    fail(thrown);
+  }
+}
+
+function express(value: unknown): { text: string; problems: Problem[] } {
+  const calls = unanswered();
+  if (calls > 0) {
+    throw new NeverAwaited(`${calls} tool call${calls === 1 ? " was" : "s were"} never awaited, and may not have happened`);
+  }
+  try {
+    return toJson(value);
+  } catch (thrown) {
+    if (thrown instanceof Unawaited) {
+      throw new NeverAwaited(`the value holds a promise at ${thrown.message}, which was never awaited`);
+    }
+    throw thrown;
+  }
+}
+
+/** Leave a value that is too large for the host in the workspace, and throw. */
+function fit(text: string, frame: Frame): void {
+  if (text.length <= frame.max_value) {
+    return;
+  }
+  const size = `the value takes ${text.length} characters of JSON, and the limit is ${frame.max_value}`;
+  const name = `results/${frame.run}.json`;
+  try {
+    workspace.saveText(name, text);
+  } catch (error) {
+    throw new ValueTooLarge(`${size}; it could not be kept either: ${error}`);
+  }
+  throw new ValueTooLarge(`${size}; it is kept whole in the workspace as ${name}`);
+}
+
+Object.defineProperty(globalThis, Symbol.for("underpass.callTool"), { value: callTool });
+install();
+await rehearse();
+send({ op: "ready" });
+next(); // the agent's name: its workspace is there now
+const frame = parse(next()) as Frame;
+Deno.chdir(workspace.path());
+await run(frame);

@@ -1,0 +1,73 @@
+"""Which Deno there is, and how it is started."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Final
+
+from underpass.errors import SandboxUnavailable
+
+INSTALL: Final = "pip install 'underpass[typescript]'"
+GUEST: Final = Path(__file__).parents[1] / "guest" / "typescript"
+
+_V8: Final = (
+    # Bytecode is interpreted: V8 then needs no memory that is writable and executable, which the
+    # kernel refuses, and the compilers in which most of its holes were are never run.
+    "--jitless",
+    # No program needs the names of the engine's own functions.
+    "--stack-trace-limit=40",
+)
+
+
+def find() -> Path:
+    """Return the Deno of the package of that name, or one on the path.
+
+    Raises ``SandboxUnavailable`` where there is none; its hint says how to install it.
+    """
+    name = "deno.exe" if sys.platform == "win32" else "deno"
+    beside = Path(sysconfig.get_path("scripts")) / name
+    found = str(beside) if beside.is_file() else shutil.which("deno")
+    if found is None:
+        raise SandboxUnavailable(
+            "TypeScript programs need Deno, which is not installed",
+            hint=INSTALL,
+            sandbox="deno",
+            reasons=[f"no Deno for Python {platform.python_version()} at {sys.prefix}"],
+        )
+    return Path(os.path.realpath(found))
+
+
+def arguments(
+    *, guest: str, workspace: str, readable: tuple[str, ...], writable: tuple[str, ...], memory_mb: int
+) -> list[str]:
+    """Return the arguments that start Deno with our guest and nothing else.
+
+    It may read its modules and what is ``readable``, and write what is ``writable``; it has no
+    network, no other processes, no environment, no native libraries, and asks nobody for more.
+    """
+    # The heap's own limit ends the process with V8's last word; the kernel's bounds the rest.
+    flags = ",".join((*_V8, f"--max-old-space-size={memory_mb}"))
+    return [
+        "deno", "run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--no-remote", "--no-npm",
+        "--cached-only", "--no-check", "--no-code-cache", "--node-modules-dir=none",
+        f"--import-map={guest}/imports.json", f"--v8-flags={flags}",
+        f"--allow-read={','.join((guest, *readable, *writable))}", f"--allow-write={','.join(writable)}",
+        f"{guest}/main.ts", workspace,
+    ]  # fmt: skip
+
+
+def environment(home: str) -> dict[str, str]:
+    """Return the environment of a Deno process; programs cannot read it."""
+    return {
+        # Nothing is fetched and nothing compiled is kept: the folder does not exist.
+        "DENO_DIR": f"{home}/.deno",
+        "DENO_NO_UPDATE_CHECK": "1",
+        "HOME": home,
+        "NO_COLOR": "1",
+        "TZ": "UTC",
+    }
