@@ -9,6 +9,7 @@ from typing import Any
 
 from underpass.broker import Broker
 from underpass.catalog.catalog import Catalog
+from underpass.checking.checker import Checker
 from underpass.codegen.documentation import document
 from underpass.config import Settings, load_settings, state_dir
 from underpass.discovery.directory import ToolDirectory
@@ -37,6 +38,7 @@ class Underpass:
         settings: Settings,
         *,
         shapes: ShapeRecorder,
+        checker: Checker,
     ) -> None:
         self.catalog = catalog
         self.shapes = shapes
@@ -46,6 +48,7 @@ class Underpass:
         """The state folder."""
         self._directory = ToolDirectory(catalog, shapes.find)
         self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
+        self._checker = checker
         self._runner = Runner(
             sandbox,
             broker=self._broker,
@@ -58,6 +61,7 @@ class Underpass:
             },
             settings=settings.run,
             quotas=quotas,
+            checker=checker,
         )
 
     @classmethod
@@ -100,7 +104,9 @@ class Underpass:
             quotas = WorkspaceQuotas(_workspaces(state), chosen.workspace, file_mb=chosen.run.file_mb)
             await stack.enter_async_context(quotas)
             shapes = await stack.enter_async_context(ShapeRecorder(state))
-            yield cls(await stack.enter_async_context(catalog), place, quotas, state, chosen, shapes=shapes)
+            await stack.enter_async_context(catalog)
+            checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
+            yield cls(catalog, place, quotas, state, chosen, shapes=shapes, checker=checker)
 
     async def run(
         self,
@@ -111,6 +117,7 @@ class Underpass:
         max_tokens: int | None = None,
         filename: str = "program.py",
         environment: str | None = None,
+        check: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> RunResult:
         """Run a program in a sandbox of its own. A failing program is a result, not an exception.
@@ -124,6 +131,8 @@ class Underpass:
             filename: what tracebacks call the program.
             environment: the packages it can import, by the name in ``underpass.toml``; by default none
                 but the standard library.
+            check: whether types are checked before anything runs, by default the setting ``run.check``;
+                a program that would surely fail is then an error, and nothing of it ran.
             on_progress: awaited with the progress that the program and its tools report.
 
         Raises:
@@ -139,8 +148,14 @@ class Underpass:
             limits.max_tokens if max_tokens is None else max_tokens,
             filename,
             None if environment is None else self._environment(environment),
+            limits.check if check is None else check,
         )
         return await self._runner.run(program, on_progress)
+
+    def warm_up(self) -> None:
+        """Start, in the background, what the first run would otherwise wait for."""
+        if self.settings.run.check:
+            self._checker.warm_up()
 
     async def call_tool(
         self, server: str, tool: str, arguments: Mapping[str, Any] | None = None, *, agent: str = "default"

@@ -25,6 +25,8 @@ class RunSettings:
     """Bound of all that returns to the model."""
     memory_mb: int = 512
     cpu_seconds: int = 30
+    check: bool = True
+    """Whether types are checked before anything runs."""
     file_mb: int = 100
     """The largest file, in MiB."""
     tmp_mb: int = 64
@@ -77,6 +79,8 @@ class SandboxSettings:
 
     tier: Literal["process", "none"] = "process"
     """``none`` gives no isolation at all: for trusted development only."""
+    walls: Literal["any", "full"] = "any"
+    """``full`` refuses to run code where namespaces are forbidden; Landlock and seccomp alone are fewer."""
     environments: Mapping[str, EnvironmentSettings] = field(default_factory=dict[str, EnvironmentSettings])
     """Packages for programs, by the name that a run asks for."""
 
@@ -102,7 +106,8 @@ class Settings:
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
 
 
-_TIERS = ("process", "none")
+_SWITCH = {"true": True, "1": True, "false": False, "0": False}
+_CHOICES = {"sandbox.tier": ("process", "none"), "sandbox.walls": ("any", "full")}
 
 
 def load_settings(
@@ -190,9 +195,13 @@ def _converted(name: str, value: object, default: object, origin: str) -> object
     """Bring a value to its setting's type; variables are text, files and arguments are typed."""
     wanted = "a number" if isinstance(default, float) else "a whole number"
     if isinstance(default, str):
-        if value in _TIERS:
+        if value in _CHOICES[name]:
             return value
-        wanted = " or ".join(map(repr, _TIERS))
+        wanted = " or ".join(map(repr, _CHOICES[name]))
+    elif isinstance(default, bool):
+        if isinstance(chosen := _SWITCH.get(value, value) if isinstance(value, str) else value, bool):
+            return chosen
+        wanted = "true or false"
     elif isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             number = float(value) if isinstance(default, float) else int(value)

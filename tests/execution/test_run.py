@@ -187,7 +187,7 @@ async def test_an_unknown_name_is_answered_with_the_nearest_ones(opened: Open, c
     ],
 )
 async def test_a_forgotten_await_is_an_error_that_says_so(opened: Open, code: str) -> None:
-    result = await run(opened, code)
+    result = await run(opened, code, check=False)
     assert result.error is not None
     assert "await" in result.error.hint
     assert result.tool_calls == ()
@@ -563,7 +563,7 @@ async def test_the_result_has_the_documented_form(opened: Open) -> None:
     result = (await run(opened, "from mcp_servers import demo\nawait demo.echo(a=1)")).to_dict()
     assert list(result) == [
         "run", "ok", "value", "stdout", "stderr", "error", "tool_calls", "duration_ms", "sandbox",
-        "language", "tokens",
+        "language", "checked", "tokens",
     ]  # fmt: skip
     assert set(result["tool_calls"][0]) == {"server", "tool", "duration_ms", "ok", "bytes_in", "bytes_out"}
     assert set(result["duration_ms"]) == {"total", "queue", "start", "run"}

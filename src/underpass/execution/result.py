@@ -131,6 +131,9 @@ class RunResult:
     truncated: bool = False
     handle: str | None = None
     """Where the whole value is: a path relative to the agent's workspace."""
+    checked: bool | str = False
+    """Whether types were checked before anything ran: False when that is switched off, and
+    ``"skipped: why"`` when it was not possible."""
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
@@ -150,5 +153,6 @@ class RunResult:
             "duration_ms": self.duration.to_dict(),
             "sandbox": self.sandbox,
             "language": self.language,
+            "checked": self.checked,
             "tokens": self.tokens.to_dict(),
         }

@@ -14,6 +14,7 @@ from typing import Final
 import anyio.to_thread
 
 from underpass.broker import Broker, RunCalls
+from underpass.checking.checker import Checker
 from underpass.config import RunSettings
 from underpass.errors import ValidationFailed, WorkspaceFull
 from underpass.execution import failure
@@ -25,7 +26,7 @@ from underpass.execution.result import Duration, RunError, RunResult, Tokens
 from underpass.execution.shape import Count
 from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
-from underpass.sandbox.lease import Sandbox
+from underpass.sandbox.lease import Lease, Sandbox
 from underpass.workspace import results
 from underpass.workspace.quota import WorkspaceQuotas
 
@@ -47,6 +48,8 @@ class Program:
     """What tracebacks call it."""
     environment: SandboxEnvironment | None = None
     """The packages that it can import."""
+    check: bool = True
+    """Whether its types are checked before it runs."""
 
 
 class Runner:
@@ -56,6 +59,7 @@ class Runner:
         workspaces: the folder that holds a folder for each agent.
         questions: answers to ``mcp_runtime``'s functions, by name.
         settings: the limits that hold for every run.
+        checker: finds, before anything runs, what would surely fail.
         quotas: the quotas of the agents' workspaces.
     """
 
@@ -69,6 +73,7 @@ class Runner:
         questions: Mapping[str, Question],
         settings: RunSettings,
         quotas: WorkspaceQuotas,
+        checker: Checker,
     ) -> None:
         self._sandbox = sandbox
         self._broker = broker
@@ -77,6 +82,7 @@ class Runner:
         self._questions = questions
         self._settings = settings
         self._quotas = quotas
+        self._checker = checker
         self._count: Count = tokens.count
 
     async def run(self, program: Program, on_progress: OnProgress | None = None) -> RunResult:
@@ -90,30 +96,20 @@ class Runner:
         run = _new_id()
         folder = self._workspaces / program.agent
         begun = time.monotonic()
+        check = self._checker.begin(program.code) if program.check else None
         lease = await self._sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
         calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run, reserve=quota.take))
         try:
             await quota.begin()
-            conversation = Conversation(
-                lease,
-                RunHost(calls, self._modules, self._questions, on_progress),
-                timeout=program.timeout,
-                output_bytes=self._settings.output_bytes,
-            )
-            outcome = await conversation.hold(
-                program.agent,
-                {
-                    "run": run,
-                    "code": program.code,
-                    "filename": program.filename,
-                    "timeout": program.timeout,
-                    "max_value": self._settings.result_bytes,
-                    "magic": MAGIC_NUMBER.hex(),
-                    "modules": await self._modules.foreseen(program.code),
-                },
-            )
+            verdict = None if check is None else await check.verdict()
+            if verdict is not None and (refusal := verdict.refusal()) is not None:
+                outcome = Outcome(error=refusal)
+            else:
+                outcome = await self._talk(
+                    run, program, lease, RunHost(calls, self._modules, self._questions, on_progress)
+                )
         finally:
             lease.release()
             quota.leave()
@@ -146,6 +142,24 @@ class Runner:
             tokens=used,
             truncated=answer.truncated,
             handle=answer.handle,
+            checked=False if verdict is None else verdict.checked,
+        )
+
+    async def _talk(self, run: str, program: Program, lease: Lease, host: RunHost) -> Outcome:
+        conversation = Conversation(
+            lease, host, timeout=program.timeout, output_bytes=self._settings.output_bytes
+        )
+        return await conversation.hold(
+            program.agent,
+            {
+                "run": run,
+                "code": program.code,
+                "filename": program.filename,
+                "timeout": program.timeout,
+                "max_value": self._settings.result_bytes,
+                "magic": MAGIC_NUMBER.hex(),
+                "modules": await self._modules.foreseen(program.code),
+            },
         )
 
     async def _shape(

@@ -1,0 +1,182 @@
+"""Checks programs beside the lease of their sandboxes, within a bound of time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from underpass.catalog.definition import Listing
+from underpass.checking.folder import ProjectFolder
+from underpass.checking.language_server import LanguageServer, ServerDied
+from underpass.checking.modules import CheckedModules
+from underpass.checking.python_checker import PythonChecker
+from underpass.checking.verdict import Problem, Verdict
+from underpass.discovery.directory import ListingSource
+
+BOUND: Final = 2.0
+"""Seconds after which a run goes on unchecked."""
+_LONGEST: Final = 200_000
+"""Characters of a program beyond which it is not checked."""
+_MOST_AT_ONCE: Final = 256
+_REMEMBERED: Final = 256
+
+Maker = Callable[[ListingSource, Path], "LanguageChecker"]
+
+
+class LanguageChecker(Protocol):
+    """A resident checker of one language."""
+
+    server: LanguageServer
+    modules: CheckedModules
+
+    async def problems(self, code: str) -> tuple[Problem, ...]:
+        """Return what would fail. Raises ``ServerDied``."""
+        ...
+
+
+MAKERS: Final[Mapping[str, Maker]] = {"python": PythonChecker}
+
+
+class Check:
+    """A check that goes on beside other work."""
+
+    def __init__(self, bound: float) -> None:
+        self._deadline = anyio.current_time() + bound
+        self._verdict: Verdict | None = None
+        self._given = anyio.Event()
+
+    def give(self, verdict: Verdict) -> None:
+        """Note the outcome."""
+        self._verdict = verdict
+        self._given.set()
+
+    async def verdict(self) -> Verdict:
+        """Wait for the outcome, no longer than the bound: what comes later is of no use to a run."""
+        if self._verdict is None:
+            with anyio.CancelScope(deadline=self._deadline):
+                await self._given.wait()
+        return self._verdict or Verdict(skipped="the check took too long")
+
+
+class Checker:
+    """Checks programs against the generated modules of a catalog; enter it before use.
+
+    Nothing is started, written or imported before the first check of a language.
+
+    Parameters:
+        source: the catalog.
+        folder: where the modules are written for the checkers.
+        bound: seconds that a run waits for its check.
+    """
+
+    def __init__(
+        self,
+        source: ListingSource,
+        folder: Path,
+        *,
+        bound: float = BOUND,
+        makers: Mapping[str, Maker] = MAKERS,
+    ) -> None:
+        self._source = source
+        self._parent = folder
+        self._bound = bound
+        self._makers = makers
+        self._languages: dict[str, LanguageChecker | str] = {}
+        """The checker of each language that was asked for, or why there is none."""
+        self._folders: list[ProjectFolder] = []
+        self._clean: OrderedDict[tuple[str, str], dict[str, Listing | None]] = OrderedDict()
+        """Programs in which nothing was found, with the listings that they were checked against."""
+        self._going_on = 0
+
+    async def __aenter__(self) -> Self:
+        self._tasks: TaskGroup = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._tasks.cancel_scope.cancel()
+        try:
+            await self._tasks.__aexit__(None, None, None)
+        finally:
+            for folder in self._folders:
+                folder.close()
+
+    def begin(self, code: str, language: str = "python") -> Check:
+        """Start a check; it executes nothing of ``code``."""
+        check = Check(self._bound)
+        if self._clean.get((language, code)) == {}:
+            check.give(Verdict())
+        elif len(code) > _LONGEST:
+            check.give(Verdict(skipped="the program is too long"))
+        elif self._going_on >= _MOST_AT_ONCE:
+            check.give(Verdict(skipped="too many checks at once"))
+        else:
+            self._going_on += 1
+            self._tasks.start_soon(self._check, check, code, language)
+        return check
+
+    def warm_up(self, language: str = "python") -> None:
+        """Start the checker of a language before the first program comes."""
+        self.begin("print(len(str(1)))", language)
+
+    async def _check(self, check: Check, code: str, language: str) -> None:
+        try:
+            check.give(await self._verdict(code, language))
+        finally:
+            self._going_on -= 1
+
+    async def _verdict(self, code: str, language: str) -> Verdict:
+        checker = self._language(language)
+        if isinstance(checker, str):
+            return Verdict(skipped=checker)
+        listings = await checker.modules.listings(code)
+        if self._clean.get((language, code)) == listings:
+            return Verdict()
+        try:
+            changes = await checker.modules.write(code, listings)
+            if changes.created or changes.changed:
+                await checker.server.note_changes(changes.created, changes.changed)
+            problems = await checker.problems(code)
+        except ServerDied:
+            return Verdict(skipped="the type checker ended; it is started again")
+        except OSError as error:
+            return Verdict(skipped=f"the modules could not be written: {error.strerror}")
+        if not problems:
+            if None in listings.values():
+                named = ", ".join(name for name, listing in listings.items() if listing is None)
+                return Verdict(skipped=f"{named} cannot be reached")
+            self._remember(language, code, listings)
+        return Verdict(problems)
+
+    def _remember(self, language: str, code: str, listings: dict[str, Listing | None]) -> None:
+        self._clean[language, code] = listings
+        if len(self._clean) > _REMEMBERED:
+            self._clean.popitem(last=False)
+
+    def _language(self, language: str) -> LanguageChecker | str:
+        if language not in self._languages:
+            self._languages[language] = self._started(language)
+        return self._languages[language]
+
+    def _started(self, language: str) -> LanguageChecker | str:
+        if language not in self._makers:
+            return f"there is no checker of {language}"
+        try:
+            folder = ProjectFolder(self._parent)
+            self._folders.append(folder)
+            checker = self._makers[language](self._source, folder.path)
+        except (OSError, ImportError) as error:
+            return f"the checker of {language} cannot be started: {error}"
+        self._tasks.start_soon(checker.server.serve)
+        return checker
