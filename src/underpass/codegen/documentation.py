@@ -7,12 +7,12 @@ from typing import Final, Literal
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen import python_literals
-from underpass.codegen.interface import ToolInterface, tool_interface
+from underpass.codegen.interface import PARSED_TEXT, ToolInterface, tool_interface
 from underpass.codegen.ir import ANY, Array, Field, Literals, Map, Node, Object, Primitive, Schema, Tuple
 from underpass.codegen.names import identifiers, server_identifier, tool_identifier
 from underpass.codegen.observed import ObservedShape
-from underpass.codegen.python_docstring import PARSED_TEXT, constraints
-from underpass.codegen.python_shape import shape
+from underpass.codegen.python_docstring import constraints
+from underpass.codegen.shape import shape
 from underpass.codegen.text import clean, clean_line
 
 Language = Literal["python"]

@@ -10,6 +10,9 @@ from underpass.codegen.ir import ANY, STRING, Anything, Field, Map, Node, Object
 from underpass.codegen.observed import ObservedShape, is_vague
 from underpass.codegen.schema import read_schema
 
+PARSED_TEXT = "text, parsed where it is JSON"
+"""What is said of a result whose only declared type is wrapped text."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolInterface:

@@ -77,11 +77,13 @@ class Array:
 class Tuple:
     """An array whose first places have types of their own (``prefixItems``).
 
-    ``rest`` is the type of what may follow them; ``None`` when nothing may.
+    ``rest`` is the type of what may follow them; ``None`` when nothing may. ``least`` of the places
+    must be there.
     """
 
     items: tuple[Node, ...]
     rest: Node | None
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)

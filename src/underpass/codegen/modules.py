@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from underpass.catalog.definition import Finding, Listing, ToolDefinition
 from underpass.codegen.header import definition_digest, label
@@ -19,6 +19,8 @@ from underpass.codegen.observed import Observations, ObservedShape, unobserved
 from underpass.codegen.template_files import render
 from underpass.codegen.usable import usable_tools
 from underpass.errors import GenerationFailed
+
+Made = TypeVar("Made")
 
 
 class RenderTool(Protocol):
@@ -50,8 +52,6 @@ class Layout:
     servers: Kind
     tools: Kind
     render_tool: RenderTool
-    quoted: Callable[[str], str]
-    """Makes a server's name safe for the comment that describes its module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,31 +113,34 @@ class ServerModules:
         return {path: text for path in self.paths if (text := self.source(path)) is not None}
 
     def _index(self) -> str:
-        layout = self.layout
-        tools = list(self._entries.values())
-        context = {
-            "header": layout.header,
+        return self._render(f"server{self.layout.suffix}.jinja", tools=list(self._entries.values()))
+
+    def _render(self, template: str, **context: Any) -> str:
+        entries = self._entries.values()
+        shared = {
+            "header": self.layout.header,
             "server": self.server,
             "server_label": label(self.server),
-            "server_text": layout.quoted(self.server),
-            "count": len(tools),
-            "digest": digest("".join(definition_digest(entry.tool) for entry in tools))[:16],
-            "tools": tools,
+            "count": len(entries),
+            "digest": digest("".join(definition_digest(entry.tool) for entry in entries))[:16],
         }
-        return render(layout.language, f"server{layout.suffix}.jinja", self._templates, context)
+        return render(self.layout.language, template, self._templates, {**shared, **context})
 
     def _module(self, entry: Entry) -> str:
-        make = self.layout.render_tool
+        def make(tool: ToolDefinition, observed: ObservedShape | None) -> str:
+            return self.layout.render_tool(tool, entry.function, templates=self._templates, observed=observed)
+
+        return self._tolerant(entry, make)
+
+    def _tolerant(self, entry: Entry, make: Callable[[ToolDefinition, ObservedShape | None], Made]) -> Made:
         try:
-            observed = self._observed(entry.tool)
-            return make(entry.tool, entry.function, templates=self._templates, observed=observed)
+            return make(entry.tool, self._observed(entry.tool))
         except GenerationFailed:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one definition does, it costs no other tool
             reason = f"its schemas cannot be read ({type(error).__name__}): any arguments are accepted"
             self._widened[entry.function] = Finding(self.server, entry.tool.name, "repaired", reason)
-            tool = replace(entry.tool, input_schema=True, output_schema=None)
-            return make(tool, entry.function, templates=self._templates, observed=None)
+            return make(replace(entry.tool, input_schema=True, output_schema=None), None)
 
 
 class Package:

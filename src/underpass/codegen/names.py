@@ -22,16 +22,19 @@ _LONGEST = 100
 """Bytes of an identifier: with a digest and ``_….py`` around it, it still names a file."""
 
 _TYPESCRIPT: Final = frozenset(
-    (
-        "arguments await break case catch class const continue debugger default delete do else enum eval "
-        "export extends false finally for function if implements import in instanceof interface let new null "
-        "package private protected public return static super switch this throw true try typeof var void "
-        "while with yield undefined globalThis require exports callTool "
+    {
+        *("arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger"),
+        *("default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally"),
+        *("for", "function", "if", "implements", "import", "in", "instanceof", "interface", "let", "new"),
+        *("null", "package", "private", "protected", "public", "return", "static", "super", "switch"),
+        *("this", "throw", "true", "try", "typeof", "var", "void", "while", "with", "yield", "undefined"),
+        *("globalThis", "require", "exports", "callTool"),
         # A module that exports "then" is taken for a promise when it is imported.
-        "then toJSON "
+        *("then", "toJSON"),
         # Every object answers to these, a namespace of tools as well.
-        "constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf"
-    ).split()
+        *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString"),
+        *("toString", "valueOf"),
+    }
 )
 _RESERVED: Final[dict[Kind, frozenset[str]]] = {
     # Function names that would change the meaning of an annotation, or of the generated body.

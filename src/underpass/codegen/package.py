@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from underpass.codegen.header import MARK
+from underpass.codegen.header import MARKS
 from underpass.errors import GenerationFailed
 
 
@@ -41,15 +41,14 @@ def write_package(files: Mapping[str, str], output: Path, *, keep: Collection[st
         folded = {path.casefold(): file for path, file in targets.items()}
         stale = {
             path: file
-            for path, file in _generated(output)
+            for path, file in _generated(output, {PurePosixPath(path).suffix for path in targets})
             # Where case makes no difference, an old spelling is the new file.
             if path not in targets
             and path.partition("/")[0] not in keep
             and not _is_same(file, folded.get(path.casefold()))
         }
         changed = [path for path, file in targets.items() if _differs(file, files[path], output)]
-        # The lazy packages come last: what they name is there before they name it.
-        for path in sorted(changed, key=lambda path: (path.endswith("__init__.py"), -path.count("/"), path)):
+        for path in sorted(changed, key=_order):
             _replace(targets[path], files[path])
         for file in stale.values():
             _remove(file, output)
@@ -62,6 +61,11 @@ def write_package(files: Mapping[str, str], output: Path, *, keep: Collection[st
     return Written(tuple(sorted(changed)), tuple(sorted(targets.keys() - set(changed))), tuple(sorted(stale)))
 
 
+def _order(path: str) -> tuple[bool, int, str]:
+    # The lazy packages come last: what they name is there before they name it.
+    return path.endswith(("__init__.py", "index.ts")), -path.count("/"), path
+
+
 def _target(path: str, output: Path) -> Path:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or any(part in {".", ".."} or "\\" in part for part in parts):
@@ -69,9 +73,9 @@ def _target(path: str, output: Path) -> Path:
     return output.joinpath(*parts)
 
 
-def _generated(output: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the generated files of a package: those beside ``output``'s ``__init__`` and one level below."""
-    for pattern in ("*.py", "*/*.py"):
+def _generated(output: Path, suffixes: Collection[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the generated files of a language: those in ``output`` itself and one level below."""
+    for pattern in (f"{level}*{suffix}" for suffix in sorted(suffixes) for level in ("", "*/")):
         for file in output.glob(pattern):
             if not file.is_symlink() and not file.parent.is_symlink() and _is_ours(file):
                 yield file.relative_to(output).as_posix(), file
@@ -83,7 +87,8 @@ def _is_same(file: Path, other: Path | None) -> bool:
 
 def _is_ours(file: Path) -> bool:
     with file.open("rb") as opened:
-        return opened.read(len(MARK)) == MARK.encode()
+        start = opened.read(max(map(len, MARKS)))
+    return any(start.startswith(mark.encode()) for mark in MARKS)
 
 
 def _differs(file: Path, text: str, output: Path) -> bool:

@@ -41,10 +41,6 @@ class Parameter:
         return python_literals.value(self.field.default, _LONGEST_DEFAULT) if self.field.has_default else None
 
 
-PARSED_TEXT = "text, parsed where it is JSON"
-"""What is said of a result whose only declared type is wrapped text."""
-
-
 def docstring(
     description: str,
     parameters: Sequence[Parameter],

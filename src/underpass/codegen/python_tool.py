@@ -8,13 +8,13 @@ from typing import Any
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen import python_literals
 from underpass.codegen.header import PYTHON_HEADER, definition_digest, label
-from underpass.codegen.interface import tool_interface
+from underpass.codegen.interface import PARSED_TEXT, tool_interface
 from underpass.codegen.ir import Anything, Nothing
 from underpass.codegen.names import identifiers, tool_identifier
 from underpass.codegen.observed import ObservedShape
-from underpass.codegen.python_docstring import PARSED_TEXT, Parameter, docstring
-from underpass.codegen.python_shape import shape
+from underpass.codegen.python_docstring import Parameter, docstring
 from underpass.codegen.python_types import PythonTypes
+from underpass.codegen.shape import shape
 from underpass.codegen.template_files import render
 
 
@@ -71,6 +71,8 @@ def _context(tool: ToolDefinition, function: str, observed: ObservedShape | None
         cast_open = f"cast({quoted}, "
     return {
         "header": PYTHON_HEADER,
+        "tool": tool,
+        "interface": interface,
         "server_label": label(tool.server),
         "tool_label": label(tool.name),
         "digest": definition_digest(tool),

@@ -219,10 +219,12 @@ class _Reader:
         if not prefix:
             return Array(self._read(True if isinstance(items, list) else items, resource, base, depth + 1))
         places = tuple(self._read(place, resource, base, depth + 1) for place in prefix)
+        minimum: object = schema.get("minItems")
+        least = max(0, min(minimum, len(places))) if isinstance(minimum, int) else 0
         if rest is False or schema.get("maxItems") == len(places):
-            return Tuple(places, None)
+            return Tuple(places, None, least)
         after = self._read(rest, resource, base, depth + 1)
-        return Tuple(places, None if isinstance(after, Nothing) else after)
+        return Tuple(places, None if isinstance(after, Nothing) else after, least)
 
     def _object(self, schema: Mapping[str, Any], resource: Mapping[str, Any], base: str, depth: int) -> Node:
         required = dict.fromkeys(name for name in list_of(schema, "required") if isinstance(name, str))
