@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 from underpass.catalog.definition import ToolDefinition
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, plain, print_json, progress
-from underpass.cli.running import configuration, open_catalog, run_async
+from underpass.cli.running import configuration, observations, open_catalog, run_async
 from underpass.codegen.documentation import document, signature
 from underpass.discovery.directory import ToolDirectory
 
@@ -21,15 +21,17 @@ from underpass.discovery.directory import ToolDirectory
 @json_option
 def command(*, tool: str, config: Path | None, as_json: bool) -> None:
     """Show the documentation of a TOOL, named as server.tool."""
-    definition = _find(tool, config)
-    documentation = document(definition)
+    path = configuration(config)
+    definition = _find(tool, path)
+    observed = observations(path)(definition)
+    documentation = document(definition, observed=observed)
     if as_json:
         print_json(
             {
                 "id": definition.id,
                 "server": definition.server,
                 "name": definition.name,
-                "signature": signature(definition),
+                "signature": signature(definition, observed=observed),
                 "documentation": documentation,
             }
         )
@@ -41,9 +43,7 @@ def command(*, tool: str, config: Path | None, as_json: bool) -> None:
         click.echo(plain(documentation))
 
 
-def _find(tool: str, config: Path | None) -> ToolDefinition:
-    path = configuration(config)
-
+def _find(tool: str, path: Path | None) -> ToolDefinition:
     async def find() -> ToolDefinition:
         async with open_catalog(path) as catalog:
             return await ToolDirectory(catalog).tool(tool)

@@ -11,9 +11,10 @@ import click
 from underpass.catalog.definition import Finding, Listing
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, progress, text
-from underpass.cli.running import chosen, configuration, open_catalog, run_async
+from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers
+from underpass.codegen.observed import unobserved
 from underpass.codegen.package import write_package
 from underpass.codegen.python import PythonPackage
 from underpass.discovery.directory import ToolDirectory
@@ -65,9 +66,12 @@ def command(
     """
     if manifest:
         listings, errors = chosen(read_manifest(manifest), server), {}
+        observed = unobserved
     else:
-        listings, errors = _listings(config, server)
-    package = PythonPackage(listings)
+        path = configuration(config)
+        listings, errors = _listings(path, server)
+        observed = observations(path)
+    package = PythonPackage(listings, observed=observed)
     with progress("Generating modules…"):
         # A server that cannot be asked just now keeps the modules that it has.
         unreached = identifiers([*listings, *errors], "server")
@@ -106,9 +110,7 @@ def _report(findings: list[Finding], errors: Mapping[str, str]) -> None:
         err().print(text(line, "yellow"), soft_wrap=True)
 
 
-def _listings(config: Path | None, server: str | None) -> tuple[dict[str, Listing], dict[str, str]]:
-    path = configuration(config)
-
+def _listings(path: Path | None, server: str | None) -> tuple[dict[str, Listing], dict[str, str]]:
     async def ask() -> Mapping[str, Listing | ServerUnavailable]:
         async with open_catalog(path) as catalog:
             if server is None:

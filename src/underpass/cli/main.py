@@ -21,6 +21,7 @@ COMMANDS = {
     "tools": ("underpass.cli.tools", "List servers and their tools, or search them."),
     "docs": ("underpass.cli.docs", "Show a tool's documentation."),
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
+    "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),
     "run": ("underpass.cli.run", "Run a program in the sandbox."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio."),

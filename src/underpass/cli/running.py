@@ -14,8 +14,10 @@ import click
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing
 from underpass.catalog.servers_file import find_config
-from underpass.config import load_settings
+from underpass.codegen.observed import Observations
+from underpass.config import load_settings, state_dir
 from underpass.errors import ServerNotFound
+from underpass.shapes.recorder import ShapeRecorder
 
 T = TypeVar("T")
 
@@ -41,6 +43,11 @@ def open_catalog(config: Path | None) -> Catalog:
     """
     settings = load_settings(config.absolute().parent if config else Path.cwd())
     return Catalog(config or {}, settings=settings.servers, limits=settings.calls)
+
+
+def observations(config: Path | None) -> Observations:
+    """Return what finds the shapes of earlier results, kept beside a configuration."""
+    return ShapeRecorder(state_dir(config, Path.cwd())).find
 
 
 def chosen(listings: Mapping[str, Listing], server: str | None) -> dict[str, Listing]:

@@ -57,7 +57,7 @@ def command(
 async def _over_stdio(up: Underpass, *, as_json: bool) -> None:
     from underpass.server.stdio import protocol_streams
 
-    server = facade(up, _environments(up))
+    server = facade(up, _environments(up), observed=up.shapes.find)
     if as_json:
         _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
     elif sys.stderr.isatty():
@@ -75,7 +75,7 @@ async def _over_http(up: Underpass, where: str, token_file: Path | None, *, as_j
     address = Address.parse(where)
     token = find_token(up.state, file=token_file)
     service = HttpService(
-        facade(up, _environments(up), call=up.call_tool),
+        facade(up, _environments(up), call=up.call_tool, observed=up.shapes.find),
         token=token.secret,
         names=address.names(),
         max_argument_bytes=up.settings.calls.max_argument_bytes,

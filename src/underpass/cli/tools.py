@@ -14,10 +14,11 @@ from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
-from underpass.cli.running import chosen, configuration, open_catalog, run_async
+from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
 from underpass.codegen.documentation import signature
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers
+from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.directory import ToolDirectory
 from underpass.discovery.index import Hit, ToolIndex, summary
 from underpass.errors import ServerUnavailable
@@ -73,7 +74,8 @@ def _search_servers(config: Path | None, query: str, server: str | None, limit: 
 
     async def search() -> Sequence[Hit]:
         async with open_catalog(path) as catalog:
-            return await ToolDirectory(catalog).search(query, server=server, limit=limit)
+            directory = ToolDirectory(catalog, observations(path))
+            return await directory.search(query, server=server, limit=limit)
 
     with progress("Asking the servers for their tools…"):
         return run_async(search)
@@ -88,6 +90,7 @@ def _search_manifest(manifest: Path, query: str, server: str | None, limit: int)
 
 def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any]]:
     path = configuration(config)
+    observed = observations(path)
 
     async def ask() -> list[dict[str, Any]]:
         async with open_catalog(path) as catalog:
@@ -105,7 +108,7 @@ def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any
                     "transport": state.transport,
                     "state": state.state,
                     "error": state.error,
-                    **_listed(listings.get(state.name, Listing())),
+                    **_listed(listings.get(state.name, Listing()), observed),
                 }
                 for state in states
             ]
@@ -131,27 +134,27 @@ def _from_manifest(manifest: Path, server: str | None) -> list[dict[str, Any]]:
             "transport": None,
             "state": "manifest",
             "error": None,
-            **_listed(listing),
+            **_listed(listing, unobserved),
         }
         for name, listing in chosen(listings, server).items()
     ]
 
 
-def _listed(listing: Listing | ServerUnavailable) -> dict[str, Any]:
+def _listed(listing: Listing | ServerUnavailable, observed: Observations) -> dict[str, Any]:
     if isinstance(listing, ServerUnavailable):
         return {"tools": [], "findings": []}
     return {
-        "tools": [_tool(tool) for tool in listing.tools],
+        "tools": [_tool(tool, observed) for tool in listing.tools],
         "findings": [asdict(finding) for finding in listing.findings],
     }
 
 
-def _tool(tool: ToolDefinition) -> dict[str, Any]:
+def _tool(tool: ToolDefinition, observed: Observations) -> dict[str, Any]:
     return {
         "id": tool.id,
         "name": tool.name,
         "summary": summary(tool.description),
-        "signature": signature(tool),
+        "signature": signature(tool, observed=observed(tool)),
     }
 
 

@@ -23,6 +23,7 @@ from mcp_types import (
 from underpass.catalog.catalog import ServerState
 from underpass.codegen.documentation import document
 from underpass.codegen.names import identifiers
+from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.directory import ListingSource, ToolDirectory
 from underpass.errors import UnderpassError, did_you_mean
 from underpass.execution.host import OnProgress
@@ -64,22 +65,29 @@ def facade(
     environments: Mapping[str, Sequence[str]] | None = None,
     *,
     call: door.Call | None = None,
+    observed: Observations = unobserved,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
     Parameters:
         environments: the packages of each environment that programs may ask for.
         call: makes the calls of generated modules outside of a sandbox; None takes none.
+        observed: finds what earlier results of a tool looked like.
     """
-    return _Facade(backend, environments or {}, call).server()
+    return _Facade(backend, environments or {}, call, observed).server()
 
 
 class _Facade:
     def __init__(
-        self, backend: Backend, environments: Mapping[str, Sequence[str]], call: door.Call | None
+        self,
+        backend: Backend,
+        environments: Mapping[str, Sequence[str]],
+        call: door.Call | None,
+        observed: Observations,
     ) -> None:
         self._backend = backend
-        self._directory = ToolDirectory(backend.catalog)
+        self._observed = observed
+        self._directory = ToolDirectory(backend.catalog, observed)
         self._modules = identifiers(backend.catalog.names, "server")
         self._tools = definitions(self._modules.values(), environments)
         self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in self._tools}
@@ -205,7 +213,8 @@ class _Facade:
 
     async def _document(self, name: str) -> str:
         try:
-            return document(await self._directory.tool(name))
+            tool = await self._directory.tool(name)
+            return document(tool, observed=self._observed(tool))
         except UnderpassError as error:
             return f"# {name[:_TEXT]}\n{error.message}" + (f"\n{error.hint}" if error.hint else "")
 

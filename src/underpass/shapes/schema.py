@@ -34,7 +34,7 @@ def _schema(shape: Shape, results: int) -> dict[str, Any]:
         items = _schema(shape.array.items, results)
         parts.append({"type": "array", "items": items} if items else {"type": "array"})
     if shape.text is not None:
-        parts.append(_text(shape.text, results))
+        parts.append(text_schema(shape.text, results))
     if shape.number:
         parts.append({"type": "number"})
     elif shape.integer:
@@ -48,27 +48,20 @@ def _schema(shape: Shape, results: int) -> dict[str, Any]:
     return parts[0] if len(parts) == 1 else {"anyOf": parts}
 
 
-def _text(text: Texts, results: int) -> dict[str, Any]:
+def text_schema(text: Texts, results: int) -> dict[str, Any]:
+    """Return the schema of texts at some place of ``results`` results."""
     if results >= FEWEST_RESULTS and text.choices and min(text.choices.values()) >= FEWEST_SIGHTINGS:
         return {"type": "string", "enum": sorted(text.choices)}
     return {"type": "string"} if text.format is None else {"type": "string", "format": text.format}
 
 
-def _object(objects: Objects, results: int) -> dict[str, Any]:
-    fields = objects.fields
-    if fields is None or _is_sparse(objects.count, fields):
-        rest = [] if objects.rest is None else [objects.rest]
-        return _map(merged([*(fields or {}).values(), *rest]), results)
-    schema: dict[str, Any] = {"type": "object"}
-    # What is seen most comes first: one line shows the first dozen.
+def members(objects: Objects) -> tuple[dict[str, Shape], Shape | None]:
+    """Return the members that objects have by name, those seen most first, and the shape of all others."""
+    fields = objects.fields or {}
+    if _is_sparse(objects.count, fields):
+        return {}, merged([*fields.values(), *([objects.rest] if objects.rest else [])])
     names = sorted(fields, key=lambda name: (-fields[name].count, name))
-    if names:
-        schema["properties"] = {name: _schema(fields[name], results) for name in names}
-    if required := [name for name in names if fields[name].count == objects.count]:
-        schema["required"] = required
-    if objects.rest is not None:
-        schema |= {"additionalProperties": _schema(objects.rest, results)}
-    return schema
+    return {name: fields[name] for name in names}, objects.rest
 
 
 def _is_sparse(objects: int, fields: Mapping[str, Shape]) -> bool:
@@ -77,5 +70,13 @@ def _is_sparse(objects: int, fields: Mapping[str, Shape]) -> bool:
     return sum(field.count for field in fields.values()) < _SPARSE_SHARE * objects * len(fields)
 
 
-def _map(values: Shape, results: int) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": _schema(values, results)}
+def _object(objects: Objects, results: int) -> dict[str, Any]:
+    fields, rest = members(objects)
+    schema: dict[str, Any] = {"type": "object"}
+    if fields:
+        schema["properties"] = {name: _schema(field, results) for name, field in fields.items()}
+    if required := [name for name, field in fields.items() if field.count == objects.count]:
+        schema["required"] = required
+    if rest is not None:
+        schema["additionalProperties"] = _schema(rest, results)
+    return schema
