@@ -29,7 +29,7 @@ class PythonChecker:
         self._folder = folder
         self.modules = CheckedModules(source, folder, PythonNotation())
         self.server = LanguageServer(
-            Command((find_ty_bin(), "server"), "python", ".py", _MEMORY_MB, {"TY_MAX_PARALLELISM": "2"}),
+            Command((find_ty_bin(), "server"), "python", ".py", _MEMORY_MB, {"TY_MAX_PARALLELISM": "1"}),
             folder,
         )
         version = f"{sys.version_info.major}.{sys.version_info.minor}"

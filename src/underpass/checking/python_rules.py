@@ -97,7 +97,7 @@ class PythonRules:
     def _source(self, each: Diagnostic) -> str:
         """Return the text that a complaint is about, or its first line; places are counted in UTF-8."""
         start, end = each["range"]["start"], each["range"]["end"]
-        line = self._around.lines[start["line"]].encode()
+        line = self._around.lines[int(start["line"])].encode()
         stop = end["character"] if end["line"] == start["line"] else len(line)
         return line[start["character"] : stop].decode(errors="replace")
 
