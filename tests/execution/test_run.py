@@ -442,6 +442,14 @@ async def test_a_value_too_large_for_the_host_is_left_in_the_workspace(opened: O
 
 
 @pytest.mark.requirement("R10", "R27")
+async def test_what_a_program_leaves_in_an_open_file_is_written(opened: Open) -> None:
+    async with opened() as up:
+        assert (await up.run("file = open('kept', 'w')\nfile.write('all')")).ok
+        assert (await up.run("open('kept').read()")).value == "all"
+
+
+@pytest.mark.requirement("R25")
+@pytest.mark.anyio
 async def test_files_last_from_run_to_run_and_agents_do_not_share_them(opened: Open) -> None:
     async with opened() as up:
         saved = await up.run(
