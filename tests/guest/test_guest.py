@@ -111,7 +111,6 @@ def test_an_exception_that_cannot_say_itself_is_described_all_the_same(run_insid
         ("raise PermissionError('no')", "no network"),
         ("raise RecursionError", "loop"),
         ("raise OSError(28, 'No space left on device')", "disk"),
-        ('raise RuntimeError("can\'t start new thread")', "asyncio"),
         ("import nothing_of_that_name", "no other packages"),
         ("import asyncio\nasync def f(): pass\nawait asyncio.sleep(0)\nasyncio.run(f())", "await main()"),
         ("async def f(): return 1\ntry:\n    x = f()\n    x['a']\nfinally:\n    x.close()", "await"),

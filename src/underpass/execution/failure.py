@@ -15,21 +15,31 @@ _LIMITS = {
     "MemoryError": ("LimitExceeded", "memory_mb", "the program needed more than {} MB of memory"),
     FILE_SIZE: ("LimitExceeded", "file_mb", "a file would have grown beyond {} MB"),
     "OpenFilesLimit": ("LimitExceeded", "open_files", "the program had {} files open at once"),
+    "ThreadMemory": (
+        "LimitExceeded",
+        "memory_mb",
+        "the stacks of its threads needed more than {} MB of memory",
+    ),
     "TmpLimit": ("LimitExceeded", "tmp_mb", "the folder /tmp is full, and it holds {} MB"),
 }
 _HINTS = {
-    "TimeLimit": "do less in one run, call tools concurrently with asyncio.gather, or raise the timeout",
+    "TimeLimit": "do less in one run, call tools concurrently (asyncio.gather, Promise.all), or raise the timeout",
     "CpuLimit": "do less in one run, or raise the setting run.cpu_seconds",
     "MemoryError": "process the data in smaller pieces, or raise the setting run.memory_mb",
     FILE_SIZE: "write several files, or raise the setting run.file_mb",
     "OpenFilesLimit": "close files, best with `with open(...) as file`, or raise the setting run.open_files",
+    "ThreadMemory": "use fewer threads or asyncio, call threading.stack_size(65_536) before the first (8 MB is "
+    "usual), or raise the setting run.memory_mb",
     "TmpLimit": "write to the workspace, which is the current folder, or raise the setting run.tmp_mb",
 }
 _NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}
 
 
-def host_error(error: UnderpassError, calls_done: int) -> RunError:
-    """Describe a run that we ended, or whose sandbox died."""
+def host_error(error: UnderpassError, calls_done: int, *, cpu_seconds: float | None = None) -> RunError:
+    """Describe a run that we ended, or whose sandbox died; ``cpu_seconds`` is what it was granted."""
+    if cpu_seconds is not None and error.data.get("signal") == 9 and error.data.get("cpu", 0) >= cpu_seconds:
+        # The program did not heed the signal that comes a second earlier.
+        return guest_error({"type": "CpuLimit"}, calls_done, {"cpu_seconds": cpu_seconds})
     return RunError(error.type, error.message, error.hint, "", calls_done, error.data)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import builtins
 import errno
+import mmap
 import os
 import re
 import sys
+import threading
 import traceback
 from types import TracebackType
 from typing import Any, cast
@@ -16,6 +18,8 @@ from underpass.guest.program import MAIN
 
 _FRAMES = 12
 _TMP = "/tmp"  # noqa: S108 - the sandbox's own
+_STACK = 8 << 20
+"""Bytes that a thread takes where the program says nothing else."""
 _LONGEST = 20_000
 """Characters of an error's text."""
 _CALLBACK = "native code cannot be given a Python function here: it would take new machine code"
@@ -66,8 +70,19 @@ def _limit(error: BaseException) -> str | None:
             return "OpenFilesLimit"
         case OSError(errno=errno.ENOSPC) if _is_full(_TMP):
             return "TmpLimit"
+        case RuntimeError() if "start new thread" in str(error):
+            return "ThreadLimit" if _has_room_for_a_thread() else "ThreadMemory"
         case _:
             return None
+
+
+def _has_room_for_a_thread() -> bool:
+    """Whether the memory of a thread is to be had, so that there must be too many threads."""
+    try:
+        mmap.mmap(-1, threading.stack_size() or _STACK).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _is_full(folder: str) -> bool:
@@ -176,8 +191,6 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
             return "the program already runs in an event loop: write `await main()` at the top level"
         case OSError(errno=errno.ENOSPC):
             return "the disk of the workspace is full: that is for who runs this machine to mend"
-        case RuntimeError() if "start new thread" in text:
-            return "threads share the program's memory and no other limit: use fewer, or asyncio"
         case PermissionError() if text == _CALLBACK:
             return "pass data to native code and not functions, or do it in Python"
         case PermissionError() | BlockingIOError():

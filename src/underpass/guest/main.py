@@ -98,8 +98,9 @@ class Guest:
                 answer["problems"] = problems
             self._fit(text, frame)
         except BaseException as error:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            # Before anything else: whatever that is, it needs memory.
             reserve.close()
+            signal.setitimer(signal.ITIMER_REAL, 0)
             text = "null"
             answer["error"] = failures.describe(error, filename, self._names)
         reserve.close()
@@ -108,8 +109,17 @@ class Guest:
         answer |= {"op": "done", "started": started}
         if self._refused:
             answer["refused"] = True
+        try:
+            self._answer(answer, text)
+        except MemoryError as error:
+            # A frame is made whole before any of it is sent, so nothing has been.
+            text = ""
+            answer["error"] = failures.describe(error, filename, self._names)
+            self._answer(answer, "null")
+
+    def _answer(self, answer: dict[str, Any], value: str) -> None:
         head = values.to_json(answer)[0]
-        self._channel.send_text(f'{head[:-1]},"value":{text}}}')
+        self._channel.send_text(f'{head[:-1]},"value":{value}}')
 
     def rehearse(self) -> None:
         """Do what every run does, with nothing: the memory that it touches is then our own already."""
