@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 import anyio
-from anyio.abc import TaskGroup
+import anyio.lowlevel
 
 from underpass.errors import LimitExceeded, SandboxCrashed, Timeout, UnderpassError
 from underpass.execution import frames
+from underpass.execution.noticing import Noticing
 from underpass.sandbox.lease import ChannelClosed, Exit, FrameTooLarge, Lease, dumps
 
 _GRACE: float = 0.25
@@ -73,59 +75,77 @@ class Conversation:
         self._output_left = output_bytes
         self._output_bytes = output_bytes
         self._outcome = Outcome()
-        self._slots = anyio.Semaphore(_UNANSWERED)
+        self._slots = anyio.Semaphore(_UNANSWERED, fast_acquire=True)
         self._scopes: dict[int, anyio.CancelScope] = {}
+        self._tasks = anyio.create_task_group()
+        self._context = copy_context()
 
     async def hold(self, agent: str, program: Mapping[str, Any]) -> Outcome:
         """Send the program and serve the guest until it is done, dead, or out of time."""
-        outcome = self._outcome
         with anyio.move_on_after(self._timeout + _GRACE) as clock:
-            async with anyio.create_task_group() as tasks:
+            async with self._tasks:
                 try:
                     await self._channel.send(agent.encode(), dumps({"op": "run", **program}))
-                    await self._serve(tasks)
-                except ChannelClosed:
-                    outcome.error = await self._death()
-                except FrameTooLarge as error:
-                    outcome.error = LimitExceeded(
-                        f"the sandbox sent {error.size:,} bytes at once, and the limit is {error.limit:,}",
-                        hint="return less, or print less at once",
-                        limit="run.result_bytes",
-                        value=error.limit,
-                        setting="run.result_bytes",
-                    )
-                except UnderpassError as error:
-                    outcome.error = error
-                tasks.cancel_scope.cancel()
+                except SandboxCrashed as error:
+                    self._outcome.error = error
+                else:
+                    await self._serve()
         if clock.cancelled_caught:
-            outcome.error = Timeout(
+            self._outcome.error = Timeout(
                 f"the run took longer than {self._timeout:g} s",
-                hint="do less in one run, call tools concurrently with asyncio.gather, or raise the timeout",
+                hint="do less in one run, call tools concurrently (asyncio.gather, Promise.all), or raise the timeout",
                 timeout=self._timeout,
             )
-        return outcome
+        return self._outcome
 
-    async def _serve(self, tasks: TaskGroup) -> None:
-        host = self._host
-        while True:
-            raw, size = await self._channel.receive()
-            match frames.read(raw):
-                case frames.Done() as done:
-                    self._outcome.done, self._outcome.size = done, size
+    async def _serve(self) -> None:
+        """Read frames to the last, or until a question has to wait: another task reads on then.
+
+        Most questions are answered at once. One task does it all then, and starts no other.
+        """
+        try:
+            while self._outcome.done is None:
+                raw, size = await self._channel.receive()
+                if await self._heed(frames.read(raw), size):
                     return
-                case frames.Output(stream, text):
-                    self._print(stream, text)
-                case frames.Call(number, server, tool, arguments):
-                    await self._answer(tasks, number, partial(host.call, server, tool, arguments))
-                case frames.Ask(number, what, arguments):
-                    await self._answer(tasks, number, partial(host.ask, what, arguments))
-                case frames.Module(number, name, magic):
-                    await self._answer(tasks, number, partial(host.module, name, magic))
-                case frames.Cancel(number):
-                    if scope := self._scopes.get(number):
-                        scope.cancel()
-                case frames.Progress(value, total, message):
-                    await host.progress(value, total, message)
+        except ChannelClosed:
+            self._outcome.error = await self._death()
+        except FrameTooLarge as error:
+            self._outcome.error = LimitExceeded(
+                f"the sandbox sent {error.size:,} bytes at once, and the limit is {error.limit:,}",
+                hint="return less, or print less at once",
+                limit="run.result_bytes",
+                value=error.limit,
+                setting="run.result_bytes",
+            )
+        except UnderpassError as error:
+            self._outcome.error = error
+        if self._slots.value < _UNANSWERED:
+            self._tasks.cancel_scope.cancel()
+
+    async def _heed(self, frame: frames.GuestFrame, size: int) -> bool:
+        """Do what a frame asks for; returns whether another task reads by now."""
+        host = self._host
+        match frame:
+            case frames.Call(number, server, tool, arguments):
+                return await self._answer(number, partial(host.call, server, tool, arguments))
+            case frames.Done():
+                self._outcome.done, self._outcome.size = frame, size
+                self._channel.finished = True
+            case frames.Output(stream, text):
+                self._print(stream, text)
+            case frames.Ask(number, what, arguments):
+                return await self._answer(number, partial(host.ask, what, arguments))
+            case frames.Module(number, name, magic):
+                return await self._answer(number, partial(host.module, name, magic))
+            case frames.Cancel(number):
+                if scope := self._scopes.get(number):
+                    scope.cancel()
+                    # It takes effect before what the program does next.
+                    await anyio.lowlevel.checkpoint()
+            case frames.Progress(value, total, message):
+                await host.progress(value, total, message)
+        return False
 
     def _print(self, stream: str, text: str) -> None:
         self._output_left -= len(text.encode("utf-8", "replace"))
@@ -139,19 +159,20 @@ class Conversation:
             )
         self._outcome.output[stream].append(text)
 
-    async def _answer(self, tasks: TaskGroup, number: int, work: Callable[[], Awaitable[Any]]) -> None:
-        """Work on one question beside the others; wait first when there are too many."""
-        await self._slots.acquire()
-        tasks.start_soon(self._work, number, work)
+    async def _answer(self, number: int, work: Callable[[], Awaitable[Any]]) -> bool:
+        """Answer one question; wait first when there are too many.
 
-    async def _work(self, number: int, work: Callable[[], Awaitable[Any]]) -> None:
+        When the work has to wait, another task begins to read; returns whether it did.
+        """
+        await self._slots.acquire()
+        noticing = Noticing(work(), self._read_on)
         answer: dict[str, Any] | None = None
         try:
             # The guest may give up a question, but never in the middle of a frame.
             with anyio.CancelScope() as scope:
                 self._scopes[number] = scope
                 try:
-                    answer = {"id": number, "value": await work()}
+                    answer = {"id": number, "value": await noticing}
                 except UnderpassError as error:
                     answer = {"id": number, "error": error.to_dict()}
             if answer is not None:
@@ -159,6 +180,11 @@ class Conversation:
         finally:
             self._scopes.pop(number, None)
             self._slots.release()
+        return noticing.waited
+
+    def _read_on(self) -> None:
+        """Let another task read; it starts as the run did, without what a tool call has set."""
+        self._context.run(self._tasks.start_soon, self._serve)
 
     async def _reply(self, answer: dict[str, Any]) -> None:
         try:
@@ -176,6 +202,15 @@ class Conversation:
             return SandboxCrashed(
                 "the program closed the sandbox's channel", hint="descriptor 3 is not its own"
             )
+        if how.limit is not None:
+            setting, value = how.limit
+            return LimitExceeded(
+                f"the program was ended at the limit {setting} of {value:,}",
+                hint=f"do less in one run, in smaller pieces, or raise the setting {setting}",
+                limit=setting.removeprefix("run."),
+                value=value,
+                setting=setting,
+            )
         if how.status == -9:
             return SandboxCrashed(
                 f"the sandbox was killed after {how.cpu:.1f} s of processor time",
@@ -186,7 +221,7 @@ class Conversation:
         if how.status >= 0:
             return SandboxCrashed(
                 f"the program ended its process with status {how.status} before it had a value",
-                hint="end a program with its last expression or `return`, not with os._exit()",
+                hint="end a program with its last expression or `return`, not by ending its process",
                 status=how.status,
             )
         return SandboxCrashed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import socket
@@ -16,19 +15,25 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import orjson
 
 from underpass.errors import SandboxUnavailable
 from underpass.sandbox import cgroup
 from underpass.sandbox.lease import Channel, Exit
+from underpass.sandbox.line import Line
 from underpass.sandbox.probe import hint_for
 from underpass.sandbox.user import INSIDE, map_user
 
 _SCRIPT: Final = Path(__file__).with_name("zygote.py")
 _MESSAGE: Final = 65_536
+_DESCRIPTOR: Final = socket.CMSG_SPACE(4)
+"""Room for one descriptor beside a message."""
 _KILLED_AT_ONCE: Final = 1_000
 """Process ids in one order; a thousand fit into a message."""
 _FORK_ATTEMPTS: Final = 100
 """Failed forks in a row, 20 ms apart, after which a zygote is given up."""
+_LAST_MOMENT: Final = 0.1
+"""Seconds that a guest has to end by itself, once it has said its last word."""
 _END_TIMEOUT: Final = 5.0
 """Seconds for a zygote to end by itself before it is killed."""
 
@@ -63,13 +68,20 @@ class Child:
     def kill(self) -> None:
         """End the child, whatever it is doing; its channel closes by that."""
         if self._exit is None:
-            self._zygote.kill(self.process)
+            self._zygote.kill(self)
 
     def release(self) -> None:
-        """End the child, whatever it is doing, without waiting."""
+        """End the child, whatever it is doing, without waiting.
+
+        One that has said its last word ends by itself; an order to kill it would only make work.
+        """
         self.channel.close()
-        if self._exit is None:
-            self._zygote.kill(self.process)
+        if self._exit is not None:
+            return
+        if self.channel.finished:
+            self._zygote.expect_end(self)
+        else:
+            self._zygote.kill(self)
 
 
 class ZygoteProcess:
@@ -89,13 +101,17 @@ class ZygoteProcess:
         """Forks that failed since the last that did not."""
         self._to_fork = 0
         self._to_kill: list[int] = []
+        self._ending: dict[Child, float] = {}
+        """Children that should end by themselves, and by when."""
+        self._some_ending = anyio.Event()
         self.forked = 0
         """Children that it has forked in all."""
         self.successor: ZygoteProcess | None = None
         self.leased_at = self._started_at = anyio.current_time()
         self._retired = False
         self._children: dict[int, Child] = {}
-        self._changed = anyio.Event()
+        self._callers: Line[Child | None] = Line()
+        """Who waits for a child; None tells them to look for themselves."""
         self._gone = anyio.Event()
         self._owner = owner
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -120,9 +136,12 @@ class ZygoteProcess:
     async def serve(self) -> None:
         """Read what the zygote says until it ends; then nothing of it is left."""
         try:
-            while message := await self._receive():
-                self._handle(message)
-                self._flush()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._end_the_late)
+                while message := await self._receive():
+                    self._handle(message)
+                    self._flush()
+                tasks.cancel_scope.cancel()
         finally:
             self._fail(self._ended())
             self._control.close()
@@ -147,7 +166,8 @@ class ZygoteProcess:
                 return self.idle.popleft()
             if not self.asked:
                 self.fork(1)
-            await self._changed.wait()
+            if child := await self._callers.wait(unwanted=self._offer):
+                return child
 
     def fork(self, count: int) -> None:
         """Ask for ``count`` more children."""
@@ -155,10 +175,27 @@ class ZygoteProcess:
         self._to_fork += count
         self._flush()
 
-    def kill(self, process: int) -> None:
+    def kill(self, child: Child) -> None:
         """End one child."""
-        self._to_kill.append(process)
+        self._to_kill.append(child.process)
         self._flush()
+
+    def expect_end(self, child: Child) -> None:
+        """End one child, unless it ends by itself in a moment."""
+        self._ending[child] = anyio.current_time() + _LAST_MOMENT
+        self._some_ending.set()
+
+    async def _end_the_late(self) -> None:
+        while True:
+            await self._some_ending.wait()
+            await anyio.sleep(_LAST_MOMENT)
+            now = anyio.current_time()
+            late = [child for child, until in self._ending.items() if until <= now]
+            for child in late:
+                del self._ending[child]
+                self.kill(child)
+            if not self._ending:
+                self._some_ending = anyio.Event()
 
     @property
     def has_control_group(self) -> bool:
@@ -172,15 +209,15 @@ class ZygoteProcess:
 
     @property
     def at_work(self) -> int:
-        """How many children there are that do not wait for a lease."""
-        return len(self._children) - len(self.idle)
+        """How many children there are, or will be, that do not wait for a lease."""
+        return len(self._children) - len(self.idle) + len(self._callers)
 
     def retire(self) -> None:
         """Fork no more, and end when the last child at work has ended."""
         self._retired = True
         while self.idle:
             self.idle.pop().release()
-        self._notify()
+        self._callers.tell_all(None)
         self._end_if_retired()
 
     def _end_if_retired(self) -> None:
@@ -202,7 +239,7 @@ class ZygoteProcess:
     async def _receive(self) -> dict[str, Any] | None:
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE, 1)
+                data, extra, _, _ = self._control.recvmsg(_MESSAGE, _DESCRIPTOR, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 await anyio.wait_readable(self._control)
                 continue
@@ -210,27 +247,25 @@ class ZygoteProcess:
                 return None
             if not data:
                 return None
-            message: dict[str, Any] = json.loads(data)
-            if descriptors:
-                message["socket"] = socket.socket(fileno=descriptors[0])
+            message: dict[str, Any] = orjson.loads(data)
+            for _, _, descriptor in extra:
+                message["socket"] = int.from_bytes(descriptor, sys.byteorder)
             return message
 
     def _handle(self, message: dict[str, Any]) -> None:
         match message["op"]:
             case "child":
                 self.asked -= 1
-                channel = Channel(message["socket"], max_frame=self._max_frame)
+                end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, message["socket"])
+                channel = Channel(end, max_frame=self._max_frame)
                 child = Child(message["pid"], channel, self)
                 self._children[child.process] = child
                 self.forked += 1
                 self._unforked = 0
-                if self._retired:
-                    child.release()
-                else:
-                    self.idle.append(child)
-                self._notify()
+                self._offer(child)
             case "exit":
                 if child := self._children.pop(message["pid"], None):
+                    self._ending.pop(child, None)
                     child.end(Exit(os.waitstatus_to_exitcode(message["status"]), message["cpu"]))
                     self._on_exit()
                     self._end_if_retired()
@@ -247,11 +282,21 @@ class ZygoteProcess:
                 self._unforked += 1
                 if self._unforked >= _FORK_ATTEMPTS:
                     self._fail(SandboxUnavailable(message["reason"], hint="fewer runs at once may help"))
-                self._notify()
+                elif not self.asked:
+                    self._callers.tell(None)
             case "failed":
                 self._fail(SandboxUnavailable(message["reason"], hint=hint_for(message["reason"])))
             case _:  # "ready"
                 self.was_ready = True
+
+    def _offer(self, child: Child | None) -> None:
+        """Give a child to who waits for one, or keep it for who comes."""
+        if child is None:
+            self._callers.tell(None)
+        elif self._retired or self.failure is not None:
+            child.release()
+        elif not self._callers.tell(child):
+            self.idle.append(child)
 
     def _flush(self) -> None:
         """Send the orders that wait. While the zygote is too busy to take more, they gather.
@@ -267,7 +312,7 @@ class ZygoteProcess:
     def _send(self, message: dict[str, Any]) -> bool:
         """Send one message; returns whether there was room for it."""
         try:
-            self._control.send(json.dumps(message).encode())
+            self._control.send(orjson.dumps(message))
         except BlockingIOError:
             return False
         except OSError:
@@ -283,12 +328,9 @@ class ZygoteProcess:
         for child in self.idle:
             child.channel.close()
         self._children.clear()
+        self._ending.clear()
         self.idle.clear()
-        self._notify()
-
-    def _notify(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._callers.tell_all(None)
 
     def _ended(self) -> SandboxUnavailable:
         tail = ""

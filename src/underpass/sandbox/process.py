@@ -14,6 +14,7 @@ from underpass.errors import Overloaded
 from underpass.sandbox import user
 from underpass.sandbox.control import Child, ZygoteProcess
 from underpass.sandbox.environment import SandboxEnvironment
+from underpass.sandbox.line import Line
 from underpass.workspace.folders import AgentFolders
 
 
@@ -80,8 +81,8 @@ class ProcessSandbox:
         self._recycle_after = recycle_after
         self._recycle_age = recycle_age
         self._retire_after = retire_after
-        self._waiting = 0
-        self._room = anyio.Event()
+        self._callers: Line[None] = Line()
+        """Who waits for room."""
         self._owner = user.owner(workspaces)
         self._folders = AgentFolders(workspaces, owner=self._owner)
         self._zygotes: dict[SandboxEnvironment | None, ZygoteProcess] = {}
@@ -120,8 +121,12 @@ class ProcessSandbox:
         while self._alive() >= self._max_alive:
             await self._wait_for_room()
         zygote = self._zygote(environment)
-        while (child := await zygote.child()) is None:
-            zygote = self._zygote(environment)
+        try:
+            while (child := await zygote.child()) is None:
+                zygote = self._zygote(environment)
+        except BaseException:
+            self._make_room()
+            raise
         if len(zygote.idle) + zygote.asked <= self._idle // 2:
             zygote.fork(self._idle - len(zygote.idle) - zygote.asked)
         return child
@@ -186,18 +191,16 @@ class ProcessSandbox:
                     zygote.retire()
 
     async def _wait_for_room(self) -> None:
-        if self._waiting >= self._max_waiting:
+        if len(self._callers) >= self._max_waiting:
             raise Overloaded(
-                f"{self._max_alive} sandboxes are at work and {self._waiting} runs wait for one",
+                f"{self._max_alive} sandboxes are at work and {len(self._callers)} runs wait for one",
                 hint="try again in a second",
                 retry_after=1.0,
             )
-        self._waiting += 1
-        try:
-            await self._room.wait()
-        finally:
-            self._waiting -= 1
+        await self._callers.wait(unwanted=self._callers.tell)
 
     def _make_room(self) -> None:
-        self._room.set()
-        self._room = anyio.Event()
+        """Call as many as there is room for; one who finds it taken waits again."""
+        if self._callers:
+            for _ in range(self._max_alive - self._alive()):
+                self._callers.tell(None)
