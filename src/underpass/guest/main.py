@@ -119,7 +119,7 @@ class Guest:
 
     def _answer(self, answer: dict[str, Any], value: str) -> None:
         head = values.to_json(answer)[0]
-        self._channel.send_text(f'{head[:-1]},"value":{value}}')
+        self._channel.send_text(f'{head[:-1]},"value":{value}}}')
 
     def rehearse(self) -> None:
         """Do what every run does, with nothing: the memory that it touches is then our own already."""
