@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from underpass.broker import Broker
 from underpass.catalog.catalog import Catalog
@@ -16,6 +17,7 @@ from underpass.discovery.directory import ToolDirectory
 from underpass.discovery.index import Hit
 from underpass.errors import ConfigError
 from underpass.execution.host import OnProgress
+from underpass.execution.language import Language
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult
 from underpass.execution.runner import Program, Runner
@@ -24,6 +26,9 @@ from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 from underpass.shapes.recorder import ShapeRecorder
 from underpass.workspace.quota import WorkspaceQuotas
+
+if TYPE_CHECKING:
+    from underpass.sandbox.process import ProcessLimits
 
 
 class Underpass:
@@ -39,6 +44,7 @@ class Underpass:
         *,
         shapes: ShapeRecorder,
         checker: Checker,
+        languages: Sequence[Language] = (),
     ) -> None:
         self.catalog = catalog
         self.shapes = shapes
@@ -62,6 +68,7 @@ class Underpass:
             settings=settings.run,
             quotas=quotas,
             checker=checker,
+            more=languages,
         )
 
     @classmethod
@@ -106,7 +113,10 @@ class Underpass:
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             await stack.enter_async_context(catalog)
             checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
-            yield cls(catalog, place, quotas, state, chosen, shapes=shapes, checker=checker)
+            typescript = await _typescript(stack, chosen, state, catalog, shapes)
+            yield cls(
+                catalog, place, quotas, state, chosen, shapes=shapes, checker=checker, languages=[typescript]
+            )
 
     async def run(
         self,
@@ -115,7 +125,8 @@ class Underpass:
         agent: str = "default",
         timeout: float | None = None,  # noqa: ASYNC109 - the program's, enforced outside of it as well
         max_tokens: int | None = None,
-        filename: str = "program.py",
+        filename: str | None = None,
+        language: str = "python",
         environment: str | None = None,
         check: bool | None = None,
         on_progress: OnProgress | None = None,
@@ -123,13 +134,14 @@ class Underpass:
         """Run a program in a sandbox of its own. A failing program is a result, not an exception.
 
         Parameters:
-            code: Python; top-level ``await`` and ``return`` work, and the last expression is the value.
+            code: top-level ``await`` and ``return`` work, and the last expression is the value.
             agent: whose workspace the program sees.
             timeout: wall-clock seconds, by default the setting ``run.timeout``.
             max_tokens: the bound of value, printed output and error together, by default the
                 setting ``run.max_tokens``.
-            filename: what tracebacks call the program.
-            environment: the packages it can import, by the name in ``underpass.toml``; by default none
+            filename: what tracebacks call the program, by default ``program.py`` or ``program.ts``.
+            language: ``"python"`` or ``"typescript"``.
+            environment: the packages a Python program can import, by the name in ``underpass.toml``; by default none
                 but the standard library.
             check: whether types are checked before anything runs, by default the setting ``run.check``;
                 a program that would surely fail is then an error, and nothing of it ran.
@@ -146,9 +158,10 @@ class Underpass:
             agent,
             limits.timeout if timeout is None else timeout,
             limits.max_tokens if max_tokens is None else max_tokens,
-            filename,
+            filename or f"program.{'ts' if language == 'typescript' else 'py'}",
             None if environment is None else self._environment(environment),
             limits.check if check is None else check,
+            language,
         )
         return await self._runner.run(program, on_progress)
 
@@ -231,9 +244,16 @@ async def _sandbox(stack: AsyncExitStack, settings: Settings, workspaces: Path) 
         from underpass.sandbox.none import NoSandbox
 
         return NoSandbox(workspaces, max_frame=settings.run.result_bytes * 2)
-    from underpass.sandbox.process import ProcessLimits, ProcessSandbox
+    from underpass.sandbox.process import ProcessSandbox
 
-    limits = ProcessLimits(
+    limits = _limits(settings)
+    return await stack.enter_async_context(ProcessSandbox(workspaces, limits, walls=settings.sandbox.walls))
+
+
+def _limits(settings: Settings) -> ProcessLimits:
+    from underpass.sandbox.process import ProcessLimits
+
+    return ProcessLimits(
         memory_mb=settings.run.memory_mb,
         cpu_seconds=settings.run.cpu_seconds,
         file_mb=settings.run.file_mb,
@@ -241,4 +261,27 @@ async def _sandbox(stack: AsyncExitStack, settings: Settings, workspaces: Path) 
         open_files=settings.run.open_files,
         max_frame=settings.run.result_bytes * 2,
     )
-    return await stack.enter_async_context(ProcessSandbox(workspaces, limits))
+
+
+async def _typescript(
+    stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog, shapes: ShapeRecorder
+) -> Language:
+    """What runs programs in TypeScript; nothing is started before there is one."""
+    from underpass.execution.typescript import TypeScript
+    from underpass.execution.typescript_modules import TypeScriptModules
+
+    folder = state / "modules" / "typescript"
+    modules = TypeScriptModules(catalog, folder, shapes.find)
+    limits = _limits(settings)
+    if settings.sandbox.tier == "none" or sys.platform != "linux":
+        from underpass.sandbox.deno_permissions import DenoPermissions
+
+        place = DenoPermissions(
+            _workspaces(state), folder, memory_mb=limits.memory_mb, max_frame=limits.max_frame
+        )
+        return TypeScript(place, modules)
+    from underpass.sandbox.deno import DenoSandbox
+
+    return TypeScript(
+        await stack.enter_async_context(DenoSandbox(_workspaces(state), folder, limits)), modules
+    )

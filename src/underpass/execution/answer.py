@@ -42,6 +42,7 @@ def bounded(
     max_tokens: int,
     count: Count,
     keep: Keep,
+    load: str = "workspace.load_data({})",
 ) -> Answer:
     """Fit value, printed output and error into ``max_tokens`` together.
 
@@ -67,7 +68,7 @@ def bounded(
         handle = keep(".json", text.encode())
         frame = {"truncated": True, "shape": None, "whole": handle}
         if handle is not None:
-            frame["load"] = f"workspace.load_data({handle!r})"
+            frame["load"] = load.format(repr(handle))
         room = max(for_value - count(compact(frame)), 8)
         value = {**frame, "shape": shape_of(value, room, count)}
         if count(compact(value)) > for_value:

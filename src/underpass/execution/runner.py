@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +15,12 @@ import anyio.to_thread
 from underpass.broker import Broker, RunCalls
 from underpass.checking.checker import Checker
 from underpass.config import RunSettings
-from underpass.errors import ValidationFailed, WorkspaceFull
+from underpass.errors import ValidationFailed, WorkspaceFull, did_you_mean
 from underpass.execution import failure
 from underpass.execution.answer import Answer, Keep, bounded
 from underpass.execution.conversation import Conversation, Outcome
 from underpass.execution.host import OnProgress, Question, RunHost
+from underpass.execution.language import Language, Python
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import Duration, RunError, RunResult, Tokens
 from underpass.execution.shape import Count
@@ -50,6 +50,7 @@ class Program:
     """The packages that it can import."""
     check: bool = True
     """Whether its types are checked before it runs."""
+    language: str = "python"
 
 
 class Runner:
@@ -61,6 +62,7 @@ class Runner:
         settings: the limits that hold for every run.
         checker: finds, before anything runs, what would surely fail.
         quotas: the quotas of the agents' workspaces.
+        more: the languages besides Python; programs in Python run in ``sandbox``.
     """
 
     def __init__(
@@ -74,8 +76,9 @@ class Runner:
         settings: RunSettings,
         quotas: WorkspaceQuotas,
         checker: Checker,
+        more: Iterable[Language] = (),
     ) -> None:
-        self._sandbox = sandbox
+        self._languages = {language.name: language for language in (Python(sandbox, modules), *more)}
         self._broker = broker
         self._modules = modules
         self._workspaces = workspaces
@@ -92,12 +95,14 @@ class Runner:
             ValidationFailed: the request itself is no good; nothing ran.
             SandboxUnavailable, Overloaded: no sandbox is to be had.
         """
-        _check(program)
+        language = self._language(program)
+        sandbox = language.sandbox
         run = _new_id()
         folder = self._workspaces / program.agent
         begun = time.monotonic()
-        check = self._checker.begin(program.code) if program.check else None
-        lease = await self._sandbox.lease(program.agent, program.environment)
+        python = language.name == Python.name
+        check = self._checker.begin(program.code) if program.check and python else None
+        lease = await sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
         calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run, reserve=quota.take))
@@ -108,7 +113,7 @@ class Runner:
                 outcome = Outcome(error=refusal)
             else:
                 outcome = await self._talk(
-                    run, program, lease, RunHost(calls, self._modules, self._questions, on_progress)
+                    run, program, lease, RunHost(calls, self._modules, self._questions, on_progress), language
                 )
         finally:
             lease.release()
@@ -122,7 +127,7 @@ class Runner:
         full = await quota.verdict(refused=outcome.done is not None and outcome.done.refused)
         error = self._error(program, calls, outcome, full)
         keep = partial(results.keep_if_possible, folder, run, reserve=quota.take)
-        answer, used = await self._shape(program, calls, outcome, error, keep)
+        answer, used = await self._shape(program, calls, outcome, error, keep, language.load)
         return RunResult(
             run=run,
             ok=answer.error is None,
@@ -137,15 +142,17 @@ class Runner:
                 start=(started - leased) * 1e3,
                 run=(done - started) * 1e3,
             ),
-            sandbox=self._sandbox.label,
-            language="python",
+            sandbox=sandbox.label,
+            language=language.name,
             tokens=used,
             truncated=answer.truncated,
             handle=answer.handle,
             checked=False if verdict is None else verdict.checked,
         )
 
-    async def _talk(self, run: str, program: Program, lease: Lease, host: RunHost) -> Outcome:
+    async def _talk(
+        self, run: str, program: Program, lease: Lease, host: RunHost, language: Language
+    ) -> Outcome:
         conversation = Conversation(
             lease, host, timeout=program.timeout, output_bytes=self._settings.output_bytes
         )
@@ -153,17 +160,21 @@ class Runner:
             program.agent,
             {
                 "run": run,
-                "code": program.code,
                 "filename": program.filename,
                 "timeout": program.timeout,
                 "max_value": self._settings.result_bytes,
-                "magic": MAGIC_NUMBER.hex(),
-                "modules": await self._modules.foreseen(program.code),
+                **await language.frame(program.code, program.agent),
             },
         )
 
     async def _shape(
-        self, program: Program, calls: RunCalls, outcome: Outcome, error: RunError | None, keep: Keep
+        self,
+        program: Program,
+        calls: RunCalls,
+        outcome: Outcome,
+        error: RunError | None,
+        keep: Keep,
+        load: str,
     ) -> tuple[Answer, Tokens]:
         def work() -> tuple[Answer, Tokens]:
             answer = bounded(
@@ -173,6 +184,7 @@ class Runner:
                 max_tokens=program.max_tokens,
                 count=self._count,
                 keep=keep,
+                load=load,
             )
             context = self._count(program.code) + self._count(answer.text)
             return answer, Tokens(context, calls.direct.tokens(), tokens.TOKENIZER)
@@ -200,6 +212,15 @@ class Runner:
         if outcome.done is not None and outcome.done.problems:
             return failure.unexpressed(outcome.done.problems, calls_done)
         return None
+
+    def _language(self, program: Program) -> Language:
+        _check(program)
+        language = self._languages.get(program.language)
+        if language is None:
+            close = did_you_mean(program.language, self._languages)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self._languages)}"
+            raise ValidationFailed(f"no program can be written in {program.language!r:.60}", hint=hint)
+        return language
 
 
 def _check(program: Program) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Final, Self
 import anyio
 from anyio.abc import TaskGroup
 
-from underpass.errors import Overloaded, SandboxUnavailable, ValidationFailed
+from underpass.errors import Overloaded, SandboxUnavailable
 from underpass.sandbox import deno_binary, user
-from underpass.sandbox.deno_control import DenoProcess, DenoZygote
+from underpass.sandbox.deno_control import DenoProcess, DenoZygote, wait_until_ready
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.process import ProcessLimits
 from underpass.workspace.folders import AgentFolders
@@ -92,11 +92,7 @@ class DenoSandbox:
             Overloaded: too many callers wait already.
             ValidationFailed: ``agent`` is no name, or there is an ``environment``: those are Python's.
         """
-        if environment is not None:
-            raise ValidationFailed(
-                f"the environment {environment.name!r} holds Python packages",
-                hint="run a TypeScript program without an environment",
-            )
+        deno_binary.refuse(environment)
         self._folders.ensure(agent)
         if self._waiting >= self._max_waiting:
             raise Overloaded(
@@ -111,6 +107,15 @@ class DenoSandbox:
             self._waiting -= 1
         self._fill()
         return process
+
+    @property
+    def modules_address(self) -> str:
+        """Where programs see the folder of generated modules."""
+        return f"file://{_MODULES}"
+
+    def workspace_address(self, agent: str) -> str:  # noqa: ARG002 - each sees its own at the same place
+        """Where programs see the agent's workspace."""
+        return f"file://{_WORKSPACE}"
 
     @property
     def has_control_group(self) -> bool:
@@ -146,7 +151,7 @@ class DenoSandbox:
         try:
             process = await zygote.fork()
             try:
-                await process.ready()
+                await wait_until_ready(process)
             except BaseException:
                 process.release()
                 raise

@@ -10,7 +10,8 @@ import sysconfig
 from pathlib import Path
 from typing import Final
 
-from underpass.errors import SandboxUnavailable
+from underpass.errors import SandboxUnavailable, ValidationFailed
+from underpass.sandbox.environment import SandboxEnvironment
 
 INSTALL: Final = "pip install 'underpass[typescript]'"
 GUEST: Final = Path(__file__).parents[1] / "guest" / "typescript"
@@ -40,6 +41,15 @@ def find() -> Path:
             reasons=[f"no Deno for Python {platform.python_version()} at {sys.prefix}"],
         )
     return Path(os.path.realpath(found))
+
+
+def refuse(environment: SandboxEnvironment | None) -> None:
+    """Raise ``ValidationFailed`` where there is an environment: those hold packages of Python."""
+    if environment is not None:
+        raise ValidationFailed(
+            f"the environment {environment.name!r} holds Python packages",
+            hint="run a TypeScript program without an environment",
+        )
 
 
 def arguments(

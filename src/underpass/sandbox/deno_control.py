@@ -19,7 +19,7 @@ import anyio
 
 from underpass.errors import SandboxCrashed, SandboxUnavailable
 from underpass.sandbox import cgroup
-from underpass.sandbox.lease import Channel, ChannelClosed, Exit, FrameTooLarge
+from underpass.sandbox.lease import Channel, ChannelClosed, Exit, FrameTooLarge, Lease
 from underpass.sandbox.probe import hint_for
 from underpass.sandbox.user import INSIDE, map_user
 
@@ -27,6 +27,16 @@ _SCRIPT: Final = Path(__file__).with_name("deno_zygote.py")
 _MESSAGE: Final = 65_536
 _END_TIMEOUT: Final = 5.0
 """Seconds for a zygote to end by itself before it is killed."""
+
+
+async def wait_until_ready(lease: Lease) -> None:
+    """Wait until a guest of Deno's can run a program. Raises ``SandboxUnavailable`` where it never can."""
+    try:
+        await lease.channel.receive()
+    except (ChannelClosed, FrameTooLarge, SandboxCrashed) as error:
+        how = (await lease.ended()).describe()
+        reason = f"Deno did not start in the sandbox: it ended with {how}"
+        raise SandboxUnavailable(reason, hint="see `underpass doctor`", sandbox="deno") from error
 
 
 class DenoProcess:
@@ -40,16 +50,6 @@ class DenoProcess:
         self._ended = anyio.Event()
         self._changed = anyio.Event()
         self.attached = False
-
-    async def ready(self) -> None:
-        """Wait until it can run a program. Raises ``SandboxUnavailable`` where it never can."""
-        try:
-            await self.channel.receive()
-        except (ChannelClosed, FrameTooLarge, SandboxCrashed) as error:
-            how = (await self.ended()).describe()
-            self.release()
-            reason = f"Deno did not start in the sandbox: it ended with {how}"
-            raise SandboxUnavailable(reason, hint="see `underpass doctor`", sandbox="deno") from error
 
     async def attach(self, agent: str) -> bool:
         """Give it the workspace of ``agent``; returns whether it still lives."""

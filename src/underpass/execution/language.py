@@ -1,0 +1,46 @@
+"""The seam between the road of a run and the languages that programs are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import MAGIC_NUMBER
+from typing import Any, Protocol
+
+from underpass.execution.modules import GeneratedModules
+from underpass.sandbox.lease import Sandbox
+
+
+class Language(Protocol):
+    """One language: where its programs run, and what their guest is sent."""
+
+    name: str
+    load: str
+    """How a program of it reads a file of the workspace; ``{}`` stands for the file's name."""
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where its programs run."""
+        ...
+
+    async def frame(self, code: str, agent: str) -> Mapping[str, Any]:
+        """Return what the guest of ``agent`` is sent of a program, besides the limits of its run."""
+        ...
+
+
+class Python:
+    """Programs in Python: the text as it is, and the modules that it will surely ask for."""
+
+    name = "python"
+    load = "workspace.load_data({})"
+
+    def __init__(self, sandbox: Sandbox, modules: GeneratedModules) -> None:
+        self.sandbox = sandbox
+        self._modules = modules
+
+    async def frame(self, code: str, agent: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return the program and modules compiled for our own version of Python."""
+        return {
+            "code": code,
+            "magic": MAGIC_NUMBER.hex(),
+            "modules": await self._modules.foreseen(code),
+        }

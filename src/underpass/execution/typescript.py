@@ -1,0 +1,90 @@
+"""Programs in TypeScript: made into modules here, and run by Deno."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import anyio.to_thread
+
+from underpass.errors import SandboxUnavailable
+from underpass.execution.typescript_modules import TypeScriptModules
+from underpass.sandbox.deno_binary import INSTALL
+from underpass.sandbox.lease import Sandbox
+
+if TYPE_CHECKING:
+    from underpass.execution.typescript_program import Imports, TypeScriptProgram
+
+_BIG: Final = 100_000
+"""Characters from which a program is parsed in a thread: it would hold up other runs."""
+_PACKAGE: Final = "mcp-servers"
+
+
+class DenoPlace(Sandbox, Protocol):
+    """A sandbox whose guests are Deno's."""
+
+    @property
+    def modules_address(self) -> str:
+        """Where programs see the folder of generated modules."""
+        ...
+
+    def workspace_address(self, agent: str) -> str:
+        """Where programs see the agent's workspace."""
+        ...
+
+
+class TypeScript:
+    """Programs in TypeScript.
+
+    Parameters:
+        sandbox: where they run; it also says where they see what.
+        modules: the generated package.
+    """
+
+    name = "typescript"
+    load = "workspace.loadData({})"
+
+    def __init__(self, sandbox: DenoPlace, modules: TypeScriptModules) -> None:
+        self.sandbox = sandbox
+        self._modules = modules
+
+    async def frame(self, code: str, agent: str) -> Mapping[str, Any]:
+        """Return the program as a module, once the modules that it imports are written."""
+        if len(code) > _BIG:
+            program = await anyio.to_thread.run_sync(_parse, code)
+        else:
+            program = _parse(code)
+        imports = program.imports()
+        targets: dict[str, str] = {}
+        if any(path.startswith(_PACKAGE) for path in imports.paths):
+            folder = await self._modules.folder(self._wanted(imports))
+            targets = dict(self._modules.import_map(f"{self.sandbox.modules_address}/{folder}/"))
+
+        def resolve(path: str) -> str | None:
+            if path.startswith(("./", "../")):
+                return f"{self.sandbox.workspace_address(agent)}/{path.removeprefix('./')}"
+            return targets.get(path)
+
+        return {
+            "code": program.module(resolve),
+            "servers": sorted(self._modules.servers)[:100] if targets else [],
+            # Deno knows the system's time only.
+            "epoch": time.time() - time.monotonic(),
+        }
+
+    def _wanted(self, imports: Imports) -> set[str]:
+        """The servers that a program names, by their names in code."""
+        targets = self._modules.import_map("")
+        named = {targets[path].partition("/")[0] for path in imports.paths if "/" in targets.get(path, "")}
+        return (named | imports.names | imports.words) & set(self._modules.servers)
+
+
+def _parse(code: str) -> TypeScriptProgram:
+    try:
+        from underpass.execution.typescript_program import TypeScriptProgram
+    except ImportError as error:
+        raise SandboxUnavailable(
+            "TypeScript programs need the packages of the extra `typescript`", hint=INSTALL, sandbox="deno"
+        ) from error
+    return TypeScriptProgram(code)

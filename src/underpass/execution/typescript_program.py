@@ -1,0 +1,177 @@
+"""From a TypeScript program's text to a module that Deno can run, without moving a line.
+
+A program may `return` and `await` at its top level, and its last expression is its value. So it
+becomes the body of an async function; its imports, which no function may hold, go before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import tree_sitter_typescript
+from tree_sitter import Language, Node, Parser
+
+MAIN = "__program__"
+"""The function that holds a program; the guest takes the name out of tracebacks."""
+
+_LANGUAGE = Language(tree_sitter_typescript.language_typescript())
+_HEAD = f"export default async function {MAIN}() {{".encode()
+_TAIL = b"\n}"
+_IGNORED = ("comment", "empty_statement")
+_PACKAGE = "mcp-servers"
+_DECLARATIONS = (
+    "function_declaration", "generator_function_declaration", "class_declaration",
+    "abstract_class_declaration", "interface_declaration", "type_alias_declaration",
+    "enum_declaration", "lexical_declaration", "variable_declaration", "ambient_declaration",
+)  # fmt: skip
+
+Resolve = Callable[[str], str | None]
+"""Says where an import leads; None leaves it as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What a program imports of the generated package, as far as its text says."""
+
+    paths: frozenset[str] = frozenset()
+    """All that it imports, by the text between the quotes."""
+    names: frozenset[str] = frozenset()
+    """Names imported from the package itself: servers, by their names in code."""
+    everything: bool = False
+    """It imports the package as a whole, so any word of the program can be a server."""
+    words: frozenset[str] = field(default_factory=frozenset[str])
+    """Identifiers and property names of the program, where ``everything`` is imported."""
+
+
+class TypeScriptProgram:
+    """A program, parsed once. Errors in it are Deno's to report: its parser knows the language better."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source.encode()
+        # A parser keeps the state of its last text, so each program has its own.
+        self._root = Parser(_LANGUAGE).parse(self._source).root_node
+        self._edits: list[tuple[int, int, bytes]] = []
+
+    def imports(self) -> Imports:
+        """Say what it imports."""
+        paths: set[str] = set()
+        names: set[str] = set()
+        everything = False
+        for path, _, statement in self._imported():
+            paths.add(path)
+            if path != _PACKAGE:
+                continue
+            imported = list(_named_imports(statement))
+            names.update(imported)
+            everything = everything or not imported
+        words = frozenset(_words(self._root)) if everything else frozenset[str]()
+        return Imports(frozenset(paths), frozenset(names), everything, words)
+
+    def module(self, resolve: Resolve) -> str:
+        """Return the module; ``resolve`` says where each import leads."""
+        self._edits = []
+        for path, literal, _ in self._imported():
+            if (target := resolve(path)) is not None:
+                self._replace(literal, f'"{target}"'.encode())
+        statements = [node for node in self._root.named_children if node.type not in _IGNORED]
+        hoisted = [self._hoist(node) for node in statements if node.type == "import_statement"]
+        for at, node in enumerate(statements):
+            last = at == len(statements) - 1
+            if node.type == "export_statement":
+                self._export(node, last=last)
+            elif node.type == "hash_bang_line":
+                self._blank(node)
+            elif node.type == "expression_statement" and last:
+                self._answer(node.named_children[0])
+        body = self._edited(0, len(self._source))
+        return (b"".join(hoisted) + _HEAD + body + _TAIL).decode()
+
+    def _imported(self) -> Iterator[tuple[str, Node, Node]]:
+        """Yield each import's path, the literal that holds it, and the import."""
+        for node in _walk(self._root):
+            literal: Node | None = None
+            if node.type == "import_statement":
+                literal = node.child_by_field_name("source")
+            elif node.type == "call_expression":
+                function = node.child_by_field_name("function")
+                arguments = node.child_by_field_name("arguments")
+                if function is not None and function.type == "import" and arguments is not None:
+                    literal = next(iter(arguments.named_children), None)
+            if literal is not None and literal.type == "string" and literal.text is not None:
+                yield literal.text[1:-1].decode(), literal, node
+
+    def _hoist(self, node: Node) -> bytes:
+        """Take an import out of its place, and return it as one line."""
+        for inner in _walk(node):
+            if inner.type == "comment":
+                self._blank(inner)
+        line = self._edited(node.start_byte, node.end_byte).replace(b"\r", b" ").replace(b"\n", b" ")
+        self._blank(node)
+        return line.rstrip(b"; ") + b";"
+
+    def _export(self, node: Node, *, last: bool) -> None:
+        """A function cannot export: what is exported is only declared, and a default is the value."""
+        value = node.child_by_field_name("value")
+        declaration = node.child_by_field_name("declaration")
+        if value is not None:
+            self._edits.append((node.start_byte, value.start_byte, b""))
+            self._edits[-1] = (*self._edits[-1][:2], self._blanks(*self._edits[-1][:2]))
+            if last:
+                self._answer(value)
+        elif declaration is not None and declaration.type in _DECLARATIONS:
+            at = (node.start_byte, declaration.start_byte)
+            self._edits.append((*at, self._blanks(*at)))
+        else:
+            self._blank(node)
+
+    def _answer(self, expression: Node) -> None:
+        self._edits.append((expression.start_byte, expression.start_byte, b"return await ("))
+        self._edits.append((expression.end_byte, expression.end_byte, b")"))
+
+    def _replace(self, node: Node, text: bytes) -> None:
+        self._edits.append((node.start_byte, node.end_byte, text))
+
+    def _blank(self, node: Node) -> None:
+        """Replace a node by blanks; whatever was changed inside it goes with it."""
+        start, end = node.start_byte, node.end_byte
+        self._edits = [edit for edit in self._edits if not start <= edit[0] < end]
+        self._edits.append((start, end, self._blanks(start, end)))
+
+    def _blanks(self, start: int, end: int) -> bytes:
+        return bytes(byte if byte in b"\r\n" else 32 for byte in self._source[start:end])
+
+    def _edited(self, start: int, end: int) -> bytes:
+        parts: list[bytes] = []
+        at = start
+        for begin, stop, text in sorted(edit for edit in self._edits if start <= edit[0] and edit[1] <= end):
+            parts += (self._source[at:begin], text)
+            at = stop
+        return b"".join((*parts, self._source[at:end]))
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it, without recursion: a program may be nested deeper than Python."""
+    left = [node]
+    while left:
+        current = left.pop()
+        yield current
+        left.extend(reversed(current.children))
+
+
+def _named_imports(statement: Node) -> Iterator[str]:
+    for node in _walk(statement):
+        if node.type == "import_specifier":
+            name = node.child_by_field_name("name")
+            if name is not None and name.text is not None:
+                yield name.text.decode()
+
+
+def _words(root: Node) -> Iterator[str]:
+    for node in _walk(root):
+        if node.type in {"identifier", "property_identifier", "shorthand_property_identifier_pattern"}:
+            text = node.text
+            if text is not None:
+                yield text.decode()
+        elif node.type == "string_fragment" and node.text is not None:
+            yield node.text.decode()

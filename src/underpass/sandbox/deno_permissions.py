@@ -1,0 +1,113 @@
+"""TypeScript where the kernel builds no walls: a Deno process for each run, held by its own permissions.
+
+They are checked by Deno itself, in the process that they hold. Its results say ``deno-permissions``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio.to_thread
+
+from underpass.errors import SandboxUnavailable
+from underpass.sandbox import deno_binary
+from underpass.sandbox.deno_control import wait_until_ready
+from underpass.sandbox.environment import SandboxEnvironment
+from underpass.sandbox.lease import Channel, Exit
+from underpass.workspace.folders import AgentFolders
+
+
+class _Process:
+    """One program's process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
+        self.channel = channel
+        self._process = process
+
+    async def ended(self) -> Exit:
+        return Exit(await anyio.to_thread.run_sync(self._process.wait))
+
+    def limit_file_size(self, size: int) -> None:
+        """There is no limit that holds on every system."""
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def release(self) -> None:
+        self.channel.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class DenoPermissions:
+    """Starts Deno for each run. It may read its modules, and read and write the agent's workspace.
+
+    Parameters:
+        workspaces: the folder that holds a folder for each agent.
+        modules: the folder of generated modules.
+        memory_mb: the limit of the program's heap; buffers are not counted.
+        max_frame: the largest frame a guest may send, in bytes.
+    """
+
+    label = "deno-permissions"
+
+    def __init__(self, workspaces: Path, modules: Path, *, memory_mb: int, max_frame: int) -> None:
+        self._workspaces = workspaces.absolute()
+        self._modules = modules.absolute()
+        self._memory_mb = memory_mb
+        self._max_frame = max_frame
+
+    @property
+    def modules_address(self) -> str:
+        """Where programs see the folder of generated modules."""
+        return self._modules.as_uri()
+
+    def workspace_address(self, agent: str) -> str:
+        """Where programs see the agent's workspace."""
+        return (self._workspaces / agent).as_uri()
+
+    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> _Process:
+        """Start Deno in ``agent``'s workspace, and wait until it is ready.
+
+        Raises:
+            SandboxUnavailable: Deno is not installed, or does not start.
+            ValidationFailed: ``agent`` is no name, or there is an ``environment``: those are Python's.
+        """
+        deno_binary.refuse(environment)
+        if sys.platform == "win32":
+            raise SandboxUnavailable(
+                "programs cannot be run on Windows yet",
+                hint="use the Windows Subsystem for Linux, which has the isolation, too",
+                sandbox=self.label,
+            )
+        folder = str(AgentFolders(self._workspaces, owner=os.geteuid()).ensure(agent))
+        binary = deno_binary.find()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(  # noqa: ASYNC220 - it returns once the process is forked
+                deno_binary.arguments(
+                    guest=str(deno_binary.GUEST),
+                    workspace=folder,
+                    readable=(str(self._modules),),
+                    writable=(folder,),
+                    memory_mb=self._memory_mb,
+                ),
+                executable=binary,
+                cwd=folder,
+                stdin=theirs,
+                stdout=theirs,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=deno_binary.environment(folder),
+            )
+        lease = _Process(process, Channel(ours, max_frame=self._max_frame))
+        try:
+            await wait_until_ready(lease)
+        except BaseException:
+            lease.release()
+            raise
+        return lease
