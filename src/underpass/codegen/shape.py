@@ -46,6 +46,9 @@ class Notation:
     literals: Callable[[list[str]], str]
     braces: tuple[str, str]
     value: Callable[[object, int], str]
+    key: Callable[[str], str]
+    """How an object's member is named in a value."""
+    examples: Mapping[str, str]
 
 
 PYTHON: Final = Notation(
@@ -59,6 +62,8 @@ PYTHON: Final = Notation(
     literals=lambda shown: f"Literal[{', '.join(shown)}]",
     braces=("{", "}"),
     value=python_literals.value,
+    key=lambda name: python_literals.value(name, 60),
+    examples={"null": "None", "boolean": "True", "integer": "1", "number": "1.0", "string": '"…"'},
 )
 TYPESCRIPT: Final = Notation(
     primitives=PRIMITIVES,
@@ -71,6 +76,8 @@ TYPESCRIPT: Final = Notation(
     literals=" | ".join,
     braces=("{ ", " }"),
     value=typescript_literals.value,
+    key=lambda name: typescript_literals.key(name[:60]),
+    examples={"null": "null", "boolean": "true", "integer": "1", "number": "1.5", "string": '"…"'},
 )
 
 
