@@ -120,10 +120,10 @@ def _descriptors() -> int:
 
 def _named(mark: str) -> Iterator[int]:
     """Processes that an attempt has named."""
-    for name in Path("/proc").glob("[0-9]*/comm"):
+    for process in Path("/proc").iterdir():
         try:
-            if name.read_text(encoding="utf-8", errors="replace").strip() == mark:
-                yield int(name.parent.name)
+            if process.name.isdigit() and (process / "comm").read_text(errors="replace").strip() == mark:
+                yield int(process.name)
         except OSError:
             continue
 

@@ -127,6 +127,10 @@ class Guest:
         program = compile_program("0", "")
         self._express(self._execute(program))
 
+    def move(self, workspace: str) -> None:
+        """Serve another workspace than the one that it was made for."""
+        self._workspace.root = workspace
+
     def close(self) -> None:
         """Free what the guest holds; a process that ends need not."""
         self._loop.close()

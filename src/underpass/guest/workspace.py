@@ -11,14 +11,14 @@ class Workspace:
     """A folder that outlives the run. ``open(workspace.path("data/x.csv"))`` works."""
 
     def __init__(self, root: str) -> None:
-        self._root = root
+        self.root = root
 
     def path(self, name: str = "") -> str:
         """Return the real path of ``name``. Raises ``ValueError`` where it leaves the workspace."""
         parts = PurePosixPath(name).parts
         if ".." in parts or name.startswith("/"):
             raise ValueError(f"{name!r} leaves the workspace: give a path relative to it, without '..'")
-        return str(PurePosixPath(self._root, name))
+        return str(PurePosixPath(self.root, name))
 
     def save_data(self, name: str, value: Any) -> str:
         """Write a value: ``.json`` as JSON, text and bytes as they are; returns the path."""

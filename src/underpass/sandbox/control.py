@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Final
 
 import anyio
@@ -97,6 +98,10 @@ class ZygoteProcess:
         """Children asked for that have not come yet."""
         self.failure: SandboxUnavailable | None = None
         self.was_ready = False
+        self.refused = ""
+        """Why it has no namespaces, where it has none."""
+        self._folder: str | None = None
+        """Where its children's temporary files are, where they have no mounts of their own."""
         self._unforked = 0
         """Forks that failed since the last that did not."""
         self._to_fork = 0
@@ -131,7 +136,7 @@ class ZygoteProcess:
             )
         self._group = cgroup.create(self._process.pid)
         self._control.setblocking(False)
-        self._send({**settings, "user": INSIDE})
+        self._send({**settings, "user": INSIDE, "owner": owner})
 
     async def serve(self) -> None:
         """Read what the zygote says until it ends; then nothing of it is left."""
@@ -150,6 +155,9 @@ class ZygoteProcess:
                 await anyio.to_thread.run_sync(self._process.wait)
             self._process.kill()
             self._process.wait()
+            if self._folder is not None:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(rmtree, self._folder, True)
             self._errors.close()
             if self._group is not None:
                 self._group.remove()
@@ -288,6 +296,8 @@ class ZygoteProcess:
                 self._fail(SandboxUnavailable(message["reason"], hint=hint_for(message["reason"])))
             case _:  # "ready"
                 self.was_ready = True
+                self.refused = message.get("refused", "")
+                self._folder = message.get("folder")
 
     def _offer(self, child: Child | None) -> None:
         """Give a child to who waits for one, or keep it for who comes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from types import TracebackType
 from typing import Any, Self
 
@@ -57,9 +58,8 @@ class ProcessSandbox:
             zygote share its address layout and hash seed, so none should live for ever.
         recycle_age: seconds after which another takes its place, however few it forked.
         retire_after: seconds without a lease after which an environment's zygote ends.
+        walls: "any" takes the strongest that can be had, "full" refuses to do without namespaces.
     """
-
-    label = "process"
 
     def __init__(
         self,
@@ -72,7 +72,13 @@ class ProcessSandbox:
         recycle_after: int = 10_000,
         recycle_age: float = 3_600.0,
         retire_after: float = 600.0,
+        walls: str = "any",
     ) -> None:
+        self.label = "process"
+        """``process``, and ``process-landlock`` once a sandbox was leased that has no namespaces."""
+        self.refused: str | None = None
+        """Why there are no namespaces; empty where there are, None before the first lease."""
+        self._walls = walls
         self._workspaces = workspaces
         self._limits = limits or ProcessLimits()
         self._idle = idle
@@ -127,6 +133,9 @@ class ProcessSandbox:
         except BaseException:
             self._make_room()
             raise
+        if self.refused != zygote.refused:
+            self.refused = zygote.refused
+            self.label = "process-landlock" if zygote.refused else "process"
         if len(zygote.idle) + zygote.asked <= self._idle // 2:
             zygote.fork(self._idle - len(zygote.idle) - zygote.asked)
         return child
@@ -164,6 +173,9 @@ class ProcessSandbox:
             "workspaces": str(self._workspaces.resolve()),
             "packages": None if environment is None else str(environment.packages.resolve()),
             "preload": () if environment is None else environment.preload,
+            # Where there were namespaces once, failing to make more is no reason to do without.
+            "walls": "full" if self.refused == "" else self._walls,
+            "tmp": gettempdir(),
         }
         zygote = ZygoteProcess(
             settings, self._owner, max_frame=self._limits.max_frame, on_exit=self._make_room

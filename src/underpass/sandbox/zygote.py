@@ -42,7 +42,7 @@ sys.path.pop(0)
 del sys.modules["ssl"]
 
 CHANNEL: Final = 3
-_RULESET: Final = 4
+RULESET: Final = 4
 _FIRST_OTHER: Final = 5
 
 _TASKS: Final = 2_048
@@ -65,15 +65,19 @@ class Zygote:
         self._control = control
         self._settings = settings
         self._children: set[int] = set()
+        self.ready = {"op": "ready"}
+        """What the host learns when children can be forked."""
 
     def enter(self) -> None:
         """Move into namespaces of our own, and make ready whatever is the same for every child."""
-        address_space = _address_space()
+        used = address_space()
         user = self._settings["user"]
-        syscalls.unshare(
-            syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET
-            | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
-        )  # fmt: skip
+        try:
+            root.unshare()
+        except OSError as error:
+            if self._settings["walls"] == "full":
+                raise
+            self._do_without_namespaces(str(error))
         # The host writes the user map: it may have the right to give us a user of our own. Until
         # we become that user the host's files are open to us, and after the pivot there are none.
         self.send({"op": "unshared"})
@@ -84,18 +88,27 @@ class Zygote:
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
         trees.enter(user)
-        _preload_packages(self._settings)
+        preload_packages(self._settings, root.PACKAGES)
         for capability in set(range(41)) - {syscalls.CAP_SYS_ADMIN}:
             syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
         syscalls.prctl(syscalls.PR_SET_MDWE, syscalls.PR_MDWE_REFUSE_EXEC_GAIN)
         ruleset = landlock.ruleset(trees.read_only, [root.AGENT])
-        os.dup2(ruleset, _RULESET, inheritable=False)
+        os.dup2(ruleset, RULESET, inheritable=False)
         os.close(ruleset)
         program = seccomp.assemble(seccomp_table.rules(syscalls.MACHINE), syscalls.MACHINE)
         self._child = Child(self._settings, seccomp.Filter(program))
-        _limit_resources(self._settings, address_space)
+        limit_resources(self._settings, used)
         self._clone = syscalls.Cloner(syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
+
+    def _do_without_namespaces(self, reason: str) -> NoReturn:
+        settings = json.dumps({**self._settings, "refused": reason})
+        control = fcntl.fcntl(self._control, fcntl.F_DUPFD, _FIRST_OTHER)
+        script = os.path.join(os.path.dirname(__file__), "zygote_landlock.py")
+        # Nothing has begun yet; what the other script needs is not loaded in the usual way.
+        os.execv(  # noqa: S606 - no shell
+            sys.executable, [*sys.orig_argv[:-2], script, str(control), settings]
+        )
 
     def serve(self) -> None:
         """Fork and reap until the host closes the control socket."""
@@ -113,7 +126,7 @@ class Zygote:
         gc.disable()
         # Up to here errors went to a file of the host; children must not inherit it.
         os.dup2(0, 2)
-        self.send({"op": "ready"})
+        self.send(self.ready)
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == awake:
@@ -178,7 +191,7 @@ class Child:
         self._mount_workspace = syscalls.BindMount(root.WORKSPACE)
         self._cover_workspaces = syscalls.BindMount(root.WORKSPACES)
         self._drop_capabilities = syscalls.CapabilityDrop()
-        self._restrict = syscalls.prepared("landlock_restrict_self", _RULESET, 0)
+        self._restrict = syscalls.prepared("landlock_restrict_self", RULESET, 0)
         self._channel = Channel(CHANNEL)
         self._guest = main.Guest(self._channel, root.WORKSPACE)
         self._warm_up()
@@ -215,14 +228,21 @@ class Child:
             os._exit(status)
 
     def _prepare(self, descriptor: int) -> None:
+        self._detach(descriptor)
+        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+        syscalls.mount("tmpfs", root.TMP, "tmpfs", flags, self._tmp_options)
+        self._limit()
+
+    def _detach(self, descriptor: int) -> None:
+        """Let go of what is the zygote's."""
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
         signal.set_wakeup_fd(-1)
         os.dup2(descriptor, CHANNEL)
         os.set_blocking(CHANNEL, False)
         os.closerange(_FIRST_OTHER, 1 << 16)
-        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-        syscalls.mount("tmpfs", root.TMP, "tmpfs", flags, self._tmp_options)
+
+    def _limit(self) -> None:
         # The guest handles the soft limit, and says where the program was; the hard one kills.
         resource.setrlimit(resource.RLIMIT_CPU, (self._cpu_seconds, self._cpu_seconds + 1))
         # Counted over all sandboxes of the user: it stops threads, and leaves the zygote room to fork.
@@ -237,18 +257,18 @@ class Child:
         os.chdir(root.WORKSPACE)
         self._drop_capabilities()
         self._restrict()
-        os.close(_RULESET)
+        os.close(RULESET)
         self._filter.install()
 
 
-def _preload_packages(settings: dict[str, Any]) -> None:
+def preload_packages(settings: dict[str, Any], folder: str) -> None:
     """Make the environment's packages importable, and import those that are to be shared.
 
     They see no more of the host than the programs that will use them.
     """
     if settings["packages"] is None:
         return
-    sys.path.append(root.PACKAGES)
+    sys.path.append(folder)
     # Threads do not survive a fork; numerical libraries start some when they are imported.
     os.environ.update(_ONE_THREAD)
     for name in settings["preload"]:
@@ -262,9 +282,9 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def _limit_resources(settings: dict[str, Any], address_space: int) -> None:
+def limit_resources(settings: dict[str, Any], used: int) -> None:
     """Set the limits that children inherit; none counts what several processes use together."""
-    memory = address_space + settings["memory_mb"] * 1_048_576
+    memory = used + settings["memory_mb"] * 1_048_576
     for limit, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, settings["file_bytes"]),
@@ -275,7 +295,7 @@ def _limit_resources(settings: dict[str, Any], address_space: int) -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def _address_space() -> int:
+def address_space() -> int:
     with open("/proc/self/statm", encoding="utf-8") as statm:
         return int(statm.read().split()[0]) * resource.getpagesize()
 
@@ -291,13 +311,13 @@ def _receive(control: socket.socket) -> dict[str, Any]:
     return json.loads(message)
 
 
-def run(control_descriptor: int) -> None:
-    """Be the zygote: the script's whole work."""
+def run(control_descriptor: int, settings: dict[str, Any] | None = None, kind: type[Zygote] = Zygote) -> None:
+    """Be the zygote: the script's whole work. Without ``settings``, the host's first message has them."""
     control = socket.socket(fileno=fcntl.fcntl(control_descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OTHER))
     os.close(control_descriptor)
-    for reserved in (CHANNEL, _RULESET):
+    for reserved in (CHANNEL, RULESET):
         os.dup2(0, reserved, inheritable=False)
-    zygote = Zygote(control, _receive(control))
+    zygote = kind(control, settings or _receive(control))
     try:
         zygote.enter()
         zygote.serve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import sysconfig
@@ -24,6 +25,8 @@ PACKAGES: Final = "/packages"
 """The packages of the sandbox's environment, where it has one."""
 
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
+_APPARMOR: Final = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+_PROFILE: Final = "/proc/self/attr/apparmor/current"
 _READ_ONLY: Final = syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
 _MOUNT_ATTR_NOEXEC: Final = 8
 
@@ -46,6 +49,42 @@ def library_paths() -> list[str]:
     ]
 
 
+def devices() -> list[str]:
+    """The devices that a sandbox has."""
+    return [path for path in _DEVICES if os.path.exists(path)]
+
+
+def not_installed(libraries: list[str]) -> list[str]:
+    """What is in ``libraries`` without the packages that are installed among them."""
+    found: list[str] = []
+    for library in libraries:
+        names = os.listdir(library)
+        if any(name in _INSTALLED for name in names):
+            found += [f"{library}/{name}" for name in names if name not in _INSTALLED]
+        else:
+            found.append(library)
+    return found
+
+
+def unshare() -> None:
+    """Move this process into new namespaces. Raises ``OSError`` where that is forbidden."""
+    if os.geteuid() != 0 and _content(_APPARMOR) == "1" and _content(_PROFILE) == "unconfined":
+        # The kernel makes them even so, but nothing can be mounted in them.
+        raise OSError(errno.EPERM, "unshare: user namespaces without a profile are restricted by AppArmor")
+    syscalls.unshare(
+        syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET
+        | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
+    )  # fmt: skip
+
+
+def _content(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip(" \n\0")
+    except OSError:
+        return ""
+
+
 class Root:
     """The mounts of the new root: gathered while the host's files can be reached, attached later."""
 
@@ -65,8 +104,7 @@ class Root:
         self._trees += [
             # A device node on a mount without devices cannot be opened, so NODEV is left out.
             (path, syscalls.clone_tree(path, _READ_ONLY & ~syscalls.MOUNT_ATTR_NODEV | _MOUNT_ATTR_NOEXEC))
-            for path in _DEVICES
-            if os.path.exists(path)
+            for path in devices()
         ]
         writable = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV | _MOUNT_ATTR_NOEXEC
         self._trees.append((WORKSPACES, syscalls.clone_tree(workspaces, writable)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from underpass.sandbox.kernel import syscalls
@@ -47,11 +47,11 @@ class _Program:
 
     def __init__(self) -> None:
         self._lines: list[tuple[int, str, str, int]] = []
-        self._labels: dict[str, int] = {}
+        self._labels: dict[str, list[int]] = {}
 
     def label(self, name: str) -> None:
-        """Name the next instruction."""
-        self._labels[name] = len(self._lines)
+        """Name the next instruction; a jump goes to the next of that name."""
+        self._labels.setdefault(name, []).append(len(self._lines))
 
     def add(self, code: int, operand: int, true: str = _NEXT, false: str = _NEXT) -> int:
         """Add one instruction; returns its place."""
@@ -67,7 +67,9 @@ class _Program:
         """Return an array of ``struct sock_filter``; a jump reaches 255 instructions."""
 
         def distance(place: int, target: str) -> int:
-            return 0 if target == _NEXT else self._labels[target] - place - 1
+            if target == _NEXT:
+                return 0
+            return next(at for at in self._labels[target] if at > place) - place - 1
 
         return b"".join(
             struct.pack("<HBBI", code, distance(place, true), distance(place, false), operand)
@@ -138,6 +140,16 @@ def _argument(program: _Program, condition: ArgumentIs, then: str) -> None:
     program.add(_JUMP_EQUAL, condition.values[-1], then, _DENY)
 
 
+def _return(program: _Program, errors: Iterable[int]) -> None:
+    """Add what ends the filter."""
+    for error in sorted(errors):
+        program.label(f"error {error}")
+        program.add(_RETURN, _ERRNO | error)
+    for name, action in (("allow", _ALLOW), ("kill", _KILL_PROCESS)):
+        program.label(name)
+        program.add(_RETURN, action)
+
+
 def assemble(rules: Mapping[int, Rule], machine: str) -> bytes:
     """Return the filter as an array of ``struct sock_filter``.
 
@@ -145,21 +157,20 @@ def assemble(rules: Mapping[int, Rule], machine: str) -> bytes:
     numbers mean other calls, and nothing honest makes them.
     """
     program = _Program()
+    conditions = [(number, rule) for number, rule in sorted(rules.items()) if rule.only_if is not None]
     program.add(_LOAD_WORD, _OFFSET_ARCH)
     program.add(_JUMP_EQUAL, _AUDIT_ARCH[machine], _NEXT, "kill")
     program.add(_LOAD_WORD, _OFFSET_NUMBER)
     place = program.add(_JUMP_GREATER_EQUAL, _X32_BIT)
     program.retarget(place, "kill", _search(program, _ranges(rules)))
-    for number, rule in rules.items():
-        if rule.only_if is not None:
-            _condition(program, number, rule)
     errors = {errno.EPERM, *(rule.error for rule in rules.values() if rule.error is not None)}
-    for error in sorted(errors):
-        program.label(f"error {error}")
-        program.add(_RETURN, _ERRNO | error)
-    for name, action in (("allow", _ALLOW), ("kill", _KILL_PROCESS)):
-        program.label(name)
-        program.add(_RETURN, action)
+    if any(rule.and_if is not None for _, rule in conditions):
+        # A longer filter: jumps do not reach from the search to its end.
+        _return(program, errors)
+    # In the order of the search, which has the highest numbers first.
+    for number, rule in reversed(conditions):
+        _condition(program, number, rule)
+    _return(program, errors)
     return program.assemble()
 
 
