@@ -133,6 +133,8 @@ class Checker:
     async def _check(self, check: Check, code: str, language: str) -> None:
         try:
             check.give(await self._verdict(code, language))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a check, the run goes on
+            check.give(Verdict(skipped=f"the check failed ({type(error).__name__})"))
         finally:
             self._going_on -= 1
 

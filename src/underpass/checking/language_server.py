@@ -107,7 +107,7 @@ class LanguageServer:
             await self._wanted.wait()
             self._wanted = anyio.Event()
             begun = anyio.current_time()
-            with suppress(ServerDied, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            with suppress(OSError):
                 await self._live()
             self._ready.fail(ServerDied())
             self._ready = _Answer()
@@ -164,7 +164,9 @@ class LanguageServer:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._introduce, connection)
-                await connection.read()
+                # Whatever is wrong with what it says: another one is started.
+                with suppress(Exception):
+                    await connection.read()
                 tasks.cancel_scope.cancel()
         finally:
             self._connection = None
@@ -266,6 +268,7 @@ class _Connection:
                 async with self._sending:
                     await self._stdin.send(frames)
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            # A timeout is an OSError, too.
             self.kill()
             raise ServerDied from error
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -15,6 +16,9 @@ from underpass.codegen.documentation import signature
 from underpass.codegen.modules import ServerModules
 from underpass.discovery.directory import ListingSource
 from underpass.errors import ServerUnavailable
+
+_CLASS: Final = re.compile(r"^class (\w+)\(TypedDict|^(\w+) = TypedDict\(", re.MULTILINE)
+_FIELD: Final = re.compile(r"^    (\w+): |^        (\"[^\n]*?\"): ", re.MULTILINE)
 
 
 class Notation(Protocol):
@@ -66,6 +70,20 @@ class KnownServer:
     """The tools' modules that are on disk, by the name of the function."""
     _usages: dict[str, str] = field(default_factory=dict[str, str])
 
+    def classes(self, words: Collection[str]) -> dict[str, list[str]]:
+        """Return the keys of each ``TypedDict`` of the tools that a program with these words may call."""
+        found: dict[str, list[str]] = {}
+        for function in self.texts.keys() & words:
+            text = self.texts[function]
+            places = list(_CLASS.finditer(text))
+            ends = [*(match.start() for match in places[1:]), text.find("\nasync def ")]
+            for match, end in zip(places, ends, strict=False):
+                keys = (
+                    plain or quoted.strip('"') for plain, quoted in _FIELD.findall(text[match.end() : end])
+                )
+                found.setdefault(match[1] or match[2], []).extend(keys)
+        return found
+
     def usage(self, function: str) -> str:
         """Return how a tool is called, without what it returns: ``git_log(*, repo_path: str)``."""
         if function not in self._usages:
@@ -76,7 +94,7 @@ class KnownServer:
 
 def there_are(names: Iterable[str]) -> str:
     """Return a few of ``names`` as an answer to somebody who named another."""
-    listed = list(names)
+    listed = sorted(names)
     more = f" and {len(listed) - 12} more" if len(listed) > 12 else ""
     return f"there are: {', '.join(listed[:12])}{more}" if listed else "there are none"
 
@@ -174,7 +192,10 @@ class CheckedModules:
         for name, text in files.items():
             path = self._root / name
             (changed if path.exists() else created).append(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.exists():
+                # A checker remembers of a folder that it was not there.
+                created.append(path.parent)
+                path.parent.mkdir(parents=True)
             path.write_text(text, "utf-8")
         self._begun = True
         return Changes(tuple(created), tuple(changed))

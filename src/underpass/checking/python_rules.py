@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from underpass.checking import type_text
@@ -20,6 +21,7 @@ _PACKAGE: Final = "mcp_servers"
 _RUNTIME: Final = "mcp_runtime"
 _ANY_ERROR: Final = frozenset({"", "Exception", "BaseException"})
 _COROUTINE: Final = "CoroutineType"
+_POSITIONAL: Final = "too-many-positional-arguments"
 _SURE: Final = frozenset(
     {"int", "float", "str", "bool", "bytes", "list", "dict", "set", "tuple", "Literal", _COROUTINE}
 )
@@ -29,7 +31,9 @@ _MODULE: Final = re.compile(r"Module `(?P<module>[^`]+)` has no member `(?P<name
 _IMPORT: Final = re.compile(r"Cannot resolve imported module `(?P<module>[^`]+)`")
 _ATTRIBUTE: Final = re.compile(r"Object of type `(?P<type>.+)` has no attribute `(?P<name>[^`]+)`")
 _NAME: Final = re.compile(r"Name `(?P<name>[^`]+)` used when not defined")
-_KEY: Final = re.compile(r'Unknown key "(?P<name>.*)" for TypedDict `(?P<type>[^`]+)`')
+_KEY: Final = re.compile(
+    r'Unknown key "(?P<name>.*)" for TypedDict `(?P<type>[^`]+)`(?:: Did you mean "(?P<close>.+?)")?'
+)
 _FUNCTION: Final = re.compile(
     r"(?P<what>function|bound method|method|class|constructor of class)? ?`(?P<function>[^`]+)`"
 )
@@ -38,8 +42,6 @@ _TYPE: Final = re.compile(r"of type `(?P<type>.+?)`(?: is not| with no|$)")
 _AWAITED: Final = re.compile(r"`(?P<type>.+)` is not awaitable")
 _ARGUMENT: Final = re.compile(r"Argument `(?P<name>[^`]+)`")
 _REQUIRED: Final = re.compile(r"required parameters? (?P<names>.+?) of ")
-_CLASS: Final = re.compile(r"^class (\w+)\(TypedDict|^(\w+) = TypedDict\(", re.MULTILINE)
-_FIELD: Final = re.compile(r"^    (\w+): |^        (\"[^\n]*?\"): ", re.MULTILINE)
 
 Diagnostic = Mapping[str, Any]
 _Told = str | tuple[str, str]
@@ -79,7 +81,7 @@ class PythonRules:
     def problems(self, diagnostics: Iterable[Diagnostic]) -> tuple[Problem, ...]:
         """Return what would fail, in the order of the lines."""
         found: dict[tuple[int, str], Problem] = {}
-        for each in diagnostics:
+        for each in _without_echoes(diagnostics):
             code = str(each.get("code"))
             if code == "invalid-syntax":
                 if "outside of a" in each["message"]:
@@ -92,7 +94,7 @@ class PythonRules:
             for told in _RULES[code](self, each, line):
                 message, usage = told if isinstance(told, tuple) else (told, "")
                 found.setdefault((line, message), Problem(line + 1, message, usage))
-        return tuple(sorted(_without_echoes(found.values()), key=lambda problem: problem.line))
+        return tuple(sorted(found.values(), key=lambda problem: problem.line))
 
     def _source(self, each: Diagnostic) -> str:
         """Return the text that a complaint is about, or its first line; places are counted in UTF-8."""
@@ -188,8 +190,10 @@ class PythonRules:
             return
         if match["type"] and self._defines(match["type"]):
             return
-        keys = self._keys(match["type"])
-        yield f"the result has no key {match['name']!r}; {_suggestion(match['name'], keys, 'keys')}"
+        close, keys = match["close"], self._keys(match["type"])
+        close = close or next(iter(did_you_mean(match["name"], keys)), None)
+        hint = f"did you mean {close!r}?" if close else f"keys: {', '.join(keys[:30])}"
+        yield f"the result has no key {match['name']!r}; {hint}"
 
     def _wrong_call(self, each: Diagnostic, line: int) -> Iterator[_Told]:
         if self._catches(line, "TypeError", "ToolArgumentsInvalid"):
@@ -207,7 +211,7 @@ class PythonRules:
                 match["names"].replace("`", "'") if (match := _REQUIRED.search(message)) else "a parameter"
             )
             yield f"{server}.{tool} needs {names}", usage
-        elif each["code"] == "too-many-positional-arguments":
+        elif each["code"] == _POSITIONAL:
             yield f"{server}.{tool} takes its arguments by name", usage
         else:
             yield f"{server}.{tool}: {message.splitlines()[0].replace('`', chr(39))}", usage
@@ -235,7 +239,7 @@ class PythonRules:
     def _fits(self, expected: str, found: str) -> bool:
         """Whether a value of the type that was found may do, when JSON is made of it."""
         have = type_text.members(found)
-        objects = {each for known in self._modules.known.values() for each in _classes(known)}
+        objects = self._classes
         kind = type_text.kind(have[0], objects)
         if len(have) > 1 or kind is None:
             return True
@@ -306,10 +310,17 @@ class PythonRules:
 
     def _keys(self, class_: str) -> list[str]:
         """Return the keys of a generated ``TypedDict``; none when there is none of that name."""
-        keys: dict[str, None] = {}
+        return [] if self._defines(class_) else self._classes.get(class_, [])
+
+    @cached_property
+    def _classes(self) -> dict[str, list[str]]:
+        """The keys of each ``TypedDict`` that the program may get, by the name of the class."""
+        words = set(re.findall(r"\w+", self._around.code))
+        found: dict[str, dict[str, None]] = {}
         for known in self._modules.known.values():
-            keys |= dict.fromkeys(_classes(known).get(class_, ()))
-        return [] if self._defines(class_) else list(keys)
+            for class_, keys in known.classes(words).items():
+                found.setdefault(class_, {}).update(dict.fromkeys(keys))
+        return {class_: list(keys) for class_, keys in found.items()}
 
     def _defines(self, class_: str) -> bool:
         """Whether the program has a class of that name."""
@@ -333,7 +344,7 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "invalid-typed-dict-key": PythonRules._key,
     "unknown-argument": PythonRules._wrong_call,
     "missing-argument": PythonRules._wrong_call,
-    "too-many-positional-arguments": PythonRules._wrong_call,
+    _POSITIONAL: PythonRules._wrong_call,
     "parameter-already-assigned": PythonRules._wrong_call,
     "invalid-argument-type": PythonRules._wrong_type,
     "invalid-await": PythonRules._not_usable,
@@ -344,26 +355,22 @@ _RULES: Final[Mapping[str, _Rule]] = {
 }
 
 
-def _without_echoes(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Leave out what only follows from another problem: a misspelt parameter is missing as well."""
-    problems = list(problems)
-    unknown = {problem.line for problem in problems if " has no parameter " in problem.message}
-    positional = {problem.line for problem in problems if " takes its arguments by name" in problem.message}
-    for problem in problems:
-        if not (problem.line in unknown | positional and " needs '" in problem.message):
-            yield problem
+def _without_echoes(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Leave out what only follows from another mistake: a misspelt parameter is missing as well."""
+    diagnostics = list(diagnostics)
+    causes = [each for each in diagnostics if each.get("code") in ("unknown-argument", _POSITIONAL)]
+    for each in diagnostics:
+        if each.get("code") != "missing-argument" or not any(_within(cause, each) for cause in causes):
+            yield each
 
 
-def _classes(known: KnownServer) -> dict[str, list[str]]:
-    """Return the keys of each ``TypedDict`` in a server's modules."""
-    found: dict[str, list[str]] = {}
-    for text in known.texts.values():
-        places = list(_CLASS.finditer(text))
-        for match, after in zip(places, [*places[1:], None], strict=True):
-            body = text[match.end() : after.start() if after else text.find("\nasync def ")]
-            keys = (plain or quoted.strip('"') for plain, quoted in _FIELD.findall(body))
-            found.setdefault(match[1] or match[2], []).extend(keys)
-    return found
+def _within(inner: Diagnostic, outer: Diagnostic) -> bool:
+    place = _place(inner["range"]["start"])
+    return _place(outer["range"]["start"]) <= place <= _place(outer["range"]["end"])
+
+
+def _place(position: Mapping[str, int]) -> tuple[int, int]:
+    return position["line"], position["character"]
 
 
 def _no_tool(server: str, name: str, known: KnownServer) -> _Told:
@@ -375,11 +382,11 @@ def _no_tool(server: str, name: str, known: KnownServer) -> _Told:
     return f"server {server!r} has no tool {name!r}; {there_are(known.tools)}"
 
 
-def _suggestion(name: str, known: Iterable[str], what: str = "there are") -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     known = list(known)
     if close := did_you_mean(name, known):
         return f"did you mean {' or '.join(map(repr, close))}?"
-    return there_are(known).replace("there are:", f"{what}:")
+    return there_are(known)
 
 
 def _plain(type_: str) -> str:
