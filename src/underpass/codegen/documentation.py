@@ -76,10 +76,12 @@ def document(
     interface = tool_interface(tool, observed)
     line = signature(tool, language, name=path.partition(".")[2], observed=observed)
     if full:
-        return _page(tool, interface, path, language, line, (200_000, 20_000, len(interface.parameters)))
+        return _page(
+            tool, interface, language, path, line, level=(200_000, 20_000, len(interface.parameters))
+        )
     page = ""
     for level in _LEVELS:
-        page = _page(tool, interface, path, language, line, level)
+        page = _page(tool, interface, language, path, line, level=level)
         if _tokens(page) <= _MOST_TOKENS:
             break
     return page
@@ -94,9 +96,10 @@ def _tokens(text: str) -> float:
 def _page(
     tool: ToolDefinition,
     interface: ToolInterface,
-    path: str,
     language: Language,
+    path: str,
     line: str,
+    *,
     level: tuple[int, int, int],
 ) -> str:
     calls = CALLS[language]

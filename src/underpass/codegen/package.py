@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -36,16 +36,28 @@ def write_package(files: Mapping[str, str], output: Path, *, keep: Collection[st
     Raises ``GenerationFailed``, before anything is changed, when a file of someone else's or a
     symbolic link stands where a generated one must go; also when the system refuses a write.
     """
+    return _write(files, output, lambda path: path.partition("/")[0] not in keep)
+
+
+def write_files(files: Mapping[str, str], output: Path) -> Written:
+    """Write generated ``files`` into the directory ``output``, and leave all others there alone.
+
+    The rules and errors are those of ``write_package``.
+    """
+    return _write(files, output, lambda _path: False)
+
+
+def _write(files: Mapping[str, str], output: Path, unwanted: Callable[[str], bool]) -> Written:
+    """Write ``files``, and remove the generated ones beside them whose path is ``unwanted``."""
     targets = {path: _target(path, output) for path in sorted(files)}
+    _check_marks(files)
     try:
         folded = {path.casefold(): file for path, file in targets.items()}
         stale = {
             path: file
             for path, file in _generated(output, {PurePosixPath(path).suffix for path in targets})
             # Where case makes no difference, an old spelling is the new file.
-            if path not in targets
-            and path.partition("/")[0] not in keep
-            and not _is_same(file, folded.get(path.casefold()))
+            if path not in targets and unwanted(path) and not _is_same(file, folded.get(path.casefold()))
         }
         changed = [path for path, file in targets.items() if _differs(file, files[path], output)]
         for path in sorted(changed, key=_order):
@@ -59,6 +71,17 @@ def write_package(files: Mapping[str, str], output: Path, *, keep: Collection[st
             path=str(error.filename or output),
         ) from error
     return Written(tuple(sorted(changed)), tuple(sorted(targets.keys() - set(changed))), tuple(sorted(stale)))
+
+
+def _check_marks(files: Mapping[str, str]) -> None:
+    """Refuse what would be taken for somebody's own file the next time."""
+    for path, text in files.items():
+        if not text.startswith(MARKS):
+            raise GenerationFailed(
+                f"{path} does not begin with the generator's header",
+                hint="the first line that a template gives must be {{ header }}",
+                path=path,
+            )
 
 
 def _order(path: str) -> tuple[bool, int, str]:
@@ -88,7 +111,7 @@ def _is_same(file: Path, other: Path | None) -> bool:
 def _is_ours(file: Path) -> bool:
     with file.open("rb") as opened:
         start = opened.read(max(map(len, MARKS)))
-    return any(start.startswith(mark.encode()) for mark in MARKS)
+    return start.startswith(tuple(mark.encode() for mark in MARKS))
 
 
 def _differs(file: Path, text: str, output: Path) -> bool:

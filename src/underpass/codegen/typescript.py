@@ -99,8 +99,8 @@ class TypeScriptPackage(modules.Package):
     """The generated package ``mcp-servers`` for many servers.
 
     Its files are ``index.ts`` (a namespace for each server), ``<server>/index.ts`` (a function for
-    each tool), ``<server>/_<tool>.ts``, and what they share: ``_lazy.ts``, ``_runtime.ts``, ``_client.ts``. The
-    name of a server in code is its namespace, its folder and its import path alike.
+    each tool), ``<server>/_<tool>.ts``, and what they share: ``_lazy.ts``, ``_runtime.ts``,
+    ``_client.ts``. The name of a server in code is its namespace, its folder and its import path alike.
 
     Parameters:
         servers: the tools of each server by the server's configured name.
@@ -145,9 +145,20 @@ class TypeScriptPackage(modules.Package):
         ]
         return self._render("package.d.ts.jinja", servers=servers)
 
-    def single(self, package: str) -> str:
-        """Return all tools of a server, by its name in code, as one module."""
-        return self._typescript(package).single()
+    def single(self, package: str, name: str, *, declarations: bool = False) -> dict[str, str]:
+        """Return all tools of a server as one module, with the modules that it needs beside it.
+
+        Parameters:
+            package: the server's name in code.
+            name: the module's file name without ``.ts``.
+            declarations: add ``<name>.d.ts``.
+        """
+        server = self._typescript(package)
+        files = {f"{name}.ts": server.single()}
+        if declarations:
+            files[f"{name}.d.ts"] = server.declarations()
+        needed = (path for path in server.layout.shared if path != "_lazy.ts")
+        return {**files, **{path: self.source(path) or "" for path in needed}}
 
     def _typescript(self, package: str) -> ServerModules:
         made = self.server(package)
