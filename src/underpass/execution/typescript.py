@@ -66,8 +66,10 @@ class TypeScript:
                 return f"{self.sandbox.workspace_address(agent)}/{path.removeprefix('./')}"
             return targets.get(path)
 
+        module, offset = program.module(resolve)
         return {
-            "code": program.module(resolve),
+            "code": module,
+            "offset": offset,
             "servers": sorted(self._modules.servers)[:100] if targets else [],
             # Deno knows the system's time only.
             "epoch": time.time() - time.monotonic(),

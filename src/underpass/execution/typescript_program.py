@@ -17,7 +17,7 @@ MAIN = "__program__"
 
 _LANGUAGE = Language(tree_sitter_typescript.language_typescript())
 _HEAD = f"export default async function {MAIN}() {{".encode()
-_TAIL = b"\n}"
+_TAIL = "\n}"
 _IGNORED = ("comment", "empty_statement")
 _PACKAGE = "mcp-servers"
 _DECLARATIONS = (
@@ -68,8 +68,11 @@ class TypeScriptProgram:
         words = frozenset(_words(self._root)) if everything else frozenset[str]()
         return Imports(frozenset(paths), frozenset(names), everything, words)
 
-    def module(self, resolve: Resolve) -> str:
-        """Return the module; ``resolve`` says where each import leads."""
+    def module(self, resolve: Resolve) -> tuple[str, int]:
+        """Return the module, and how many characters stand before the program's own in its first line.
+
+        ``resolve`` says where each import leads.
+        """
         self._edits = []
         for path, literal, _ in self._imported():
             if (target := resolve(path)) is not None:
@@ -85,7 +88,8 @@ class TypeScriptProgram:
             elif node.type == "expression_statement" and last:
                 self._answer(node.named_children[0])
         body = self._edited(0, len(self._source))
-        return (b"".join(hoisted) + _HEAD + body + _TAIL).decode()
+        head = (b"".join(hoisted) + _HEAD).decode()
+        return f"{head}{body.decode()}{_TAIL}", len(head)
 
     def _imported(self) -> Iterator[tuple[str, Node, Node]]:
         """Yield each import's path, the literal that holds it, and the import."""
@@ -115,8 +119,8 @@ class TypeScriptProgram:
         value = node.child_by_field_name("value")
         declaration = node.child_by_field_name("declaration")
         if value is not None:
-            self._edits.append((node.start_byte, value.start_byte, b""))
-            self._edits[-1] = (*self._edits[-1][:2], self._blanks(*self._edits[-1][:2]))
+            at = (node.start_byte, value.start_byte)
+            self._edits.append((*at, self._blanks(*at)))
             if last:
                 self._answer(value)
         elif declaration is not None and declaration.type in _DECLARATIONS:

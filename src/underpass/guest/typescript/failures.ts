@@ -24,11 +24,17 @@ export interface Failure {
   line: number | null;
 }
 
-/** Where the program is: the address of its module, and what its author calls it. */
+/** Where the program is, and what is beside it. */
 export interface Place {
+  /** The address of its module. */
   url: string;
+  /** What its author calls it. */
   filename: string;
   workspace: string;
+  /** The servers that it can import. */
+  servers: string[];
+  /** Characters that stand before its own in the first line. */
+  offset: number;
 }
 
 /** Describe what a program threw. */
@@ -79,7 +85,7 @@ function kindOf(error: Error): string {
 }
 
 function messageOf(error: Error, place: Place): string {
-  let message = String(error.message).replaceAll(place.url, place.filename);
+  let message = withoutPlace(String(error.message), place);
   if (error instanceof AggregateError) {
     const parts = error.errors.slice(0, 5).map((part) =>
       part instanceof Error ? `${kindOf(part)}: ${part.message}` : String(part)
@@ -89,13 +95,21 @@ function messageOf(error: Error, place: Place): string {
   return message;
 }
 
+/** A message without the address of our own making that Deno puts after it. */
+function withoutPlace(message: string, place: Place): string {
+  const at = message.search(/\s+at (blob:null|file:\/\/)[^\s]+:\d+:\d+$/);
+  return (at < 0 ? message : message.slice(0, at)).replaceAll(place.url, place.filename);
+}
+
 /** The frames of the program and of modules in its workspace; ours and the library's say little. */
 function ownFrames(stack: string, place: Place): string[] {
   const own = stack.split("\n").filter((line) =>
     /^\s+at /.test(line) && (line.includes(place.url) || line.includes(`file://${place.workspace}/`))
   );
   return own.slice(0, MOST_FRAMES).map((line) => {
-    const named = line.replaceAll(place.url, place.filename).replaceAll(`file://${place.workspace}/`, "");
+    const shifted = line.replace(`${place.url}:1:`, "$&-").replace(/:1:-(\d+)/, (_, column) =>
+      `:1:${Math.max(Number(column) - place.offset, 1)}`);
+    const named = shifted.replaceAll(place.url, place.filename).replaceAll(`file://${place.workspace}/`, "");
     return named.replace(
       new RegExp(`^(\\s+at )(?:async )?(?:Module\\.|Object\\.)?${MAIN} \\((.*)\\)$`),
       "$1$2",
@@ -114,11 +128,27 @@ function syntaxError(thrown: unknown, place: Place): Failure | null {
   if (found === null || (!said.startsWith("SyntaxError: ") && !(thrown instanceof SyntaxError))) {
     return null;
   }
-  const [message, ...shown] = said.replace(/^SyntaxError: /, "").split("\n");
-  const where = `${place.filename}:${found[1]}:${found[2]}`;
+  const [first, ...shown] = said.replace(/^SyntaxError: /, "").split("\n");
+  const missing = /does not provide an export named '([^']+)'/.exec(first);
+  const message = missing === null
+    ? withoutPlace(first, place)
+    : `there is no ${/'mcp-runtime'|runtime\.ts'/.test(first) ? "function" : "server"} '${missing[1]}' to import`;
+  const column = Number(found[2]) - (found[1] === "1" ? place.offset : 0);
+  const where = `${place.filename}:${found[1]}:${Math.max(column, 1)}`;
   const context = shown.filter((line) => !line.includes(place.url));
   const traceback = [`SyntaxError: ${message}`, ...context, `    at ${where}`].join("\n") + "\n";
-  return wellFormed({ type: "SyntaxError", message, hint: "", traceback, line: Number(found[1]) });
+  const hint = missing === null ? "" : exportsHint(first, missing[1], place);
+  return wellFormed({ type: "SyntaxError", message, hint, traceback, line: Number(found[1]) });
+}
+
+function exportsHint(said: string, wanted: string, place: Place): string {
+  if (/runtime\.ts'/.test(said)) {
+    return "mcp-runtime has callTool, searchTools, getToolDocs, listServers, progress, workspace and ToolError";
+  }
+  const plain = (name: string) => name.replaceAll("_", "").toLowerCase();
+  const near = place.servers.filter((name) => plain(name).includes(plain(wanted)) || plain(wanted).includes(plain(name)));
+  const shown = near.length > 0 ? near : place.servers;
+  return shown.length > 0 ? `the servers are: ${shown.slice(0, 20).join(", ")}` : "no server is connected";
 }
 
 function hintFor(error: Error, type: string, message: string): string {

@@ -3,7 +3,7 @@
 import { receive, send, sendText, unanswered } from "./channel.ts";
 import { describe, NeverAwaited, type Place, TimeLimit, ValueTooLarge } from "./failures.ts";
 import { flush, install } from "./output.ts";
-import { callTool, workspace } from "./runtime.ts";
+import { callTool, ToolError, workspace } from "./runtime.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
 
 /** What the host sends. */
@@ -16,6 +16,10 @@ interface Frame {
   timeout: number;
   /** Characters of JSON. */
   max_value: number;
+  /** The servers that it can import. */
+  servers: string[];
+  /** Characters that stand before the program's own in its first line. */
+  offset: number;
   /** What to subtract from the system's time, to have it as the host counts it. */
   epoch: number;
 }
@@ -24,6 +28,11 @@ const exit = Deno.exit.bind(Deno);
 const { stringify, parse } = JSON;
 const now = performance.now.bind(performance);
 const later = setTimeout;
+
+/** Turns that a call takes from its function to the channel, once its module is there; twice as many. */
+const MOST_TURNS = 16;
+/** Generated modules on their way. */
+let loading = 0;
 
 /** Run a program of one line, so that what every run needs is loaded before there is one. */
 async function rehearse(): Promise<void> {
@@ -41,7 +50,8 @@ function next(): string {
 }
 
 async function run(frame: Frame): Promise<void> {
-  const place: Place = { url: moduleOf(frame.code), filename: frame.filename, workspace: workspace.path() };
+  const { filename, servers, offset } = frame;
+  const place: Place = { url: moduleOf(frame.code), filename, workspace: workspace.path(), servers, offset };
   let started = 0;
   let over = false;
 
@@ -82,12 +92,26 @@ async function run(frame: Frame): Promise<void> {
   try {
     const module = await import(place.url);
     started = (performance.timeOrigin + now()) / 1_000 - frame.epoch;
-    const { text, problems } = express(await module.default());
+    const value = await module.default();
+    await settled();
+    const { text, problems } = express(value);
     fit(text, frame);
     finish(problems.length > 0 ? { problems } : {}, text);
   } catch (thrown) {
     fail(thrown);
   }
+}
+
+/** Wait until calls that were begun and not awaited have got as far as the channel. */
+async function settled(): Promise<void> {
+  do {
+    while (loading > 0) {
+      await new Promise((resolve) => later(resolve, 0));
+    }
+    for (let turn = 0; turn < MOST_TURNS; turn += 1) {
+      await null;
+    }
+  } while (loading > 0);
 }
 
 function express(value: unknown): { text: string; problems: Problem[] } {
@@ -120,7 +144,18 @@ function fit(text: string, frame: Frame): void {
   throw new ValueTooLarge(`${size}; it is kept whole in the workspace as ${name}`);
 }
 
-Object.defineProperty(globalThis, Symbol.for("underpass.callTool"), { value: callTool });
+Object.defineProperties(globalThis, {
+  [Symbol.for("underpass.callTool")]: { value: callTool },
+  [Symbol.for("underpass.ToolError")]: { value: ToolError },
+  // Generated modules load on first use, and say so here.
+  [Symbol.for("underpass.loading")]: {
+    value: (module: Promise<unknown>) => {
+      loading += 1;
+      const loaded = () => loading -= 1;
+      module.then(loaded, loaded);
+    },
+  },
+});
 install();
 await rehearse();
 send({ op: "ready" });

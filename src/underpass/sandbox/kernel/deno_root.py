@@ -20,8 +20,10 @@ PROCESSES: Final = "/processes"
 """The host's `/proc`: seen by the zygote, and covered like the workspaces."""
 COVERED: Final = (PROCESSES, WORKSPACES)
 OWN_MAP: Final = "/proc/self/maps"
-"""All that a process has of `/proc`: the C library finds the main thread's stack in it, without which
-Deno's parser does not start."""
+"""What a process has of the kernel's `/proc`: the C library finds the main thread's stack in it, without
+which Deno's parser does not start."""
+_OWN_BINARY: Final = "/proc/self/exe"
+"""A plain link: Deno asks where its binary is."""
 BINARY: Final = "/deno"
 GUEST: Final = "/guest"
 MODULES: Final = "/modules"
@@ -87,6 +89,7 @@ class DenoRoot:
             os.makedirs(base + path, exist_ok=True)
         os.makedirs(os.path.dirname(base + OWN_MAP))
         _make_file(base + OWN_MAP)
+        os.symlink(BINARY, base + _OWN_BINARY)
         os.chdir(base)
         syscalls.pivot_root(".", "old")
         syscalls.umount("/old")
