@@ -6,7 +6,7 @@ from underpass.cli.terms import bytes_, milliseconds
 from underpass.execution.result import Duration, RunResult, Tokens, ToolCall
 
 
-def result(calls: int, direct: int, sandbox: str = "process") -> RunResult:
+def result(calls: int, direct: int, sandbox: str = "process", *, checked: bool | str = True) -> RunResult:
     call = ToolCall("git", "git_log", 1.0, ok=True, bytes_in=1, bytes_out=1)
     return RunResult(
         run="r",
@@ -20,6 +20,7 @@ def result(calls: int, direct: int, sandbox: str = "process") -> RunResult:
         sandbox=sandbox,
         language="python",
         tokens=Tokens(1000, direct, "o200k_base"),
+        checked=checked,
     )
 
 
@@ -27,10 +28,18 @@ def result(calls: int, direct: int, sandbox: str = "process") -> RunResult:
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (result(0, 0), "0 tool calls · 1.2 s · 1,000 tokens · sandbox process"),
-        (result(1, 51_000), "1 tool call · 1.2 s · 50,000 tokens saved · sandbox process"),
-        (result(2, 900), "2 tool calls · 1.2 s · 100 tokens more than direct calls · sandbox process"),
-        (result(0, 0, "none"), "0 tool calls · 1.2 s · 1,000 tokens · not isolated"),
+        (result(0, 0), "0 tool calls · 1.2 s · 1,000 tokens · sandbox process · checked"),
+        (result(1, 51_000), "1 tool call · 1.2 s · 50,000 tokens saved · sandbox process · checked"),
+        (
+            result(2, 900),
+            "2 tool calls · 1.2 s · 100 tokens more than direct calls · sandbox process · checked",
+        ),
+        (result(0, 0, "none"), "0 tool calls · 1.2 s · 1,000 tokens · not isolated · checked"),
+        (result(0, 0, checked=False), "0 tool calls · 1.2 s · 1,000 tokens · sandbox process · not checked"),
+        (
+            result(0, 0, checked="skipped: git cannot be reached"),
+            "0 tool calls · 1.2 s · 1,000 tokens · sandbox process · not checked: git cannot be reached",
+        ),
     ],
 )
 def test_a_footer_names_a_saving_and_a_loss_as_what_it_is(shown: RunResult, expected: str) -> None:

@@ -26,7 +26,7 @@ def test_a_run_in_json_is_one_object_with_all_it_is_about(project: Path) -> None
     result = done.json
     assert set(result) >= {
         "run", "ok", "value", "stdout", "stderr", "error",
-        "tool_calls", "duration_ms", "sandbox", "language", "tokens",
+        "tool_calls", "duration_ms", "sandbox", "language", "checked", "tokens",
     }  # fmt: skip
     assert (result["ok"], result["value"], result["stdout"]) == (True, "+9.0h", "asked\n")
     [call] = result["tool_calls"]

@@ -61,6 +61,7 @@ def result(**changes: Any) -> RunResult:
         "tool_calls": (ToolCall("git", "git_log", 1.0, ok=True, bytes_in=2, bytes_out=3),),
         "duration": Duration(1, 0, 0, 1),
         "sandbox": "process",
+        "checked": True,
         "language": "python",
         "tokens": Tokens(1, 2, "o200k_base"),
     }
@@ -166,6 +167,7 @@ async def test_run_code_gives_the_value_and_what_was_printed(mode: str) -> None:
         "stdout": "hello\n",
         "tool_calls": 1,
         "sandbox": "process",
+        "checked": True,
     }
     assert json.loads(text(answer)) == answer.structured_content
 

@@ -40,6 +40,7 @@ from underpass.execution.result import RunResult
     help="The bound of value, printed output and error together; 2000 by default.",
 )
 @click.option("--environment", help="The packages it can import: an environment of underpass.toml.")
+@click.option("--no-check", is_flag=True, help="Run it even if its types say that it would fail.")
 @sandbox_option
 @config_option
 @json_option
@@ -51,6 +52,7 @@ def command(
     agent: str,
     max_tokens: int | None,
     environment: str | None,
+    no_check: bool,
     sandbox: str | None,
     config: Path | None,
     as_json: bool,
@@ -76,6 +78,7 @@ def command(
                 max_tokens=max_tokens,
                 filename=filename,
                 environment=environment,
+                check=False if no_check else None,
             )
 
     with progress("Running…"):
@@ -127,8 +130,14 @@ def footer(result: RunResult) -> str:
     isolation = "not isolated" if result.sandbox == "none" else f"sandbox {result.sandbox}"
     return (
         f"{calls} tool call{'' if calls == 1 else 's'} · {milliseconds(result.duration.total)} · "
-        f"{tokens} · {isolation}"
+        f"{tokens} · {isolation} · {_checked(result)}"
     )
+
+
+def _checked(result: RunResult) -> str:
+    if isinstance(result.checked, str):
+        return f"not checked: {result.checked.removeprefix('skipped: ')}"
+    return "checked" if result.checked else "not checked"
 
 
 def _read(file: str) -> str:

@@ -46,6 +46,7 @@ def command(
     async def serve() -> None:
         async with Underpass.open(path, sandbox=sandbox) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
+            up.warm_up()
             if address is None:
                 await _over_stdio(up, as_json=as_json)
             else:

@@ -106,6 +106,7 @@ def _run_code(servers: str, environments: Mapping[str, Sequence[str]]) -> Tool:
                 "handle": {"type": "string"},
                 "tool_calls": {"type": "integer"},
                 "sandbox": {"type": "string"},
+                "checked": {"type": ["boolean", "string"]},
             },
             required=["run", "ok", "value"],
         ),

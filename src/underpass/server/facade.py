@@ -170,7 +170,11 @@ class _Facade:
             shown["error"] = result.error.to_dict()
         if result.truncated:
             shown |= {"truncated": True, "handle": result.handle or ""}
-        shown |= {"tool_calls": len(result.tool_calls), "sandbox": result.sandbox}
+        shown |= {
+            "tool_calls": len(result.tool_calls),
+            "sandbox": result.sandbox,
+            "checked": result.checked,
+        }
         return _answer(shown, is_error=not result.ok)
 
     async def _through_the_door(
