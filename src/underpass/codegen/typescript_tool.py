@@ -92,7 +92,7 @@ def render_tool(
 
 def reserved_names(*functions: str) -> frozenset[str]:
     """Return the names that the modules of these functions export."""
-    types = (name for function in functions for name in type_names(function))
+    types = (name for function in functions for name in (*type_names(function), _observed_name(function)))
     return frozenset((*functions, *types))
 
 
@@ -110,8 +110,10 @@ def describe_tool(
     parameters, result = type_names(function)
     _parameters(interface, parameters, types, function)
     if interface.observed:
-        # No result can contradict any; what was seen is for readers.
+        # No result can contradict any; what was seen is for readers, and for those who ask for the type.
         types.add(TypeDefinition(result, alias="any"))
+        seen = types.scope(interface.result, _prefix(function), output=True)
+        seen.define(_observed_name(function), interface.returns)
     else:
         # The code after a call that returns never would be unreachable.
         returns = ANY if isinstance(interface.returns, Nothing) else interface.returns
@@ -125,6 +127,10 @@ def describe_tool(
         types=tuple(types.definitions()),
         comment=_comment(tool, interface),
     )
+
+
+def _observed_name(function: str) -> str:
+    return f"{_prefix(function)}Observed"
 
 
 def _prefix(function: str) -> str:
