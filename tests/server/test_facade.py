@@ -29,6 +29,7 @@ class Backend:
         self.catalog = catalog
         self.asked: list[tuple[str, str, float]] = []
         self.environment: str | None = None
+        self.language = ""
         self.answer: RunResult | Exception = result(value=2)
 
     async def run(
@@ -38,10 +39,12 @@ class Backend:
         agent: str,
         timeout: float,  # noqa: ASYNC109
         environment: str | None,
+        language: str,
         on_progress: OnProgress | None,
     ) -> RunResult:
         self.asked.append((code, agent, timeout))
         self.environment = environment
+        self.language = language
         assert on_progress is not None
         for step in (1, 2, 2, 1, 3):
             await on_progress(step, 3, f"step {step}")
@@ -85,10 +88,11 @@ async def connected(
     mode: str = "auto",
     extra: dict[str, Any] | None = None,
     environments: dict[str, list[str]] | None = None,
+    typescript: bool = False,
 ) -> AsyncGenerator[tuple[Client, Backend]]:
     async with Catalog({upstream.name: upstream for upstream in servers} | (extra or {})) as catalog:
         backend = Backend(catalog)
-        async with Client(facade(backend, environments), mode=mode) as client:
+        async with Client(facade(backend, environments, typescript=typescript), mode=mode) as client:
             yield client, backend
 
 
@@ -150,6 +154,20 @@ async def test_many_servers_do_not_make_the_descriptions_long() -> None:
     shown = json.dumps([[tool.name, tool.description, tool.input_schema] for tool in tools])
     assert tokens.count(shown) < 1500
     assert "and 170 more" in shown
+
+
+@pytest.mark.requirement("R05")
+async def test_a_program_may_be_in_typescript_where_that_can_be_run() -> None:
+    async with connected(server("git", "git_log"), typescript=True) as (client, backend):
+        run_code = (await client.list_tools()).tools[0]
+        await client.call_tool("run_code", {"code": "1", "language": "typescript"})
+        chosen = backend.language
+        await client.call_tool("run_code", {"code": "1"})
+        wrong = await client.call_tool("run_code", {"code": "1", "language": "cobol"})
+    assert run_code.input_schema["properties"]["language"]["enum"] == ["python", "typescript"]
+    assert (chosen, backend.language, wrong.is_error) == ("typescript", "python", True)
+    async with connected(server("git", "git_log")) as (client, _):
+        assert "language" not in (await client.list_tools()).tools[0].input_schema["properties"]
 
 
 @pytest.mark.requirement("R12")

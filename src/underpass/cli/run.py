@@ -17,6 +17,8 @@ from underpass.cli.terms import milliseconds
 from underpass.errors import ConfigError
 from underpass.execution.result import RunResult
 
+_TYPESCRIPT = (".ts", ".mts", ".js", ".mjs")
+
 
 @click.command(
     epilog=examples(
@@ -24,6 +26,7 @@ from underpass.execution.result import RunResult
         "underpass run -c 'from mcp_servers import git; await git.git_status(repo_path=\".\")'",
         "cat program.py | underpass run - --json",
         "underpass run --environment data program.py",
+        "underpass run program.ts",
     )
 )
 @click.argument("file", required=False)
@@ -40,6 +43,11 @@ from underpass.execution.result import RunResult
     help="The bound of value, printed output and error together; 2000 by default.",
 )
 @click.option("--environment", help="The packages it can import: an environment of underpass.toml.")
+@click.option(
+    "--language",
+    type=click.Choice(["python", "typescript"]),
+    help="By default what the file's name ends with says: .ts and .js are TypeScript, all else Python.",
+)
 @click.option("--no-check", is_flag=True, help="Run it even if its types say that it would fail.")
 @sandbox_option
 @config_option
@@ -52,12 +60,13 @@ def command(
     agent: str,
     max_tokens: int | None,
     environment: str | None,
+    language: str | None,
     no_check: bool,
     sandbox: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Run a Python program that can import the configured servers; FILE is a path, or - for stdin.
+    """Run a program that can import the configured servers; FILE is a path, or - for stdin.
 
     The value of its last expression, or of a top-level return, is the answer. Exit status 1 when the
     run fails.
@@ -65,7 +74,9 @@ def command(
     if (file is None) == (code is None):
         raise click.UsageError("give either a FILE (or - for stdin), or -c CODE")
     source = code if code is not None else _read(str(file))
-    filename = Path(file).name if file not in (None, "-") else "program.py"
+    filename = Path(file).name if file not in (None, "-") else None
+    if language is None:
+        language = "typescript" if filename is not None and filename.endswith(_TYPESCRIPT) else "python"
     path = configuration(config)
 
     async def run() -> RunResult:
@@ -77,6 +88,7 @@ def command(
                 timeout=timeout,
                 max_tokens=max_tokens,
                 filename=filename,
+                language=language,
                 environment=environment,
                 check=False if no_check else None,
             )

@@ -12,6 +12,7 @@ import click
 from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.running import configuration, run_async
+from underpass.sandbox import deno_binary
 from underpass.server.facade import facade
 
 
@@ -58,7 +59,7 @@ def command(
 async def _over_stdio(up: Underpass, *, as_json: bool) -> None:
     from underpass.server.stdio import protocol_streams
 
-    server = facade(up, _environments(up), observed=up.shapes.find)
+    server = facade(up, _environments(up), observed=up.shapes.find, typescript=deno_binary.is_installed())
     if as_json:
         _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
     elif sys.stderr.isatty():
@@ -76,7 +77,13 @@ async def _over_http(up: Underpass, where: str, token_file: Path | None, *, as_j
     address = Address.parse(where)
     token = find_token(up.state, file=token_file)
     service = HttpService(
-        facade(up, _environments(up), call=up.call_tool, observed=up.shapes.find),
+        facade(
+            up,
+            _environments(up),
+            call=up.call_tool,
+            observed=up.shapes.find,
+            typescript=deno_binary.is_installed(),
+        ),
         token=token.secret,
         names=address.names(),
         max_argument_bytes=up.settings.calls.max_argument_bytes,

@@ -82,7 +82,9 @@ class TypeScriptModules:
             for package, listing in listings.items()
             if isinstance(listing, Listing)
         }
-        package = TypeScriptPackage({**dict.fromkeys(self._source.names, ()), **known}, observed=self._observed)
+        package = TypeScriptPackage(
+            {**dict.fromkeys(self._source.names, ()), **known}, observed=self._observed
+        )
         layout = package.modules.layout
         files = {path: package.source(path) or "" for path in (layout.index, *layout.shared)}
         for name, listing in listings.items():

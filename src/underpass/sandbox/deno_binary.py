@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +26,17 @@ _V8: Final = (
 )
 
 
+def is_installed() -> bool:
+    """Whether TypeScript programs can be run at all."""
+    return _path() is not None and find_spec("tree_sitter_typescript") is not None
+
+
 def find() -> Path:
     """Return the Deno of the package of that name, or one on the path.
 
     Raises ``SandboxUnavailable`` where there is none; its hint says how to install it.
     """
-    name = "deno.exe" if sys.platform == "win32" else "deno"
-    beside = Path(sysconfig.get_path("scripts")) / name
-    found = str(beside) if beside.is_file() else shutil.which("deno")
+    found = _path()
     if found is None:
         raise SandboxUnavailable(
             "TypeScript programs need Deno, which is not installed",
@@ -41,6 +45,11 @@ def find() -> Path:
             reasons=[f"no Deno for Python {platform.python_version()} at {sys.prefix}"],
         )
     return Path(os.path.realpath(found))
+
+
+def _path() -> str | None:
+    beside = Path(sysconfig.get_path("scripts")) / ("deno.exe" if sys.platform == "win32" else "deno")
+    return str(beside) if beside.is_file() else shutil.which("deno")
 
 
 def refuse(environment: SandboxEnvironment | None) -> None:

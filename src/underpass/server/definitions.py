@@ -22,16 +22,19 @@ _PACKAGES_SHOWN = 10
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 
 
-def definitions(modules: Iterable[str], environments: Mapping[str, Sequence[str]]) -> list[Tool]:
+def definitions(
+    modules: Iterable[str], environments: Mapping[str, Sequence[str]], *, typescript: bool = False
+) -> list[Tool]:
     """Return the tools of the facade.
 
     Parameters:
         modules: the names of the servers' modules.
         environments: the packages of each environment; where there is none, nothing is said of them.
+        typescript: whether programs may be written in TypeScript; nothing is said of it otherwise.
     """
     shown = _listed(modules)
     servers = f"the MCP servers {shown}" if shown else "the connected MCP servers"
-    run_code = _run_code(servers, environments)
+    run_code = _run_code(servers, {**_language(typescript=typescript), **_environment(environments)})
     return [run_code, _search_tools(servers), _get_tool_documentation(), _list_servers(servers)]
 
 
@@ -65,7 +68,23 @@ def _environment(environments: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     }
 
 
-def _run_code(servers: str, environments: Mapping[str, Sequence[str]]) -> Tool:
+def _language(*, typescript: bool) -> dict[str, Any]:
+    if not typescript:
+        return {}
+    return {
+        "language": {
+            "type": "string",
+            "enum": ["python", "typescript"],
+            "default": "python",
+            "description": (
+                'TypeScript imports { <server> } from "mcp-servers" and awaits <server>.<tool>({ name: value }); '
+                "tools are in camelCase."
+            ),
+        }
+    }
+
+
+def _run_code(servers: str, more: Mapping[str, Any]) -> Tool:
     return Tool(
         name="run_code",
         title="Run code",
@@ -90,7 +109,7 @@ def _run_code(servers: str, environments: Mapping[str, Sequence[str]]) -> Tool:
                     "exclusiveMinimum": 0,
                     "maximum": MAX_TIMEOUT,
                 },
-                **_environment(environments),
+                **more,
             },
             required=["code"],
         ),

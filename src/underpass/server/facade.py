@@ -56,6 +56,7 @@ class Backend(Protocol):
         agent: str,
         timeout: float,  # noqa: ASYNC109 - enforced on the other side
         environment: str | None,
+        language: str,
         on_progress: OnProgress | None,
     ) -> RunResult: ...
 
@@ -66,6 +67,7 @@ def facade(
     *,
     call: door.Call | None = None,
     observed: Observations = unobserved,
+    typescript: bool = False,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
@@ -73,8 +75,9 @@ def facade(
         environments: the packages of each environment that programs may ask for.
         call: makes the calls of generated modules outside of a sandbox; None takes none.
         observed: finds what earlier results of a tool looked like.
+        typescript: whether programs may be written in TypeScript as well.
     """
-    return _Facade(backend, environments or {}, call, observed).server()
+    return _Facade(backend, environments or {}, call, observed, typescript=typescript).server()
 
 
 class _Facade:
@@ -84,12 +87,14 @@ class _Facade:
         environments: Mapping[str, Sequence[str]],
         call: door.Call | None,
         observed: Observations,
+        *,
+        typescript: bool,
     ) -> None:
         self._backend = backend
         self._observed = observed
         self._directory = ToolDirectory(backend.catalog, observed)
         self._modules = identifiers(backend.catalog.names, "server")
-        self._tools = definitions(self._modules.values(), environments)
+        self._tools = definitions(self._modules.values(), environments, typescript=typescript)
         self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in self._tools}
         self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
             "run_code": self._run_code,
@@ -152,6 +157,7 @@ class _Facade:
         agent: str = "default",
         timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
         environment: str | None = None,
+        language: str = "python",
     ) -> CallToolResult:
         furthest = 0.0
 
@@ -162,7 +168,12 @@ class _Facade:
                 await context.session.report_progress(progress, total, message)
 
         result = await self._backend.run(
-            code, agent=agent, timeout=timeout, environment=environment, on_progress=report
+            code,
+            agent=agent,
+            timeout=timeout,
+            environment=environment,
+            language=language,
+            on_progress=report,
         )
         shown: dict[str, Any] = {"run": result.run, "ok": result.ok, "value": result.value}
         shown |= {name: text for name in ("stdout", "stderr") if (text := getattr(result, name))}

@@ -29,7 +29,7 @@ const { stringify, parse } = JSON;
 const now = performance.now.bind(performance);
 const later = setTimeout;
 
-/** Turns that a call takes from its function to the channel, once its module is there; twice as many. */
+/** Turns of the loop that bring a call from its function to the channel, once its module is there. */
 const MOST_TURNS = 16;
 /** Generated modules on their way. */
 let loading = 0;
@@ -93,7 +93,9 @@ async function run(frame: Frame): Promise<void> {
     const module = await import(place.url);
     started = (performance.timeOrigin + now()) / 1_000 - frame.epoch;
     const value = await module.default();
-    await settled();
+    for (let turn = 0; turn < MOST_TURNS; turn += 1) {
+      await null;
+    }
     const { text, problems } = express(value);
     fit(text, frame);
     finish(problems.length > 0 ? { problems } : {}, text);
@@ -102,22 +104,9 @@ async function run(frame: Frame): Promise<void> {
   }
 }
 
-/** Wait until calls that were begun and not awaited have got as far as the channel. */
-async function settled(): Promise<void> {
-  do {
-    while (loading > 0) {
-      await new Promise((resolve) => later(resolve, 0));
-    }
-    for (let turn = 0; turn < MOST_TURNS; turn += 1) {
-      await null;
-    }
-  } while (loading > 0);
-}
-
 function express(value: unknown): { text: string; problems: Problem[] } {
-  const calls = unanswered();
-  if (calls > 0) {
-    throw new NeverAwaited(`${calls} tool call${calls === 1 ? " was" : "s were"} never awaited, and may not have happened`);
+  if (unanswered() + loading > 0) {
+    throw new NeverAwaited("a tool was called and its result never awaited, so the call may not have happened");
   }
   try {
     return toJson(value);
