@@ -19,6 +19,7 @@ from underpass.catalog.upstream import InMemoryUpstream, ToolOutcome
 from underpass.codegen.documentation import document, signature
 from underpass.codegen.package import write_package
 from underpass.codegen.python import PythonPackage
+from underpass.codegen.typescript import TypeScriptPackage
 from underpass.shapes import recorder as recorder_module
 from underpass.shapes.recorder import ShapeRecorder
 
@@ -186,13 +187,12 @@ async def main() -> None:
 def complaints(checker: str, folder: Path) -> str:
     """What a checker says with the rules that it has when nobody chose any."""
     programs = {
-        "ty": [PYTHON.with_name("ty"), "check"],
-        "pyright": [ROOT / "node_modules" / ".bin" / "pyright"],
+        "ty": [PYTHON.with_name("ty"), "check", "program.py"],
+        "pyright": [ROOT / "node_modules" / ".bin" / "pyright", "program.py"],
+        "deno": [PYTHON.with_name("deno"), "check", "--quiet", "--no-remote", "program.ts"],
     }
     (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}')
-    done = subprocess.run(
-        [*programs[checker], "program.py"], cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(programs[checker], cwd=folder, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
@@ -213,6 +213,35 @@ async def test_no_use_of_an_observed_result_is_an_error_until_someone_asks_for_t
     assert complaints(checker, folder) == ""
     (folder / "program.py").write_text(PROGRAM + '    chosen[0]["unheard of"]\n')
     assert "unheard of" in complaints(checker, folder)
+
+
+TYPESCRIPT_PROGRAM = """
+import { type ListIssuesObserved, listIssues } from "./mcp-servers/tracker/FILE";
+const found = await listIssues({});
+found.notObserved.anything().at["all"];
+const chosen: ListIssuesObserved = await listIssues({});
+const number: number | undefined = chosen[0]?.id;
+console.log(number);
+"""
+
+
+@pytest.mark.slow
+async def test_typescript_promises_any_and_shows_the_observed_type(tmp_path: Path) -> None:
+    tool = ToolDefinition("tracker", "list_issues", input_schema={"type": "object", "properties": {}})
+    recorder = ShapeRecorder(tmp_path)
+    recorder.observer(tool)(ISSUES)
+    files = TypeScriptPackage({"tracker": [tool]}, observed=recorder.find).files()
+    [(path, source)] = [(path, text) for path, text in files.items() if "listIssues(" in text]
+    assert "export type ListIssuesResult = any;" in source
+    assert "export type ListIssuesObserved = ListIssuesItem[];" in source
+    assert "  assignee?: ListIssuesItemAssignee;" in source
+    assert "(observed 1 time, not declared)" in source
+    write_package(files, tmp_path / "mcp-servers")
+    program = TYPESCRIPT_PROGRAM.replace("tracker/FILE", path)
+    (tmp_path / "program.ts").write_text(program)
+    assert complaints("deno", tmp_path) == ""
+    (tmp_path / "program.ts").write_text(program + "chosen[0]?.unheardOf;")
+    assert "unheardOf" in complaints("deno", tmp_path)
 
 
 async def test_generated_text_changes_seldom_once_much_was_observed(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 KeyKind = Literal["data", "name", "choice"]
 
-_NAME = re.compile(r"[@$]?[^\W\d][\w-]{0,39}")
+_NAME = re.compile(r"[@$]?[^\W\d][\w-]*")
+_LONGEST_NAME = 40
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _MOST_DIGITS = 3
 _CHOICES: Final = frozenset(
@@ -33,13 +34,18 @@ _URI = re.compile(r"[a-z][a-z0-9+.-]{1,9}://[!-~]+")
 _LONGEST_FORMAT = 500
 
 
-@lru_cache(maxsize=8_192)
 def key_kind(key: str) -> KeyKind:
     """Return whether an object's key is ``data``, a ``name``, or the name of a ``choice``.
 
     A name is one word of at most 40 letters, digits, ``_`` and ``-``, with three digits at most: no
     e-mail address, path, domain, date, identifier or secret.
     """
+    # Longer keys are not worth remembering, and might be megabytes.
+    return "data" if len(key) > _LONGEST_NAME else _kind(key)
+
+
+@lru_cache(maxsize=8_192)
+def _kind(key: str) -> KeyKind:
     if _NAME.fullmatch(key) is None or sum(map(str.isdigit, key)) > _MOST_DIGITS:
         return "data"
     words = _WORD.findall(key)

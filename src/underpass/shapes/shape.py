@@ -318,7 +318,7 @@ def _is_map(value: Mapping[str, object]) -> bool:
     """Whether all members are objects of the same keys: the keys above them tell individuals apart."""
     members = iter(value.values())
     first = next(members)
-    if type(first) is not dict or not first:
+    if type(first) is not dict or not 0 < len(cast("Json", first)) <= MOST_KEYS:
         return False
     keys = cast("Json", first).keys()
     return all(type(member) is dict and cast("Json", member).keys() == keys for member in members)
