@@ -20,6 +20,14 @@ from tests.cli.processes import background
 from tests.servers.catalogs import HOSTILE
 
 VERSION = "2026-07-28"
+HEADERS = {
+    "Accept": "application/json, text/event-stream",
+    "Content-Type": "application/json",
+    "MCP-Protocol-Version": VERSION,
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "call_tool",
+}
+"""What every call through the door says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +49,7 @@ class Service:
     def post(self, message: Any, **headers: str) -> httpx2.Response:
         """Send one message of the newest era; ``headers`` (with _ for -) replace and add."""
         content = message if isinstance(message, bytes) else json.dumps(message).encode()
-        usual = {
-            "Authorization": f"Bearer {self.token}",
-            "Accept": "application/json, text/event-stream",
-            "Content-Type": "application/json",
-            "MCP-Protocol-Version": VERSION,
-            "Mcp-Method": "tools/call",
-            "Mcp-Name": "call_tool",
-        }
+        usual = HEADERS | {"Authorization": f"Bearer {self.token}"}
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx2.post(self.url, content=content, headers=usual | changed, timeout=30)
 

@@ -48,7 +48,7 @@ class HttpService:
         )
         streams = Streams(Starlette(routes=[Route(PATH, endpoint=StreamableHTTPASGIApp(self._sessions))]))
         guard = Guard(streams, token=token, names=names, max_body=limit, body_seconds=body_seconds)
-        self._listener = Listener(guard, closing=streams.end, silence=silence)
+        self._listener = Listener(guard, closing=streams.close, silence=silence)
 
     async def serve(self, listening: socket.socket) -> None:
         """Answer requests until SIGINT, SIGTERM or ``close``; those that are under way may finish.

@@ -9,6 +9,7 @@ from typing import cast
 
 import anyio
 import uvicorn
+from sse_starlette.sse import AppStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -20,21 +21,39 @@ _GRACE = 10
 
 
 class Streams:
-    """Knows the streams that clients keep open for news, in order to end them when the server closes."""
+    """Ends the streams that clients keep open for news when the server closes: nothing else would.
+
+    They end after the last request that is under way, since a client may give up both together.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._open: set[anyio.CancelScope] = set()
+        self._working = 0
+        self._closing = False
 
-    def end(self) -> None:
-        """End every such stream."""
-        for scope in self._open:
-            scope.cancel()
+    def close(self) -> None:
+        """End every stream as soon as no request is under way."""
+        self._closing = True
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._closing and not self._working:
+            for scope in self._open:
+                scope.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "GET" or "text/event-stream" not in Headers(scope=scope).get("accept", ""):
-            await self._app(scope, receive, send)
+        if scope["method"] == "GET" and "text/event-stream" in Headers(scope=scope).get("accept", ""):
+            await self._stream(scope, receive, send)
             return
+        self._working += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._working -= 1
+            self._end_if_idle()
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def watched(message: Message) -> None:
@@ -44,6 +63,7 @@ class Streams:
 
         with anyio.CancelScope() as stream:
             self._open.add(stream)
+            self._end_if_idle()
             try:
                 await self._app(scope, receive, watched)
             finally:
@@ -77,6 +97,8 @@ class Listener(uvicorn.Server):
         )
         super().__init__(config)
         self._closing = closing
+        # By itself it ends every stream at once, those of calls under way among them.
+        AppStatus.disable_automatic_graceful_drain()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing()
