@@ -7,6 +7,7 @@ from tests.codegen.definitions import JSON, of, tool
 
 from underpass.catalog.definition import ToolDefinition
 
+TYPESCRIPT_PAYLOAD = "globalThis.UNDERPASS_BREACHED = true;"
 PAYLOAD = "__import__('builtins').__dict__.__setitem__('UNDERPASS_BREACHED', True)"
 
 
@@ -77,6 +78,14 @@ _TEXTS = {
     "an indented block": f"    x\n\t{PAYLOAD}\n        y",
     "ten megabytes": "word " * 2_000_000,
     "ten megabytes without a break": "x" * 10_000_000,
+    "the end of a comment": f"Ends here: */ {TYPESCRIPT_PAYLOAD} /* and goes on",
+    "the end of a comment in pieces": f"*\u200b/ {TYPESCRIPT_PAYLOAD} /*\n*\\/ *//{TYPESCRIPT_PAYLOAD}",
+    "a line separator in a comment": f"// x\u2028{TYPESCRIPT_PAYLOAD}\u2029{TYPESCRIPT_PAYLOAD}\r{TYPESCRIPT_PAYLOAD}",
+    "directives of a TypeScript compiler": "@ts-ignore\n@ts-nocheck\n@ts-expect-error",
+    "tags of a comment": '@deprecated @param {x} y @returns {@link javascript:alert(1)} @deno-types="./x"',
+    "references of a TypeScript file": '/// <reference path="/etc/passwd" />\n//# sourceMappingURL=x',
+    "a template literal": "`${" + TYPESCRIPT_PAYLOAD + "}`",
+    "comments of a web page": f"<!-- {TYPESCRIPT_PAYLOAD} -->",
     "nothing but blanks": " \n\t \n ",
 }
 
@@ -122,6 +131,19 @@ _NAMES = [
         "# type: ignore",
         "coding: utf-7",
         "$(id)",
+        "then",
+        "toJSON",
+        "toString",
+        "prototype",
+        "globalThis",
+        "enum",
+        "new",
+        "callTool",
+        "$callTool",
+        "default",
+        "Promise",
+        "*/" + TYPESCRIPT_PAYLOAD,
+        '"); ' + TYPESCRIPT_PAYLOAD,
         "名" * 400,
         "\ud800",
     ),

@@ -150,7 +150,7 @@ class TypeWriter:
         if isinstance(node, Object) and node.fields:
             self._interface(name, node, "")
         else:
-            self._alias(name, node, "")
+            self._types.add(TypeDefinition(name, alias=self.type(node, "")))
 
     def type(self, node: Node, hint: str) -> str:
         """Return how ``node`` is written; ``hint`` names the interface if one is needed."""
@@ -211,7 +211,7 @@ class TypeWriter:
 
     def _alias(self, name: str, node: Node, hint: str) -> None:
         before, self._in_alias = self._in_alias, True
-        alias = self.type(node, f"{hint} value" if hint else "")
+        alias = self.type(node, f"{hint} value")
         self._in_alias = before
         self._types.add(TypeDefinition(name, alias=alias))
 
