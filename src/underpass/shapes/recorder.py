@@ -17,7 +17,7 @@ from underpass.codegen.header import definition_digest
 from underpass.codegen.observed import ObservedShape
 from underpass.shapes.schema import to_schema
 from underpass.shapes.shape import Shape, merged
-from underpass.shapes.store import FILE_NAME, Key, ShapeStore
+from underpass.shapes.store import FILE_NAME, Key, ShapeStore, StoredShape
 
 WRITE_AFTER: Final = 2.0
 """Seconds from an observation until it is written."""
@@ -36,6 +36,8 @@ class ShapeRecorder:
         self._store = ShapeStore(state / FILE_NAME)
         self._pending: dict[Key, Shape] = {}
         self._writing: dict[Key, Shape] = {}
+        self._found: dict[Key, tuple[StoredShape | None, int, ObservedShape | None]] = {}
+        """Answers, each with what it was made of: what was stored, and how many results waited."""
         self._due = anyio.Event()
         self._failed = False
 
@@ -79,10 +81,15 @@ class ShapeRecorder:
         if stored is None and not self._pending and not self._writing:
             return None
         key = Key(tool.server, tool.name, definition_digest(tool))
-        parts = [waiting[key] for waiting in (self._pending, self._writing) if key in waiting]
-        if stored is not None and stored.key == key:
-            parts.append(stored.shape)
-        return observed(merged(parts)) if parts else None
+        if stored is not None and stored.key != key:
+            stored = None
+        waiting = [shapes[key] for shapes in (self._pending, self._writing) if key in shapes]
+        count = sum(shape.count for shape in waiting)
+        known = self._found.get(key)
+        if known is None or known[0] is not stored or known[1] != count:
+            parts = waiting if stored is None else [stored.shape, *waiting]
+            known = self._found[key] = (stored, count, observed(merged(parts)) if parts else None)
+        return known[2]
 
     async def write(self) -> None:
         """Write what was observed since the last time."""
