@@ -53,8 +53,6 @@ class Command:
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Its settings, given at the start and whenever it asks."""
-    pulls: bool = True
-    """Whether it answers a request for diagnostics; otherwise it sends them by itself."""
 
 
 class _Answer:
@@ -193,7 +191,6 @@ class _Connection:
         self._sending = anyio.Lock()
         self._number = 0
         self._answers: dict[int, _Answer] = {}
-        self._published: dict[tuple[str, int], _Answer] = {}
         self._versions: dict[str, int] = {}
 
     async def initialize(self) -> None:
@@ -203,7 +200,7 @@ class _Connection:
             "general": {"positionEncodings": ["utf-8", "utf-16"]},
             "textDocument": {
                 "diagnostic": {"relatedInformation": True},
-                "publishDiagnostics": {"relatedInformation": True, "versionSupport": True},
+                "publishDiagnostics": {"relatedInformation": True},
             },
             "workspace": {"configuration": True, "didChangeWatchedFiles": {"dynamicRegistration": True}},
         }
@@ -229,22 +226,12 @@ class _Connection:
             change = _notification(
                 "textDocument/didChange", {"textDocument": identity, "contentChanges": [{"text": text}]}
             )
-        if not self._command.pulls:
-            return await self._await_published(document, version, change)
         for _ in range(_TRIES):
             with suppress(_Refused):
                 asked = {"textDocument": {"uri": document}}
                 report = await self.request("textDocument/diagnostic", asked, before=change)
-                return _diagnostics(report, "items")
+                return _diagnostics(report)
         raise ServerDied
-
-    async def _await_published(self, document: str, version: int, change: bytes) -> list[dict[str, Any]]:
-        answer = self._published[document, version] = _Answer()
-        try:
-            await self._send(change)
-            return _diagnostics(await answer.wait(), "diagnostics")
-        finally:
-            del self._published[document, version]
 
     async def request(self, method: str, params: Mapping[str, Any], *, before: bytes = b"") -> Any:
         """Ask, and wait for the answer; ``before`` is sent in front, at no further cost."""
@@ -307,10 +294,6 @@ class _Connection:
             items = message.get("params", {}).get("items", ()) if method == "workspace/configuration" else ()
             settings = [self._command.options for _ in items] if items else None
             await self._send(_frame({"id": number, "result": settings}))
-        elif method == "textDocument/publishDiagnostics":
-            params = message["params"]
-            if answer := self._published.get((params["uri"], params.get("version"))):
-                answer.give(params)
 
     def kill(self) -> None:
         """End the process; whoever reads from it finds out."""
@@ -319,7 +302,7 @@ class _Connection:
 
     async def end(self) -> None:
         """End the process and everything that waits for it; nothing of it is left."""
-        for answer in (*self._answers.values(), *self._published.values()):
+        for answer in self._answers.values():
             answer.fail(ServerDied())
         with anyio.CancelScope(shield=True):
             self.kill()
@@ -355,8 +338,8 @@ def _message(body: bytes) -> Mapping[str, Any]:
     return cast("dict[str, Any]", message)
 
 
-def _diagnostics(report: object, key: str) -> list[dict[str, Any]]:
-    items = cast("dict[str, Any]", report).get(key) if isinstance(report, dict) else None
+def _diagnostics(report: object) -> list[dict[str, Any]]:
+    items = cast("dict[str, Any]", report).get("items") if isinstance(report, dict) else None
     if not isinstance(items, Sequence):
         raise ServerDied
     return list(cast("Sequence[dict[str, Any]]", items))
