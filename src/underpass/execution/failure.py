@@ -60,8 +60,7 @@ def guest_error(
         return RunError(full.type, full.message + where, full.hint, trace, calls_done, data)
     if kind in _LIMITS:
         name, limit, text = _LIMITS[kind]
-        setting = {} if limit == "timeout" else {"limit": limit, "setting": f"run.{limit}"}
-        data |= {**setting, "value": limits[limit]}
+        data |= {"limit": limit, "setting": f"run.{limit}", "value": limits[limit]}
         message = text.format(f"{limits[limit]:g}") + where
         return RunError(name, message, _HINTS[kind], trace, calls_done, data)
     return RunError(_NAMES.get(kind, kind), message, hint, trace, calls_done, data)

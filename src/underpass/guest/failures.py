@@ -178,7 +178,7 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
         case ToolError():
             return error.hint
         case ValueTooLarge():
-            return "return less: aggregate, filter, or save it and return its path"
+            return "return less: aggregate, filter, or save it and return its path; or raise run.result_bytes"
         case NeverAwaited():
             return f"tool functions are asynchronous: write `await {error.function}(...)`"
         case RecursionError():
