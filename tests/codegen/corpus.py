@@ -8,6 +8,7 @@ from tests.shared_data import shared_data
 from underpass.catalog.definition import Listing
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.python import PythonPackage
+from underpass.codegen.typescript import TypeScriptPackage
 
 
 def corpus() -> dict[str, Listing]:
@@ -24,3 +25,9 @@ def _corpus(path: Path) -> dict[str, Listing]:
 def corpus_files() -> dict[str, str]:
     """The whole package generated for the collection."""
     return PythonPackage(corpus()).files()
+
+
+@cache
+def corpus_typescript() -> dict[str, str]:
+    """The whole TypeScript package generated for the collection."""
+    return TypeScriptPackage(corpus()).files()

@@ -80,7 +80,7 @@ _TEXTS = {
     "ten megabytes without a break": "x" * 10_000_000,
     "the end of a comment": f"Ends here: */ {TYPESCRIPT_PAYLOAD} /* and goes on",
     "the end of a comment in pieces": f"*\u200b/ {TYPESCRIPT_PAYLOAD} /*\n*\\/ *//{TYPESCRIPT_PAYLOAD}",
-    "a line separator in a comment": f"// x\u2028{TYPESCRIPT_PAYLOAD}\u2029{TYPESCRIPT_PAYLOAD}\r{TYPESCRIPT_PAYLOAD}",
+    "line separators in a comment": "".join(f"// x{end}{TYPESCRIPT_PAYLOAD}" for end in "\u2028\u2029\r"),
     "directives of a TypeScript compiler": "@ts-ignore\n@ts-nocheck\n@ts-expect-error",
     "tags of a comment": '@deprecated @param {x} y @returns {@link javascript:alert(1)} @deno-types="./x"',
     "references of a TypeScript file": '/// <reference path="/etc/passwd" />\n//# sourceMappingURL=x',

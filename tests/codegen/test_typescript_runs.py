@@ -104,8 +104,8 @@ def test_a_namespace_is_an_ordinary_value(tmp_path: Path) -> None:
     write_typescript(SERVERS, tmp_path)
     program = (
         'import { myGit } from "mcp-servers";\n'
-        "const same = await Promise.resolve(myGit);\n"
-        "console.log(JSON.stringify([same === myGit, String(myGit), Deno.inspect(myGit), myGit.gitLog.name]));\n"
+        "const values = [await Promise.resolve(myGit) === myGit, String(myGit), Deno.inspect(myGit)];\n"
+        "console.log(JSON.stringify([...values, myGit.gitLog.name]));\n"
     )
 
     assert deno_json(tmp_path, program) == [True, "[object Object]", "{}", "gitLog"]

@@ -34,6 +34,8 @@ _TYPESCRIPT: Final = frozenset(
         # Every object answers to these, a namespace of tools as well.
         *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString"),
         *("toString", "valueOf"),
+        # The package exports it for itself.
+        "ToolError",
     }
 )
 _RESERVED: Final[dict[Kind, frozenset[str]]] = {
