@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
 from underpass.catalog.definition import Listing, ToolDefinition
-from underpass.codegen.documentation import signature
 from underpass.codegen.modules import ServerModules
 from underpass.discovery.directory import ListingSource
 from underpass.errors import ServerUnavailable
-
-_CLASS: Final = re.compile(r"^class (\w+)\(TypedDict|^(\w+) = TypedDict\(", re.MULTILINE)
-_FIELD: Final = re.compile(r"^    (\w+): |^        (\"[^\n]*?\"): ", re.MULTILINE)
 
 
 class Notation(Protocol):
@@ -53,6 +48,14 @@ class Notation(Protocol):
         """Return the index of the package: servers that are on disk, and others, which may be anything."""
         ...
 
+    def usage(self, tool: ToolDefinition, function: str) -> str:
+        """Return how a tool is called, in one line, without what it returns."""
+        ...
+
+    def classes(self, text: str) -> Mapping[str, Sequence[str]]:
+        """Return the names of the object types in a tool's module, with their keys."""
+        ...
+
     def anything(self, package: str) -> Mapping[str, str]:
         """Return the files of a server of which nothing is known."""
         ...
@@ -63,6 +66,7 @@ class KnownServer:
     """A server whose modules are on disk, as far as programs named them."""
 
     listing: Listing
+    notation: Notation
     modules: ServerModules
     tools: dict[str, ToolDefinition]
     """By the name of the function."""
@@ -71,24 +75,18 @@ class KnownServer:
     _usages: dict[str, str] = field(default_factory=dict[str, str])
 
     def classes(self, words: Collection[str]) -> dict[str, list[str]]:
-        """Return the keys of each ``TypedDict`` of the tools that a program with these words may call."""
+        """Return the keys of each object type of the tools that a program with these words may call."""
         found: dict[str, list[str]] = {}
-        for function in self.texts.keys() & words:
-            text = self.texts[function]
-            places = list(_CLASS.finditer(text))
-            ends = [*(match.start() for match in places[1:]), text.find("\nasync def ")]
-            for match, end in zip(places, ends, strict=False):
-                keys = (
-                    plain or quoted.strip('"') for plain, quoted in _FIELD.findall(text[match.end() : end])
-                )
-                found.setdefault(match[1] or match[2], []).extend(keys)
+        for function in sorted(self.texts.keys() & words):
+            for name, keys in self.notation.classes(self.texts[function]).items():
+                listed = found.setdefault(name, [])
+                listed += (key for key in keys if key not in listed)
         return found
 
     def usage(self, function: str) -> str:
-        """Return how a tool is called, without what it returns: ``git_log(*, repo_path: str)``."""
+        """Return how a tool is called, without what it returns."""
         if function not in self._usages:
-            line = signature(self.tools[function], name=function)
-            self._usages[function] = line.rpartition(" -> ")[0] or line
+            self._usages[function] = self.notation.usage(self.tools[function], function)
         return self._usages[function]
 
 
@@ -208,7 +206,10 @@ class CheckedModules:
             functions = {function: name for name, function in modules.functions.items()}
             tools = {tool.name: tool for tool in listing.tools}
             known = KnownServer(
-                listing, modules, {function: tools[name] for function, name in functions.items()}
+                listing,
+                self._notation,
+                modules,
+                {function: tools[name] for function, name in functions.items()},
             )
             self.known[package] = known
             self._anything.discard(package)

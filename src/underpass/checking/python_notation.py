@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from underpass.catalog.definition import Listing
+from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.codegen.documentation import signature
 from underpass.codegen.names import identifiers
 from underpass.codegen.python import PythonPackage, ServerModules
 
@@ -16,6 +17,8 @@ _WORD: Final = re.compile(r"\w+")
 _FROM: Final = re.compile(rf"\bfrom\s+{_PACKAGE}\s+import\s*(\([^)]*\)|[^\n;#]*)")
 _BELOW: Final = re.compile(rf"\b{_PACKAGE}\s*\.\s*(\w+)")
 _RENAMED: Final = re.compile(rf"\bimport\s+{_PACKAGE}\s+as\s+(\w+)")
+_CLASS: Final = re.compile(r"^class (\w+)\(TypedDict|^(\w+) = TypedDict\(", re.MULTILINE)
+_FIELD: Final = re.compile(r"^    (\w+): |^        (\"[^\n]*?\"): ", re.MULTILINE)
 _ANYTHING: Final = "from typing import Any\n\ndef __getattr__(name: str) -> Any: ...\n"
 
 
@@ -62,6 +65,21 @@ class PythonNotation:
             f"__all__ = {[*known, *unknown]!r}",
         ]
         return {"__init__.pyi": "\n".join(lines) + "\n"}
+
+    def usage(self, tool: ToolDefinition, function: str) -> str:
+        """Return how a tool is called: ``git_log(*, repo_path: str, max_count: int = 10)``."""
+        line = signature(tool, name=function)
+        return line.rpartition(" -> ")[0] or line
+
+    def classes(self, text: str) -> Mapping[str, Sequence[str]]:
+        """Return the keys of each ``TypedDict`` in a tool's module."""
+        found: dict[str, list[str]] = {}
+        places = list(_CLASS.finditer(text))
+        ends = [*(match.start() for match in places[1:]), text.find("\nasync def ")]
+        for match, end in zip(places, ends, strict=False):
+            fields = _FIELD.findall(text[match.end() : end])
+            found[match[1] or match[2]] = [plain or quoted.strip('"') for plain, quoted in fields]
+        return found
 
     def anything(self, package: str) -> Mapping[str, str]:
         """Return the files of a server of which nothing is known."""

@@ -316,11 +316,11 @@ class PythonRules:
     def _classes(self) -> dict[str, list[str]]:
         """The keys of each ``TypedDict`` that the program may get, by the name of the class."""
         words = set(re.findall(r"\w+", self._around.code))
-        found: dict[str, dict[str, None]] = {}
-        for known in self._modules.known.values():
-            for class_, keys in known.classes(words).items():
-                found.setdefault(class_, {}).update(dict.fromkeys(keys))
-        return {class_: list(keys) for class_, keys in found.items()}
+        return {
+            class_: keys
+            for known in self._modules.known.values()
+            for class_, keys in known.classes(words).items()
+        }
 
     def _defines(self, class_: str) -> bool:
         """Whether the program has a class of that name."""
