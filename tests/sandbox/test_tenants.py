@@ -63,14 +63,15 @@ async def run_beside(held: Underpass, work: str, beside: Underpass, code: str) -
         values.append(result.value if result.error is None else result.error.message)
         at_work.set()
 
+    seen: list[object] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(hold)
         await at_work.wait()
         result = await beside.run(code, timeout=60)
-        value = result.value if result.error is None else result.error.message
+        seen.append(result.value if result.error is None else result.error.message)
         if "sleep" in work:
             tasks.cancel_scope.cancel()
-    return value, values[0] if values else None
+    return seen[0], values[0] if values else None
 
 
 async def test_a_tenant_sees_no_file_and_no_process_of_another(tmp_path: Path) -> None:

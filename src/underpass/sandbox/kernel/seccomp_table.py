@@ -66,7 +66,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
         ("pwrite64", 18, 68), ("readv", 19, 65), ("writev", 20, 66), ("preadv", 295, 69),
         ("pwritev", 296, 70), ("preadv2", 327, 286), ("pwritev2", 328, 287), ("sendfile", 40, 71),
         ("copy_file_range", 326, 285), ("truncate", 76, 45), ("ftruncate", 77, 46),
-        ("fallocate", 285, 47), ("fsync", 74, 82), ("fdatasync", 75, 83), ("flock", 73, 32),
+        ("fsync", 74, 82), ("fdatasync", 75, 83), ("flock", 73, 32),
         ("fadvise64", 221, 223), ("sync_file_range", 277, 84),
     ),
     _allow(
