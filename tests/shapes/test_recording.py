@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp import Client
 from tests.execution.conftest import server
 
 from underpass import Underpass
@@ -20,6 +21,7 @@ from underpass.codegen.documentation import document, signature
 from underpass.codegen.package import write_package
 from underpass.codegen.python import PythonPackage
 from underpass.codegen.typescript import TypeScriptPackage
+from underpass.server.facade import facade
 from underpass.shapes import recorder as recorder_module
 from underpass.shapes.recorder import ShapeRecorder
 
@@ -119,6 +121,30 @@ async def test_a_state_folder_that_cannot_be_written_fails_no_run(
     assert found is not None
     assert found.count == 2
     assert caplog.text.count("cannot be kept") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("half \ud83d a character", {"id": 1}), ("numbers for keys", {1: "a", 2: {None: "b"}})],
+)
+async def test_what_cannot_be_kept_fails_no_call_and_no_later_write(
+    tmp_path: Path, name: str, value: Any
+) -> None:
+    async with ShapeRecorder(tmp_path) as recorder:
+        recorder.observer(ToolDefinition("tracker", name))(value)
+        await recorder.write()
+        recorder.observer(ToolDefinition("tracker", "issues"))(ISSUES)
+    assert ShapeRecorder(tmp_path).find(ToolDefinition("tracker", "issues")) is not None
+
+
+async def test_a_client_of_the_server_sees_what_was_observed(tmp_path: Path) -> None:
+    async with opened(tmp_path, server("tracker", issues=issues)) as underpass:
+        await run(underpass, CALL)
+        async with Client(facade(underpass, observed=underpass.shapes.find)) as client:
+            found = await client.call_tool("search_tools", {"query": "issues"})
+            documented = await client.call_tool("get_tool_documentation", {"names": ["tracker.issues"]})
+    assert "# observed 1 time" in str(found.structured_content)
+    assert "(observed 1 time, not declared)" in str(documented.structured_content)
 
 
 async def test_observations_are_written_while_the_service_runs(

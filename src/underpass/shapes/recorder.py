@@ -64,10 +64,13 @@ class ShapeRecorder:
         key = Key(tool.server, tool.name, definition_digest(tool))
 
         def observe(value: object) -> None:
-            if (shape := self._pending.get(key)) is None:
-                shape = self._pending[key] = Shape()
-            shape.observe(value)
-            self._due.set()
+            try:
+                if (shape := self._pending.get(key)) is None:
+                    shape = self._pending[key] = Shape()
+                shape.observe(value)
+                self._due.set()
+            except Exception as error:  # noqa: BLE001 - the call has succeeded, and must not fail for this
+                self._say(error)
 
         return observe
 
@@ -102,6 +105,8 @@ class ShapeRecorder:
             self._say(error)
             for key, shape in self._writing.items():
                 self._pending.setdefault(key, Shape()).merge(shape)
+        except Exception as error:  # noqa: BLE001 - what can never be written is let go, and runs go on
+            self._say(error)
         finally:
             self._writing = {}
 
@@ -112,7 +117,7 @@ class ShapeRecorder:
             self._due = anyio.Event()
             await self.write()
 
-    def _say(self, error: OSError) -> None:
+    def _say(self, error: Exception) -> None:
         if not self._failed:
             _LOG.warning("observed shapes cannot be kept: %s", error)
         self._failed = True

@@ -23,7 +23,7 @@ MOST_BYTES_OF_A_SHAPE: Final = 64 * 1024
 MOST_BYTES: Final = 32 * 1024 * 1024
 _HEADER: Final = 28
 """Bytes of the file that hold SQLite's count of changes: clocks are too coarse to show each of them."""
-_PATIENCE: Final = 5.0
+_PATIENCE: Final = 10.0
 """Seconds to wait for another process that writes."""
 _TABLE: Final = """
     CREATE TABLE IF NOT EXISTS shapes (
