@@ -15,9 +15,9 @@ from underpass.catalog.definition import Listing
 from underpass.checking.folder import ProjectFolder
 from underpass.checking.language_server import LanguageServer, ServerDied
 from underpass.checking.modules import CheckedModules
-from underpass.checking.python_checker import PythonChecker
 from underpass.checking.verdict import Problem, Verdict
 from underpass.discovery.directory import ListingSource
+from underpass.errors import SandboxUnavailable
 
 BOUND: Final = 2.0
 """Seconds after which a run goes on unchecked."""
@@ -40,7 +40,20 @@ class LanguageChecker(Protocol):
         ...
 
 
-MAKERS: Final[Mapping[str, Maker]] = {"python": PythonChecker}
+def _python(source: ListingSource, folder: Path) -> LanguageChecker:
+    from underpass.checking.python_checker import PythonChecker
+
+    return PythonChecker(source, folder)
+
+
+def _typescript(source: ListingSource, folder: Path) -> LanguageChecker:
+    from underpass.checking.typescript_checker import TypeScriptChecker
+
+    return TypeScriptChecker(source, folder)
+
+
+# Imported when they are first needed: most users write one language.
+MAKERS: Final[Mapping[str, Maker]] = {"python": _python, "typescript": _typescript}
 
 
 class Check:
@@ -128,7 +141,7 @@ class Checker:
 
     def warm_up(self, language: str = "python") -> None:
         """Start the checker of a language before the first program comes."""
-        self.begin("print(len(str(1)))", language)
+        self.begin("1", language)
 
     async def _check(self, check: Check, code: str, language: str) -> None:
         try:
@@ -178,7 +191,7 @@ class Checker:
             folder = ProjectFolder(self._parent)
             self._folders.append(folder)
             checker = self._makers[language](self._source, folder.path)
-        except (OSError, ImportError) as error:
+        except (OSError, ImportError, SandboxUnavailable) as error:
             return f"the checker of {language} cannot be started: {error}"
         self._tasks.start_soon(checker.server.serve)
         return checker

@@ -21,8 +21,10 @@ _SCRIPT: Final = Path(__file__).with_name("launch.py")
 _SLOTS: Final = 4
 """Programs that are checked at once. Each has one document, which is overwritten: a server keeps
 all that it has ever known of a document's name."""
-_PATIENCE: Final = 15.0
+_PATIENCE: Final = 10.0
 """Seconds for an answer, after which the server is taken for stuck and replaced."""
+_FIRST_PATIENCE: Final = 120.0
+"""The same for the first answer: the server then reads all that it has to know."""
 _LONGEST_FRAME: Final = 64 * 1_048_576
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
@@ -120,7 +122,7 @@ class LanguageServer:
             document = self._documents.pop()
             try:
                 connection = await self._connected()
-                with anyio.move_on_after(_PATIENCE):
+                with anyio.move_on_after(_PATIENCE if connection.has_answered else _FIRST_PATIENCE):
                     return await connection.diagnose(document, text)
                 connection.kill()
                 raise ServerDied
@@ -192,6 +194,8 @@ class _Connection:
         self._number = 0
         self._answers: dict[int, _Answer] = {}
         self._versions: dict[str, int] = {}
+        self.has_answered = False
+        """Whether it has checked a program already."""
 
     async def initialize(self) -> None:
         """Agree with the server on what both can do."""
@@ -230,6 +234,7 @@ class _Connection:
             with suppress(_Refused):
                 asked = {"textDocument": {"uri": document}}
                 report = await self.request("textDocument/diagnostic", asked, before=change)
+                self.has_answered = True
                 return _diagnostics(report)
         raise ServerDied
 

@@ -1,4 +1,4 @@
-"""Reads types as a checker writes them, as far as it takes to know what JSON they stand for."""
+"""Reads types as ty and TypeScript write them, as far as it takes to know what JSON they stand for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ _KINDS: Final = {
     "list": "array",
     "tuple": "array",
     "dict": "object",
+    "string": "string",
+    "number": "number",
+    "boolean": "boolean",
+    "null": "null",
 }
+_CONSTANTS: Final = {"true": True, "false": False}
 
 
 def members(text: str) -> list[str]:
@@ -36,18 +41,30 @@ def kind(member: str, objects: Collection[str] = ()) -> str | None:
     Parameters:
         objects: the names of ``TypedDict`` classes.
     """
-    if name(member) == "Literal":
+    if member.endswith("[]"):
+        return "array"
+    if member.startswith("{"):
+        return "object"
+    if literals(member):
         kinds = {_kind_of(value) for value in literals(member)}
         return kinds.pop() if len(kinds) == 1 else None
     return "object" if name(member) in objects else _KINDS.get(name(member))
 
 
 def literals(member: str) -> list[Any]:
-    """Return the values of a ``Literal``; an empty list for any other type, and for what is cut short."""
-    if name(member) != "Literal" or not member.endswith("]"):
+    """Return the values of a literal type; an empty list for any other type, and for what is cut short.
+
+    Python's are ``Literal["a", 1]``; in TypeScript each stands for itself.
+    """
+    text = member
+    if name(member) == "Literal" and member.endswith("]"):
+        text = member.partition("[")[2][:-1]
+    elif member in _CONSTANTS:
+        return [_CONSTANTS[member]]
+    elif not member[:1].isdigit() and member[:1] not in ('"', "-"):
         return []
     with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-        return list(ast.literal_eval(f"[{member.partition('[')[2][:-1]}]"))
+        return list(ast.literal_eval(f"[{text}]"))
     return []
 
 
@@ -64,9 +81,9 @@ def _split(text: str, at: str) -> Iterator[str]:
             quote = "" if letter == quote and text[place - 1] != "\\" else quote
         elif letter in "\"'":
             quote = letter
-        elif letter in "[(":
+        elif letter in "[({":
             depth += 1
-        elif letter in "])":
+        elif letter in "])}":
             depth -= 1
         elif letter == at and depth == 0:
             yield text[start:place].strip()

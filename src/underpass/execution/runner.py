@@ -100,8 +100,7 @@ class Runner:
         run = _new_id()
         folder = self._workspaces / program.agent
         begun = time.monotonic()
-        python = language.name == Python.name
-        check = self._checker.begin(program.code) if program.check and python else None
+        check = self._checker.begin(program.code, language.name) if program.check else None
         lease = await sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)

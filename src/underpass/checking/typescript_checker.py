@@ -1,0 +1,67 @@
+"""TypeScript programs, checked by the language server that Deno has in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from underpass.checking.language_server import Command, LanguageServer
+from underpass.checking.modules import CheckedModules
+from underpass.checking.typescript_notation import TypeScriptNotation
+from underpass.checking.typescript_rules import TypeScriptRules
+from underpass.checking.verdict import Problem
+from underpass.discovery.directory import ListingSource
+from underpass.sandbox import deno_binary
+
+_MEMORY_MB: Final = 3_072
+"""V8 reserves a lot, and uses 300 MB."""
+_ELSEWHERE: Final = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*["'](?:npm|jsr|node|https?|data)):""")
+
+
+class TypeScriptChecker:
+    """A resident ``deno lsp`` over one folder.
+
+    Raises ``SandboxUnavailable`` when Deno is not installed.
+    """
+
+    def __init__(self, source: ListingSource, folder: Path) -> None:
+        self._folder = folder
+        self._notation = TypeScriptNotation(source.names)
+        self.modules = CheckedModules(source, folder, self._notation)
+        options: dict[str, Any] = {
+            "enable": True,
+            "lint": False,
+            "suggest": {"imports": {"autoDiscover": False}},
+        }
+        environ = {
+            "DENO_DIR": str(folder / ".deno"),
+            "DENO_NO_UPDATE_CHECK": "1",
+            "HOME": str(folder),
+            "NO_COLOR": "1",
+        }
+        program = (str(deno_binary.find()), "lsp", "--quiet")
+        self.server = LanguageServer(
+            Command(program, "typescript", ".ts", _MEMORY_MB, environ, options), folder
+        )
+        runtime = (deno_binary.GUEST / "runtime.ts").as_uri()
+        project = {
+            "imports": {**self._notation.imports, "mcp-runtime": runtime},
+            # Whether something may be null is left open: programs know better than schemas.
+            "compilerOptions": {"strict": False, "lib": ["deno.window"]},
+            "lock": False,
+            "nodeModulesDir": "none",
+        }
+        (folder / "deno.json").write_bytes(orjson.dumps(project))
+
+    async def problems(self, code: str) -> tuple[Problem, ...]:
+        """Return what would fail. Raises ``ServerDied``."""
+        # Nothing is to be looked for elsewhere. The program that runs cannot have it either.
+        diagnostics = await self.server.diagnose(_ELSEWHERE.sub(r"\1_", code))
+        if not diagnostics:
+            return ()
+        return TypeScriptRules(code, self.modules, self._notation, self._folder.as_uri()).problems(
+            diagnostics
+        )
