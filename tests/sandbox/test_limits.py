@@ -115,7 +115,8 @@ time.sleep(50)
 
             greedy_tasks.start_soon(take)
             await taken.wait()
-            values += [(await up.run(f"import asyncio\nawait asyncio.sleep(0, {n})")).value for n in range(20)]
+            code = "import asyncio; await asyncio.sleep(0, {n})"
+            values += [(await up.run(code.format(n=n))).value for n in range(20)]
             greedy_tasks.cancel_scope.cancel()
         assert values == list(range(20))
         started = await up.run("import threading\nthreading.Thread(target=print).start()\n1", timeout=60)
