@@ -46,12 +46,14 @@ async def sustained(up: Underpass) -> list[Row]:
             lease = await isolated.lease("default")
             await lease.channel.send(b"default", dumps(_PROGRAM))
             answer, _ = await lease.channel.receive()
+            lease.channel.finished = True
             lease.release()
             assert answer["value"] == 2
 
         async def fork() -> None:
             lease = await bare.lease("default")
             answer, _ = await lease.channel.receive()
+            lease.channel.finished = True
             lease.release()
             assert answer["value"] == 2
 

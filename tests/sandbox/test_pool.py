@@ -13,6 +13,7 @@ import pytest
 from underpass.errors import Overloaded, SandboxUnavailable, ValidationFailed
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import dumps
+from underpass.sandbox.line import Line
 from underpass.sandbox.process import ProcessLimits, ProcessSandbox
 
 pytestmark = [
@@ -140,3 +141,45 @@ async def test_a_flood_of_orders_to_a_busy_zygote_is_not_lost(tmp_path: Path) ->
             for n in range(400):
                 tasks.start_soon(one, n)
     assert sorted(values) == list(range(400))
+
+
+@pytest.mark.requirement("R17")
+async def test_who_gives_up_leaves_the_line_and_passes_on_what_it_was_told() -> None:
+    line: Line[str] = Line()
+    heard: list[tuple[int, str]] = []
+    scopes = [anyio.CancelScope() for _ in range(4)]
+
+    async def wait(n: int) -> None:
+        with scopes[n]:
+            heard.append((n, await line.wait(unwanted=line.tell)))
+
+    async with anyio.create_task_group() as tasks:
+        for n in range(4):
+            tasks.start_soon(wait, n)
+            await anyio.wait_all_tasks_blocked()
+        scopes[1].cancel()
+        await anyio.wait_all_tasks_blocked()
+        # It is told in the moment in which it gives up: the next in line hears it.
+        scopes[0].cancel()
+        assert line.tell("first")
+        await anyio.wait_all_tasks_blocked()
+        assert heard == [(2, "first")]
+        line.tell_all("rest")
+    assert heard == [(2, "first"), (3, "rest")]
+    assert not line.tell("nobody")
+
+
+@pytest.mark.requirement("R15")
+async def test_a_guest_that_says_it_has_ended_and_goes_on_is_killed(tmp_path: Path) -> None:
+    async with ProcessSandbox(tmp_path) as sandbox:
+        liar = await sandbox.lease("agent")
+        liar.channel.finished = True
+        liar.release()
+        # Its channel is closed, so it ends by itself; one that is stopped cannot.
+        assert (await liar.ended()).status in {0, -9}
+        busy = await sandbox.lease("agent")
+        program = {"op": "run", "run": "", "code": "while True: pass", "filename": "", "timeout": 30.0}
+        await busy.channel.send(b"agent", dumps({**program, "max_value": 1_000}))
+        busy.channel.finished = True
+        busy.release()
+        assert (await busy.ended()).status == -9

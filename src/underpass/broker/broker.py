@@ -171,23 +171,27 @@ class RunCalls:
             # Not recorded: code that goes on asking must not fill the record.
             self._exceeded(server, tool, "max_calls", "the run made all of its {:,} tool calls")
         self._made += 1
-        async with self._slots:
-            started = time.perf_counter()
-            size = _Size()
-            error: str | None = None
-            try:
-                return await self._call(server, tool, arguments, progress, size)
-            except ToolError as raised:
-                error = raised.type
-                raise
-            except anyio.get_cancelled_exc_class():
-                error = "Cancelled"
-                raise
-            finally:
-                duration = (time.perf_counter() - started) * 1000
-                self.calls.append(
-                    ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
-                )
+        try:
+            self._slots.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._slots.acquire()
+        started = time.perf_counter()
+        size = _Size()
+        error: str | None = None
+        try:
+            return await self._call(server, tool, arguments, progress, size)
+        except ToolError as raised:
+            error = raised.type
+            raise
+        except anyio.get_cancelled_exc_class():
+            error = "Cancelled"
+            raise
+        finally:
+            self._slots.release()
+            duration = (time.perf_counter() - started) * 1000
+            self.calls.append(
+                ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
+            )
 
     async def _call(
         self,

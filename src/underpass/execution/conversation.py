@@ -75,28 +75,32 @@ class Conversation:
         self._output_left = output_bytes
         self._output_bytes = output_bytes
         self._outcome = Outcome()
-        self._slots = anyio.Semaphore(_UNANSWERED, fast_acquire=True)
+        self._unanswered = 0
+        self._one_answered: anyio.Event | None = None
+        """Set for a reader that waits because there are too many questions."""
         self._scopes: dict[int, anyio.CancelScope] = {}
         self._tasks = anyio.create_task_group()
         self._context = copy_context()
 
     async def hold(self, agent: str, program: Mapping[str, Any]) -> Outcome:
         """Send the program and serve the guest until it is done, dead, or out of time."""
-        with anyio.move_on_after(self._timeout + _GRACE) as clock:
-            async with self._tasks:
-                try:
-                    await self._channel.send(agent.encode(), dumps({"op": "run", **program}))
-                except SandboxCrashed as error:
-                    self._outcome.error = error
-                else:
-                    await self._serve()
-        if clock.cancelled_caught:
-            self._outcome.error = Timeout(
+        outcome, scope = self._outcome, self._tasks.cancel_scope
+        scope.deadline = anyio.current_time() + self._timeout + _GRACE
+        async with self._tasks:
+            try:
+                await self._channel.send(agent.encode(), dumps({"op": "run", **program}))
+            except SandboxCrashed as error:
+                outcome.error = error
+            else:
+                await self._serve()
+        if scope.cancelled_caught and outcome.done is None and outcome.error is None:
+            outcome.error = Timeout(
                 f"the run took longer than {self._timeout:g} s",
-                hint="do less in one run, call tools concurrently (asyncio.gather, Promise.all), or raise the timeout",
+                hint="do less in one run, call tools concurrently (asyncio.gather, Promise.all), "
+                "or raise the timeout",
                 timeout=self._timeout,
             )
-        return self._outcome
+        return outcome
 
     async def _serve(self) -> None:
         """Read frames to the last, or until a question has to wait: another task reads on then.
@@ -120,7 +124,7 @@ class Conversation:
             )
         except UnderpassError as error:
             self._outcome.error = error
-        if self._slots.value < _UNANSWERED:
+        if self._unanswered:
             self._tasks.cancel_scope.cancel()
 
     async def _heed(self, frame: frames.GuestFrame, size: int) -> bool:
@@ -164,7 +168,10 @@ class Conversation:
 
         When the work has to wait, another task begins to read; returns whether it did.
         """
-        await self._slots.acquire()
+        while self._unanswered >= _UNANSWERED:
+            self._one_answered = anyio.Event()
+            await self._one_answered.wait()
+        self._unanswered += 1
         noticing = Noticing(work(), self._read_on)
         answer: dict[str, Any] | None = None
         try:
@@ -179,7 +186,9 @@ class Conversation:
                 await self._reply(answer)
         finally:
             self._scopes.pop(number, None)
-            self._slots.release()
+            self._unanswered -= 1
+            if self._one_answered is not None:
+                self._one_answered.set()
         return noticing.waited
 
     def _read_on(self) -> None:

@@ -33,6 +33,7 @@ from underpass.workspace.quota import WorkspaceQuotas
 _BIG: Final = 65_536
 """Bytes from which a result is shaped in a thread: it would hold up other runs."""
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,4 +237,4 @@ def _check(program: Program) -> None:
 def _new_id() -> str:
     """An id that sorts by time: milliseconds since 1970 and 40 random bits, in base 32."""
     number = (time.time_ns() // 1_000_000) << 40 | secrets.randbits(40)
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(80, -5, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(80, -10, -10)])[1:]

@@ -16,9 +16,12 @@ _KEYS: Final = 30
 _DEPTH: Final = 4
 
 
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def compact(value: Any) -> str:
     """Write JSON without spaces: what the tokens of a value are counted on."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT(value)
 
 
 def shape_of(value: Any, budget: int, count: Count) -> Any:

@@ -29,6 +29,8 @@ def count(text: str) -> int:
     tokens each time. Safe to call from several threads at once.
     """
     counter = _counter()
+    if len(text) <= _CHUNK:
+        return counter(_valid(text))
     return sum(counter(_valid(chunk)) for chunk in _chunks(text))
 
 

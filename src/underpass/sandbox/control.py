@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,18 +48,21 @@ class Child:
         self.channel = channel
         self._zygote = zygote
         self._exit: Exit | None = None
-        self._ended = anyio.Event()
+        self._ended: anyio.Event | None = None
+        """Made for who waits: most ends nobody waits for."""
 
     async def ended(self) -> Exit:
         """Wait for the end of the child's process."""
-        await self._ended.wait()
-        assert self._exit is not None
+        while self._exit is None:
+            self._ended = self._ended or anyio.Event()
+            await self._ended.wait()
         return self._exit
 
     def end(self, how: Exit) -> None:
         """Note that the process has ended."""
         self._exit = how
-        self._ended.set()
+        if self._ended is not None:
+            self._ended.set()
 
     def limit_file_size(self, size: int) -> None:
         """Let no file grow beyond ``size`` bytes; the zygote's own limit stays the highest there is."""
@@ -112,7 +116,7 @@ class ZygoteProcess:
         self.forked = 0
         """Children that it has forked in all."""
         self.successor: ZygoteProcess | None = None
-        self.leased_at = self._started_at = anyio.current_time()
+        self.leased_at = self._started_at = time.monotonic()
         self._retired = False
         self._children: dict[int, Child] = {}
         self._callers: Line[Child | None] = Line()
@@ -190,14 +194,14 @@ class ZygoteProcess:
 
     def expect_end(self, child: Child) -> None:
         """End one child, unless it ends by itself in a moment."""
-        self._ending[child] = anyio.current_time() + _LAST_MOMENT
+        self._ending[child] = time.monotonic() + _LAST_MOMENT
         self._some_ending.set()
 
     async def _end_the_late(self) -> None:
         while True:
             await self._some_ending.wait()
             await anyio.sleep(_LAST_MOMENT)
-            now = anyio.current_time()
+            now = time.monotonic()
             late = [child for child, until in self._ending.items() if until <= now]
             for child in late:
                 del self._ending[child]
@@ -211,9 +215,14 @@ class ZygoteProcess:
         return self._group is not None
 
     @property
+    def waited_for(self) -> int:
+        """How many callers wait for a child."""
+        return len(self._callers)
+
+    @property
     def age(self) -> float:
         """Seconds since it was started."""
-        return anyio.current_time() - self._started_at
+        return time.monotonic() - self._started_at
 
     @property
     def at_work(self) -> int:

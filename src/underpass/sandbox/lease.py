@@ -98,7 +98,8 @@ class Channel:
         self._socket = end
         self._buffer = bytearray()
         self._max_frame = max_frame
-        self._sending = anyio.Lock(fast_acquire=True)
+        self._sending: anyio.Lock | None = None
+        """Made when the guest reads too slowly for the first time: few ever do."""
         self._unyielding = 0
         self.finished = False
         """Set by the reader at the guest's last word: the guest then ends by itself, and soon."""
@@ -107,11 +108,13 @@ class Channel:
         """Send frames that are JSON already. Raises ``SandboxCrashed`` when the guest has gone."""
         data = b"".join([len(frame).to_bytes(_HEADER, "little") + frame for frame in frames])
         self._unyielding += len(data) + _FRAME_COST
-        sent = 0 if self._sending.locked() else self._send(data)
+        sent = self._send(data) if self._sending is None or not self._sending.locked() else 0
         if sent < len(data):
             await self._send_rest(memoryview(data)[sent:])
 
     async def _send_rest(self, rest: memoryview) -> None:
+        if self._sending is None:
+            self._sending = anyio.Lock(fast_acquire=True)
         async with self._sending:
             while rest:
                 if sent := self._send(rest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
@@ -136,8 +137,10 @@ class ProcessSandbox:
         if self.refused != zygote.refused:
             self.refused = zygote.refused
             self.label = "process-landlock" if zygote.refused else "process"
-        if len(zygote.idle) + zygote.asked <= self._idle // 2:
-            zygote.fork(self._idle - len(zygote.idle) - zygote.asked)
+        # Who waits already is served with fewer, larger orders.
+        wanted = self._idle + min(zygote.waited_for, self._idle)
+        if len(zygote.idle) + zygote.asked <= wanted // 2:
+            zygote.fork(wanted - len(zygote.idle) - zygote.asked)
         return child
 
     @property
@@ -164,7 +167,7 @@ class ProcessSandbox:
             elif zygote.successor.was_ready or zygote.successor.failure is not None:
                 zygote.retire()
                 zygote = self._zygotes[environment] = zygote.successor
-        zygote.leased_at = anyio.current_time()
+        zygote.leased_at = time.monotonic()
         return zygote
 
     def _start(self, environment: SandboxEnvironment | None) -> ZygoteProcess:
@@ -196,9 +199,10 @@ class ProcessSandbox:
         """End the zygotes of environments that nobody has used for a while."""
         while True:
             await anyio.sleep(self._retire_after / 4)
-            now = anyio.current_time()
+            now = time.monotonic()
             for environment, zygote in list(self._zygotes.items()):
-                if environment is not None and now - zygote.leased_at > self._retire_after:
+                unused = now - zygote.leased_at > self._retire_after and not zygote.waited_for
+                if environment is not None and unused:
                     del self._zygotes[environment]
                     zygote.retire()
 

@@ -25,7 +25,7 @@ class AgentFolders:
     def __init__(self, root: Path, *, owner: int) -> None:
         self._root = root
         self._owner = owner
-        self._known: set[str] = set()
+        self._known: dict[str, Path] = {}
         root.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             # The owner is another user then, and must be able to pass through to its folder.
@@ -33,18 +33,19 @@ class AgentFolders:
 
     def ensure(self, agent: str) -> Path:
         """Return the folder of ``agent``, and make it. Raises ``ValidationFailed`` for a bad name."""
-        folder = self._root / agent
-        if agent in self._known and folder.is_dir():
-            return folder
+        known = self._known.get(agent)
+        if known is not None and known.is_dir():
+            return known
         if not _NAME.fullmatch(agent) or agent in _RESERVED:
             raise ValidationFailed(
                 f"{agent!r} is no name for an agent",
                 hint="use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit",
             )
+        folder = self._root / agent
         for path in (folder, *(folder / part for part in PARTS)):
             if not path.is_dir():
                 path.mkdir(mode=0o700)
                 if os.geteuid() == 0:
                     os.chown(path, self._owner, self._owner, follow_symlinks=False)
-        self._known.add(agent)
+        self._known[agent] = folder
         return folder
