@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 _HERE = Path(__file__).parent
+_SCRIPT = _HERE / "make_attempts.py"
 _SOURCE = _HERE.parents[1] / "src"
 _NOBODY = 65_534
 
@@ -32,6 +33,10 @@ def as_ourselves(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def as_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """As root: started by a user without any right, with an interpreter it may read."""
+    return _once(tmp_path_factory, "as-ordinary-user", _of_ordinary_user(_SCRIPT))
+
+
+def _of_ordinary_user(script: Path) -> Callable[[], dict[str, Any]]:
     if os.geteuid() != 0:
         pytest.skip("not root: the other tests are an ordinary user's already")
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -44,9 +49,9 @@ def as_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
         # Not below pytest's own folder, which every start of pytest closes to other users.
         with tempfile.TemporaryDirectory() as home:
             os.chown(home, _NOBODY, _NOBODY)
-            return _make_attempts(Path(home), found[0], _NOBODY)
+            return _make_attempts(Path(home), found[0], _NOBODY, script)
 
-    return _once(tmp_path_factory, "as-ordinary-user", make)
+    return make
 
 
 def _once(
@@ -66,11 +71,18 @@ def _once(
         return made
 
 
-def _make_attempts(home: Path, interpreter: str, user: int | None = None) -> dict[str, Any]:
+def _make_attempts(
+    home: Path, interpreter: str, user: int | None = None, script: Path = _SCRIPT
+) -> dict[str, Any]:
     paths = os.pathsep.join([str(_SOURCE), *_packages()])
     done = subprocess.run(
-        [interpreter, str(_HERE / "make_attempts.py"), str(home)],
-        env={"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "SECRET": "canary-in-the-environment"},
+        [interpreter, str(script), str(home)],
+        env={
+            "PYTHONPATH": paths,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SECRET": "canary-in-the-environment",
+            "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        },
         capture_output=True,
         check=False,
         cwd="/",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -77,6 +78,10 @@ class DenoSandbox:
         trace: TracebackType | None,
     ) -> None:
         self._tasks.cancel_scope.cancel()
+        with suppress(anyio.WouldBlock):
+            while True:
+                if isinstance(waiting := self._ready.receive_nowait(), DenoProcess):
+                    waiting.release()
         if self._zygote is not None:
             await self._zygote.close()
         # The body's own error goes on as it is, not inside a group.

@@ -73,7 +73,7 @@ def arguments(
     flags = ",".join((*_V8, f"--max-old-space-size={memory_mb}"))
     return [
         "deno", "run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--no-remote", "--no-npm",
-        "--cached-only", "--no-check", "--no-code-cache", "--node-modules-dir=none",
+        "--cached-only", "--deny-import", "--no-check", "--no-code-cache", "--node-modules-dir=none",
         f"--import-map={guest}/imports.json", f"--v8-flags={flags}",
         f"--allow-read={','.join((guest, *readable, *writable))}", f"--allow-write={','.join(writable)}",
         f"{guest}/main.ts", workspace,

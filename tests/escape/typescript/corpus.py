@@ -1,0 +1,31 @@
+"""All attempts in TypeScript, by area."""
+
+from __future__ import annotations
+
+from tests.escape.corpus import HOST, NEIGHBOUR, Area
+from tests.escape.typescript import excess, walls
+
+_USUAL = {"run.memory_mb": 256, "run.cpu_seconds": 10}
+_SMALL = {
+    "run.memory_mb": 64,
+    "run.cpu_seconds": 3,
+    "run.output_bytes": 200_000,
+    "run.result_bytes": 1_000_000,
+    "calls.max_calls": 50,
+    "calls.max_argument_bytes": 1_000_000,
+}
+
+AREAS = {
+    "typescript-files": Area(walls.FILES, _USUAL),
+    "typescript-network": Area(walls.NETWORK, _USUAL),
+    "typescript-processes": Area(walls.PROCESSES, _USUAL),
+    "typescript-engine": Area(walls.ENGINE, _USUAL),
+    "typescript-resources": Area(excess.RESOURCES, _SMALL),
+    "typescript-channel": Area(excess.CHANNEL, _SMALL),
+}
+
+NAMES = [
+    f"{name}: {tried}"
+    for name, area in AREAS.items()
+    for tried in (*(attempt.name for attempt in area.attempts), NEIGHBOUR, HOST)
+]
