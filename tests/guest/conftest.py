@@ -103,9 +103,14 @@ def run_inside(host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         }  # fmt: skip
 
         def converse() -> None:
-            conversation = Conversation(lease, host, timeout=timeout, output_bytes=1_000_000)
-            outcomes.append(anyio.run(conversation.hold, "agent", program))
-            lease.release()
+            async def hold() -> Outcome:
+                conversation = Conversation(lease, host, timeout=timeout, output_bytes=1_000_000)
+                return await conversation.hold("agent", program)
+
+            try:
+                outcomes.append(anyio.run(hold))
+            finally:
+                lease.release()
 
         thread = threading.Thread(target=converse)
         thread.start()

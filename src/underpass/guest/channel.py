@@ -7,13 +7,13 @@ an ``id``, and the answer the same one, so that many can be under way at once.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import select
 from collections.abc import Mapping
 from typing import Any
 
 from underpass.guest.errors import raise_from_frame
+from underpass.guest.frugal_json import dumps, loads
 
 _SMALL = 1 << 13
 _LARGE = 1 << 20
@@ -28,6 +28,8 @@ class Channel:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
         self._buffer = bytearray()
         self._wanted = _SMALL
         self._next_id = 0
@@ -36,7 +38,7 @@ class Channel:
 
     def send(self, frame: Mapping[str, Any]) -> None:
         """Send one frame; waits while the host is slow."""
-        self.send_text(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
+        self.send_text(dumps(frame))
 
     def send_text(self, text: str) -> None:
         """Send one frame that is JSON already."""
@@ -54,11 +56,13 @@ class Channel:
 
     def receive(self) -> dict[str, Any]:
         """Wait for one frame. Raises ``Closed``."""
-        return json.loads(self.receive_text())
+        return loads(self.receive_text())
 
     def receive_text(self) -> str:
         """Wait for one frame, and return it as it came. Raises ``Closed``."""
         while (text := self._take()) is None:
+            # To try and fail would cost an exception, and memory that is touched for the first time.
+            self._poll.poll()
             self._fill()
         return text
 
@@ -89,7 +93,7 @@ class Channel:
     def rehearse(self) -> None:
         """Read a frame that is empty, from nowhere."""
         self._buffer += b"\x02\0\0\0{}"
-        json.loads(self._take() or "")
+        loads(self._take() or "{}")
 
     def _number(self) -> int:
         self._next_id += 1
@@ -119,7 +123,7 @@ class Channel:
 
     def _settle_all(self) -> None:
         while (text := self._take()) is not None:
-            self._settle(json.loads(text))
+            self._settle(loads(text))
 
     def _settle(self, frame: dict[str, Any]) -> None:
         """Give an answer to the task that waits for it; it may have stopped waiting."""
@@ -138,7 +142,6 @@ class Channel:
         try:
             chunk = os.read(self._descriptor, self._wanted)
         except BlockingIOError:
-            select.select([self._descriptor], [], [])
             return
         if not chunk:
             raise Closed

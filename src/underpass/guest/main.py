@@ -27,6 +27,11 @@ _RESERVE = 4 << 20
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
+def _reserve() -> mmap.mmap:
+    """Address space that is still to be had when a program has used up all the rest."""
+    return mmap.mmap(-1, _RESERVE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
 class TimeLimit(BaseException):
     """Raised inside the program shortly before the host ends it, to show where it was (``line``)."""
 
@@ -64,6 +69,7 @@ class Guest:
         self._loop = GuestLoop()
         self._filename = ""
         self._refused = False
+        self._reserve = _reserve()
         sys.stdout, sys.stderr = self._outputs
         sys.stdin = None
         self._importer = importer.install(channel)
@@ -84,8 +90,6 @@ class Guest:
         self._importer.know(frame.get("modules", {}), frame.get("magic", ""))
         started = time.monotonic()
         answer: dict[str, Any] = {}
-        # Address space that is still to be had when the program has used up all the rest.
-        reserve = mmap.mmap(-1, _RESERVE)
         try:
             program = compile_program(source, filename)
             # The host ends the process a little later.
@@ -99,11 +103,10 @@ class Guest:
             self._fit(text, frame)
         except BaseException as error:
             # Before anything else: whatever that is, it needs memory.
-            reserve.close()
+            self._reserve.close()
             signal.setitimer(signal.ITIMER_REAL, 0)
             text = "null"
             answer["error"] = failures.describe(error, filename, self._names)
-        reserve.close()
         for output in self._outputs:
             output.flush()
         answer |= {"op": "done", "started": started}
@@ -114,12 +117,21 @@ class Guest:
         except MemoryError as error:
             # A frame is made whole before any of it is sent, so nothing has been.
             text = ""
+            self._reserve.close()
             answer["error"] = failures.describe(error, filename, self._names)
             self._answer(answer, "null")
 
     def _answer(self, answer: dict[str, Any], value: str) -> None:
         head = values.to_json(answer)[0]
         self._channel.send_text(f'{head[:-1]},"value":{value}}}')
+
+    def forget(self) -> None:
+        """Be as new: the next program is another's."""
+        self._names.clear()
+        self._names |= {**vars(ModuleType("__main__")), "__builtins__": builtins}
+        self._reserve.close()
+        self._reserve = _reserve()
+        linecache.clearcache()
 
     def rehearse(self) -> None:
         """Do what every run does, with nothing: the memory that it touches is then our own already."""
@@ -171,12 +183,12 @@ class Guest:
         return self._loop.run(main)
 
     def _express(self, value: Any) -> tuple[str, list[tuple[str, str]]]:
-        if inspect.iscoroutine(value):
+        if isinstance(value, CoroutineType):
             name = value.__qualname__
             value.close()
             raise failures.NeverAwaited(name)
         text, problems = values.to_json(value)
-        if any("coroutine" in reason for _, reason in problems):
+        if problems and any("coroutine" in reason for _, reason in problems):
             self._never_awaited.append("a function of mcp_servers")
         if self._never_awaited:
             raise failures.NeverAwaited(self._never_awaited[0])

@@ -22,7 +22,11 @@ class Program(NamedTuple):
     @property
     def awaits(self) -> bool:
         """Whether it has to run in an event loop."""
-        return any(part is not None and part.co_flags & CO_COROUTINE for part in self)
+        body, value = self
+        return bool(
+            (body is not None and body.co_flags & CO_COROUTINE)
+            or (value is not None and value.co_flags & CO_COROUTINE)
+        )
 
 
 def compile_program(source: str, filename: str) -> Program:
@@ -59,8 +63,10 @@ def _split(source: str, filename: str) -> Program | None:
     the rest. Where the cut falls into a string or a statement, one of the parts is no valid code.
     """
     lines = source.split("\n")
-    starts = (at for at in range(len(lines) - 1, -1, -1) if lines[at][:1].strip(" \t\r\f)]}#"))
-    if (start := next(starts, None)) is None:
+    start = len(lines) - 1
+    while start >= 0 and not lines[start][:1].strip(" \t\r\f)]}#"):
+        start -= 1
+    if start < 0:
         return None
     try:
         end = "\n" * start + "\n".join(lines[start:])

@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from underpass.guest.frugal_json import dumps
+
 _MAX_DEPTH = 200
 _MAX_PROBLEMS = 5
 _SHOWN = 200
@@ -193,10 +195,10 @@ def to_json(value: Any) -> tuple[str, list[tuple[str, str]]]:
     """Return ``value`` as JSON text and the problems met. Raises ``MemoryError``."""
     try:
         # The common case, at the speed of C: plain values convert as they are.
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = dumps(value)
         text.encode()
     except (TypeError, ValueError, RecursionError):
         conversion = Conversion()
         plain = conversion.convert(value)
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")), conversion.problems
+        return dumps(plain), conversion.problems
     return text, []

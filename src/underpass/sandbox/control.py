@@ -132,7 +132,8 @@ class ZygoteProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env={},
+                # The children would all look up the same functions of the C library, each for itself.
+                env={"LD_BIND_NOW": "1"},
                 cwd="/",
                 # A Ctrl-C in the terminal is for us; we end the zygote ourselves.
                 start_new_session=True,

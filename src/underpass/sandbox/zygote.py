@@ -14,6 +14,8 @@ Control messages are JSON on a SEQPACKET socket.
 
 from __future__ import annotations
 
+import _random
+import _socket
 import contextlib
 import fcntl
 import gc
@@ -27,6 +29,8 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NoReturn
 
 # The script's own folder is not on the path (`python -I`), and no other package is to be found.
@@ -43,7 +47,7 @@ del sys.modules["ssl"]
 
 CHANNEL: Final = 3
 RULESET: Final = 4
-_FIRST_OTHER: Final = 5
+FIRST_OTHER: Final = 5
 
 _TASKS: Final = 2_048
 """Processes and threads of all sandboxes together, beyond which a program gets no more threads."""
@@ -56,6 +60,8 @@ _ONE_THREAD: Final[dict[str, str]] = dict.fromkeys(
 _WARM_UP: Final = ("1 + 1", "return 1", "import asyncio\nawait asyncio.sleep(0)", "1 / 0", "print(1)")
 _WARM_UP_TIMES: Final = 10
 """CPython 3.11 adapts a function after eight calls."""
+_HARMLESS: Final = (syscalls.step("getppid"), partial(os.fspath, ""))
+"""Steps that leave everything as it is."""
 
 
 class Zygote:
@@ -103,7 +109,7 @@ class Zygote:
 
     def _do_without_namespaces(self, reason: str) -> NoReturn:
         settings = json.dumps({**self._settings, "refused": reason})
-        control = fcntl.fcntl(self._control, fcntl.F_DUPFD, _FIRST_OTHER)
+        control = fcntl.fcntl(self._control, fcntl.F_DUPFD, FIRST_OTHER)
         script = os.path.join(os.path.dirname(__file__), "zygote_landlock.py")
         # Nothing has begun yet; what the other script needs is not loaded in the usual way.
         os.execv(  # noqa: S606 - no shell
@@ -112,11 +118,9 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork and reap until the host closes the control socket."""
-        awake, wake = os.pipe()
-        os.set_blocking(awake, False)
-        os.set_blocking(wake, False)
-        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        # A descriptor for them, and no handler: children would inherit that, and what it writes to.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+        awake = syscalls.signal_descriptor(signal.SIGCHLD)
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(awake, select.POLLIN)
@@ -124,13 +128,15 @@ class Zygote:
         gc.collect()
         gc.freeze()
         gc.disable()
+        # After the collection, which empties the lists of free objects.
+        self._child.warm_up()
         # Up to here errors went to a file of the host; children must not inherit it.
         os.dup2(0, 2)
         self.send(self.ready)
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == awake:
-                    os.read(awake, 4_096)
+                    os.read(awake, 128)
                     self._reap()
                 else:
                     self._obey(_receive(self._control))
@@ -145,14 +151,24 @@ class Zygote:
 
     def _fork(self) -> None:
         try:
-            ours, theirs = socket.socketpair()
-            with ours, theirs:
+            # Not Python's own functions: what they touch is copied after each fork.
+            ours, theirs = _socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            try:
+                os.dup2(theirs.fileno(), CHANNEL)
                 process = self._clone()
                 if process == 0:
-                    self._child.live(theirs.fileno())
+                    self._child.live()
                 self._children.add(process)
-                message = json.dumps({"op": "child", "pid": process}).encode()
-                socket.send_fds(self._control, [message], [ours.fileno()])
+                descriptor = ours.fileno().to_bytes(4, sys.byteorder)
+                self._control.sendmsg(
+                    [b'{"op":"child","pid":%d}' % process],
+                    [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)],
+                )
+            finally:
+                # Its end is seen only when nobody else holds the child's side.
+                os.dup2(0, CHANNEL)
+                ours.close()
+                theirs.close()
         except OSError as error:
             # Too many processes or descriptors just now: other children will end, so it may pass.
             time.sleep(_FORK_PAUSE)
@@ -164,9 +180,8 @@ class Zygote:
             if process == 0:
                 return
             self._children.discard(process)
-            self.send(
-                {"op": "exit", "pid": process, "status": status, "cpu": usage.ru_utime + usage.ru_stime}
-            )
+            cpu = usage.ru_utime + usage.ru_stime
+            self._control.send(b'{"op":"exit","pid":%d,"status":%d,"cpu":%f}' % (process, status, cpu))
 
     def end(self) -> None:
         """End every child, and see to it that none is left. (Were we killed, the kernel would end them.)"""
@@ -182,21 +197,52 @@ class Zygote:
 
 
 class Child:
-    """What a forked child does: as little as possible, for each page it touches is copied."""
+    """What a forked child does: as little as possible, for each page it touches is copied.
+
+    So what it does is a list of steps, with all that they need made ready in the zygote.
+    """
 
     def __init__(self, settings: dict[str, Any], seccomp_filter: seccomp.Filter) -> None:
-        self._cpu_seconds = settings["cpu_seconds"]
-        self._tmp_options = f"size={settings['tmp_bytes']},nr_inodes=4096,mode=700"
+        self._detachment = (
+            syscalls.step("prctl", syscalls.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
+            os.setsid,
+            partial(os.closerange, FIRST_OTHER, 1 << 16),
+        )
+        cpu = settings["cpu_seconds"]
+        self._limits = (
+            # The guest handles the soft limit, and says where the program was; the hard one kills.
+            partial(resource.setrlimit, resource.RLIMIT_CPU, (cpu, cpu + 1)),
+            # Counted over all sandboxes of the user: it stops threads, and leaves the zygote room to fork.
+            partial(resource.setrlimit, resource.RLIMIT_NPROC, (_TASKS, _TASKS)),
+            *_reseeding(),
+            gc.enable,
+        )
+        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+        options = f"size={settings['tmp_bytes']},nr_inodes=4096,mode=700"
+        self._preparation = (
+            *self._detachment,
+            syscalls.step("mount", b"tmpfs", root.TMP.encode(), b"tmpfs", flags, options.encode()),
+            *self._limits,
+        )
+        self._workspace = syscalls.Path()
+        # Kept, for the kernel reads its memory.
         self._filter = seccomp_filter
-        self._mount_workspace = syscalls.BindMount(root.WORKSPACE)
-        self._cover_workspaces = syscalls.BindMount(root.WORKSPACES)
-        self._drop_capabilities = syscalls.CapabilityDrop()
-        self._restrict = syscalls.prepared("landlock_restrict_self", RULESET, 0)
+        self._surrender = (
+            syscalls.capability_drop(),
+            syscalls.step("landlock_restrict_self", RULESET, 0),
+            partial(os.close, RULESET),
+            seccomp_filter.installation,
+        )
+        self._locking = (
+            syscalls.bind_mount(self._workspace.address, root.WORKSPACE.encode()),
+            syscalls.bind_mount(root.EMPTY.encode(), root.WORKSPACES.encode()),
+            partial(os.chdir, root.WORKSPACE),
+            *self._surrender,
+        )
         self._channel = Channel(CHANNEL)
         self._guest = main.Guest(self._channel, root.WORKSPACE)
-        self._warm_up()
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
         """Run a few programs here, so that the interpreter adapts its code before it is shared.
 
         CPython rewrites what it runs often. Done in a child, that copies pages, in every child.
@@ -206,18 +252,23 @@ class Child:
         theirs.close()
         for code in _WARM_UP * _WARM_UP_TIMES:
             frame = {"run": "", "code": code, "filename": "", "timeout": 10.0, "max_value": 100}
-            body = json.dumps(frame).encode()
-            ours.send(len(body).to_bytes(4, "little") + body)
+            for body in (b"default", json.dumps(frame).encode()):
+                ours.send(len(body).to_bytes(4, "little") + body)
+            syscalls.do(_HARMLESS)
+            self._guest.rehearse()
+            self._workspace.set(self._channel.receive_text())
+            syscalls.do(_HARMLESS)
             self._guest.run(self._channel.receive())
             ours.recv(4_096)
+        self._guest.forget()
         os.dup2(0, CHANNEL)
         ours.close()
 
-    def live(self, descriptor: int) -> NoReturn:
+    def live(self) -> NoReturn:
         """Wait for a lease, lock the door behind us, run the program, and end."""
         status = 70  # EX_SOFTWARE: our own code failed
         try:
-            self._prepare(descriptor)
+            self._prepare()
             self._guest.rehearse()
             self._lock(self._channel.receive_text())
             self._guest.run(self._channel.receive())
@@ -227,38 +278,14 @@ class Child:
         finally:
             os._exit(status)
 
-    def _prepare(self, descriptor: int) -> None:
-        self._detach(descriptor)
-        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-        syscalls.mount("tmpfs", root.TMP, "tmpfs", flags, self._tmp_options)
-        self._limit()
-
-    def _detach(self, descriptor: int) -> None:
-        """Let go of what is the zygote's."""
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        os.dup2(descriptor, CHANNEL)
-        os.set_blocking(CHANNEL, False)
-        os.closerange(_FIRST_OTHER, 1 << 16)
-
-    def _limit(self) -> None:
-        # The guest handles the soft limit, and says where the program was; the hard one kills.
-        resource.setrlimit(resource.RLIMIT_CPU, (self._cpu_seconds, self._cpu_seconds + 1))
-        # Counted over all sandboxes of the user: it stops threads, and leaves the zygote room to fork.
-        resource.setrlimit(resource.RLIMIT_NPROC, (_TASKS, _TASKS))
-        _reseed()
-        gc.enable()
+    def _prepare(self) -> None:
+        """Let go of what is the zygote's, and take what is ours alone."""
+        syscalls.do(self._preparation)
 
     def _lock(self, agent: str) -> None:
         """Enter the agent's workspace, and give up every right that was needed to do so."""
-        self._mount_workspace(f"{root.WORKSPACES}/{agent}")
-        self._cover_workspaces(root.EMPTY)
-        os.chdir(root.WORKSPACE)
-        self._drop_capabilities()
-        self._restrict()
-        os.close(RULESET)
-        self._filter.install()
+        self._workspace.set(f"{root.WORKSPACES}/{agent}")
+        syscalls.do(self._locking)
 
 
 def preload_packages(settings: dict[str, Any], folder: str) -> None:
@@ -275,11 +302,15 @@ def preload_packages(settings: dict[str, Any], folder: str) -> None:
         importlib.import_module(name)
 
 
-def _reseed() -> None:
-    """Give a child random states of its own; it was forked with the zygote's."""
-    random.seed(int.from_bytes(os.urandom(16), "little"))
+def _reseeding() -> list[Callable[[], Any]]:
+    """The steps that give a child random states of its own; it was forked with the zygote's."""
+    # Half of what `random.gauss` made would be the same in every child.
+    generator: Any = random.seed.__self__
+    generator.gauss_next = None
+    steps: list[Callable[[], Any]] = [partial(_random.Random.seed, generator)]
     if (numpy_random := sys.modules.get("numpy.random")) is not None:
-        numpy_random.seed()
+        steps.append(numpy_random.seed)
+    return steps
 
 
 def limit_resources(settings: dict[str, Any], used: int) -> None:
@@ -313,7 +344,7 @@ def _receive(control: socket.socket) -> dict[str, Any]:
 
 def run(control_descriptor: int, settings: dict[str, Any] | None = None, kind: type[Zygote] = Zygote) -> None:
     """Be the zygote: the script's whole work. Without ``settings``, the host's first message has them."""
-    control = socket.socket(fileno=fcntl.fcntl(control_descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OTHER))
+    control = socket.socket(fileno=fcntl.fcntl(control_descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_OTHER))
     os.close(control_descriptor)
     for reserved in (CHANNEL, RULESET):
         os.dup2(0, reserved, inheritable=False)

@@ -94,7 +94,6 @@ class LandlockZygote(zygote.Zygote):
         if self._clone() == 0:
             try:
                 syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-                signal.set_wakeup_fd(-1)
                 shutil.rmtree(gone, ignore_errors=True)
             finally:
                 os._exit(0)
@@ -121,34 +120,31 @@ class LandlockChild(zygote.Child):
         self._folder = folder
         self._workspaces = settings["workspaces"]
         self._fill_in = seccomp_filter.fill_in(seccomp_shared.ITSELF)
-        self._restrict_outer = syscalls.prepared("landlock_restrict_self", outer, 0)
+        self._restrict_outer = (syscalls.step("landlock_restrict_self", outer, 0),)
         self._inner = inner
 
-    def _prepare(self, descriptor: int) -> None:
+    def _prepare(self) -> None:
         process = os.getpid()
         folder = f"{self._folder}/{process}"
         os.mkdir(folder, 0o700)
         os.environ["TMPDIR"] = folder
         self._fill_in(process)
-        self._restrict_outer()
+        syscalls.do(self._restrict_outer)
         rules = self._inner.create()
         self._inner.allow_writing(rules, folder)
         os.dup2(rules, zygote.RULESET, inheritable=False)
-        self._detach(descriptor)
+        syscalls.do(self._detachment)
         if os.getppid() != self._zygote:
             # It ended before we asked for a signal at its end.
             raise Closed
-        self._limit()
+        syscalls.do(self._limits)
 
     def _lock(self, agent: str) -> None:
         workspace = f"{self._workspaces}/{agent}"
         self._inner.allow_writing(zygote.RULESET, workspace)
         os.chdir(workspace)
         self._guest.move(workspace)
-        self._drop_capabilities()
-        self._restrict()
-        os.close(zygote.RULESET)
-        self._filter.install()
+        syscalls.do(self._surrender)
 
 
 _NOT_READABLE: Final = "the user of the sandbox must be able to read {}"

@@ -182,7 +182,8 @@ class Filter:
         # struct sock_fprog: the number of instructions, padding, and a pointer to them.
         header = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._program))
         self._header = ctypes.create_string_buffer(header, len(header))
-        self._install = syscalls.prepared("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(self._header))
+        self.installation = syscalls.step("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(self._header))
+        """The step that puts a process under the filter, for ever; ``no_new_privs`` must be set."""
 
     def fill_in(self, placeholder: int) -> Callable[[int], None]:
         """Return a function that writes a number where the filter compares with ``placeholder``."""
@@ -199,7 +200,3 @@ class Filter:
                 program[place : place + 4] = value
 
         return fill
-
-    def install(self) -> None:
-        """Put this process under the filter, for ever; ``no_new_privs`` must be set."""
-        self._install()

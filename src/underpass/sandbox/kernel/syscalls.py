@@ -6,8 +6,10 @@ import ctypes
 import os
 import platform
 import signal
-from collections.abc import Callable
-from typing import Final
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final
 
 # PyDLL keeps the GIL during a call: cheaper, and the only safe way to clone from Python.
 _libc: Final = ctypes.PyDLL(None, use_errno=True)
@@ -46,6 +48,7 @@ MS_RDONLY: Final = 1
 MNT_DETACH: Final = 2
 
 AT_FDCWD: Final = -100
+_PATH_MAX: Final = 4_096
 _AT_EMPTY_PATH: Final = 0x1000
 _AT_RECURSIVE: Final = 0x8000
 _OPEN_TREE_CLONE: Final = 1
@@ -56,8 +59,26 @@ MOUNT_ATTR_NODEV: Final = 4
 
 # Numbers: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 _NUMBERS: Final = {
-    "x86_64": {"clone": 56, "capset": 126, "mount": 165, "pivot_root": 155, "seccomp": 317},
-    "aarch64": {"clone": 220, "capset": 91, "mount": 40, "pivot_root": 41, "seccomp": 277},
+    "x86_64": {
+        "clone": 56,
+        "getppid": 110,
+        "capset": 126,
+        "pivot_root": 155,
+        "prctl": 157,
+        "mount": 165,
+        "signalfd4": 289,
+        "seccomp": 317,
+    },
+    "aarch64": {
+        "clone": 220,
+        "getppid": 173,
+        "capset": 91,
+        "pivot_root": 41,
+        "prctl": 167,
+        "mount": 40,
+        "signalfd4": 74,
+        "seccomp": 277,
+    },
 }
 _COMMON: Final = {
     "open_tree": 428,
@@ -111,6 +132,12 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
 def umount(target: str) -> None:
     """Detach the mount at ``target``, now or when it is no longer used."""
     _checked("umount2", target.encode(), MNT_DETACH)
+
+
+def signal_descriptor(number: int) -> int:
+    """Return a descriptor that can be read when the blocked signal ``number`` is there."""
+    mask = (1 << (number - 1)).to_bytes(8, sys.byteorder)
+    return call("signalfd4", -1, mask, len(mask), os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def pivot_root(new_root: str, put_old: str) -> None:
@@ -173,45 +200,42 @@ class Cloner:
         return process
 
 
-def prepared(name: str, *arguments: int) -> Callable[[], int]:
-    """Return a function that makes one system call with arguments converted beforehand.
+def step(name: str, *arguments: int | bytes | None) -> Callable[[], int]:
+    """Return a function that makes one system call, with everything converted beforehand.
 
-    For a forked child: each Python object that it touches for the first time costs a page fault.
+    It returns -1 where the call fails, so it is for ``do``. In a forked child each Python object that
+    is touched for the first time costs a copied page, and this touches little but its arguments.
     """
-    converted = (ctypes.c_long(_number(name)), *(ctypes.c_long(argument) for argument in arguments))
-
-    def make() -> int:
-        result = _syscall(*converted)
-        if result < 0:
-            raise OSError(ctypes.get_errno(), name)
-        return result
-
-    return make
+    return partial(_syscall, ctypes.c_long(_number(name)), *map(_long, arguments))
 
 
-class BindMount:
-    """Mounts folders at one place; what can be is converted beforehand."""
-
-    def __init__(self, target: str) -> None:
-        self._number = ctypes.c_long(_number("mount"))
-        self._rest = (
-            ctypes.c_char_p(target.encode()), ctypes.c_long(0), ctypes.c_long(MS_BIND), ctypes.c_long(0),
-        )  # fmt: skip
-
-    def __call__(self, source: str) -> None:
-        """Mount ``source``. Raises ``OSError``."""
-        if _syscall(self._number, ctypes.c_char_p(source.encode()), *self._rest) < 0:
-            raise OSError(ctypes.get_errno(), "mount")
+def do(steps: Iterable[Callable[[], Any]]) -> None:
+    """Take each step. Raises ``OSError`` where one returns -1."""
+    for each in steps:
+        if each() == -1:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{each}: {os.strerror(number)}")
 
 
-class CapabilityDrop:
-    """Gives up every capability of this process."""
+class Path:
+    """A path for prepared calls that becomes known only after they are made."""
 
     def __init__(self) -> None:
-        # struct __user_cap_header_struct (version 3, this process), and two empty sets of data.
-        self._header = ctypes.create_string_buffer((0x20080522).to_bytes(4, "little") + bytes(4), 8)
-        self._none = ctypes.create_string_buffer(24)
-        self._drop = prepared("capset", ctypes.addressof(self._header), ctypes.addressof(self._none))
+        self._buffer = ctypes.create_string_buffer(_PATH_MAX)
+        self.address = ctypes.addressof(self._buffer)
 
-    def __call__(self) -> None:
-        self._drop()
+    def set(self, path: str) -> None:
+        """Raises ``ValueError`` where it is too long."""
+        self._buffer.value = path.encode()
+
+
+def bind_mount(source: int | bytes, target: bytes) -> Callable[[], int]:
+    """Return the step that mounts the folder ``source``, a path or the address of one, at ``target``."""
+    return step("mount", source, target, None, MS_BIND, None)
+
+
+def capability_drop() -> Callable[[], int]:
+    """Return the step that gives up every capability of this process."""
+    # struct __user_cap_header_struct (version 3, this process), and two empty sets of data.
+    header = (0x20080522).to_bytes(4, "little") + bytes(4)
+    return step("capset", header, bytes(24))
