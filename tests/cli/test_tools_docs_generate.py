@@ -206,3 +206,79 @@ def test_generate_touches_no_file_of_someone_else(project: Path, tmp_path: Path)
     assert done.status == 1
     assert "hint: " in done.stderr
     assert (tmp_path / "__init__.py").read_text() == "# mine\n"
+
+
+@pytest.mark.requirement("R02", "R13")
+def test_generate_writes_a_typescript_package(project: Path, tmp_path: Path) -> None:
+    arguments = ["--manifest", "tools.jsonl", "--format", "typescript", "--output", tmp_path / "mcp-servers"]
+    done = underpass("generate", *arguments, "--declarations", "--json", cwd=project)
+    assert done.status == 0
+    assert done.json["format"] == "typescript"
+    assert done.json["servers"] == {"my-git": "myGit", "tools": "tools", "wiki": "wiki"}
+    assert (tmp_path / "mcp-servers" / "myGit" / "_gitLog.ts").exists()
+    assert (
+        'declare module "mcp-servers/my-git"' in (tmp_path / "mcp-servers" / "mcp-servers.d.ts").read_text()
+    )
+    again = underpass("generate", *arguments, "--json", cwd=project)
+    assert again.json["changed"] == 1  # the declarations go
+
+
+@pytest.mark.requirement("R02")
+def test_mcp_codegen_writes_one_module_for_the_server_that_it_is_named_after(
+    project: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "workspace" / "mcp-servers" / "wiki.ts"
+    (tmp_path / "workspace" / "mcp-servers").mkdir(parents=True)
+    (output.parent / "mine.ts").write_text("// mine\n")
+    arguments = ["--manifest", "tools.jsonl", "--output", str(output), "--format", "typescript"]
+    done = underpass(*arguments, cwd=project, program="mcp-codegen")
+    assert done.status == 0
+    assert 'callTool("wiki", "search", args)' in output.read_text()
+    assert (output.parent / "mine.ts").read_text() == "// mine\n"
+    named = underpass(
+        "generate", *arguments[:2], "--output", output.with_name("x.ts"), "--server", "my-git", cwd=project
+    )
+    assert "1 tools of 1 servers" in named.stdout
+
+
+def test_generate_writes_one_module_of_a_server_that_is_asked(project: Path, tmp_path: Path) -> None:
+    done = underpass("generate", "--output", tmp_path / "time.ts", "--declarations", cwd=project)
+    assert done.status == 0
+    assert "getCurrentTime(args: GetCurrentTimeParameters)" in (tmp_path / "time.ts").read_text()
+    assert "export declare function convertTime(" in (tmp_path / "time.d.ts").read_text()
+    failed = underpass("generate", "--output", tmp_path / "broken.ts", cwd=project)
+    assert failed.status == 1
+    assert "there-is-no-such-command" in failed.stderr
+    assert not (tmp_path / "broken.ts").exists()
+
+
+@pytest.mark.requirement("R04")
+def test_generate_takes_templates_of_the_users(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "tool.py.jinja").write_text("{{ header }}\n# {{ tool.name }}\n")
+    arguments = [
+        "--manifest",
+        "tools.jsonl",
+        "--output",
+        tmp_path / "m",
+        "--templates",
+        tmp_path / "templates",
+    ]
+    assert underpass("generate", *arguments, cwd=project).status == 0
+    assert (tmp_path / "m" / "wiki" / "_search.py").read_text().endswith("# search\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output", "x.ts"], "named after no server: choose one with --server"),
+        (["--output", "x.ts", "--format", "python"], "go with --format typescript"),
+        (["--output", "x", "--declarations"], "go with --format typescript"),
+        (["--output", "_runtime.ts"], "name it otherwise"),
+    ],
+)
+def test_generate_says_what_a_single_module_needs(project: Path, arguments: list[str], message: str) -> None:
+    for source in (["--manifest", "tools.jsonl"], []):
+        done = underpass("generate", *arguments, *source, cwd=project)
+        assert done.status == 2
+        assert message in done.stderr

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from underpass.codegen.names import (
     Kind,
+    function_identifier,
     identifiers,
+    namespace_identifier,
     parameter_identifier,
     server_identifier,
     tool_identifier,
@@ -17,7 +19,7 @@ from underpass.codegen.names import (
 
 pytestmark = pytest.mark.requirement("R03", "R08")
 
-KINDS: tuple[Kind, ...] = ("server", "tool", "parameter")
+KINDS: tuple[Kind, ...] = ("server", "tool", "parameter", "namespace", "function")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,54 @@ def test_a_server_keeps_its_name_as_far_as_it_can(name: str, identifier: str) ->
 )
 def test_a_parameter_that_is_an_identifier_keeps_its_name(name: str, identifier: str) -> None:
     assert parameter_identifier(name) == identifier
+
+
+@pytest.mark.requirement("R02")
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [
+        ("search_issues", "searchIssues"),
+        ("searchIssues", "searchIssues"),
+        ("API_get_URL", "apiGetUrl"),
+        ("git-log.2", "gitLog2"),
+        ("new", "new_"),
+        ("then", "then_"),
+        ("to_string", "toString_"),
+        ("call_tool", "callTool_"),
+        ("3d-print", "tool3dPrint"),
+        ("名前", "名前"),
+        ("", "toolE3b0c442"),
+    ],
+)
+def test_a_tool_is_named_in_camel_case_in_typescript(name: str, identifier: str) -> None:
+    assert function_identifier(name) == identifier
+
+
+@pytest.mark.requirement("R02")
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [
+        ("terraphim", "terraphim"),
+        ("my-server", "myServer"),
+        ("my_server", "myServer"),
+        ("GitHub", "GitHub"),
+        ("@scope/package", "scopePackage"),
+        ("default", "default_"),
+        ("ToolError", "ToolError_"),
+        ("360", "server360"),
+    ],
+)
+def test_a_server_is_a_namespace_in_typescript(name: str, identifier: str) -> None:
+    assert namespace_identifier(name) == identifier
+
+
+@pytest.mark.requirement("R02")
+def test_names_that_camel_case_makes_one_are_kept_apart() -> None:
+    names = identifiers(["get_user", "getUser", "GET-USER", "get.user"], "function")
+
+    assert names["getUser"] == "getUser"
+    assert names["get_user"].startswith("getUser_")
+    assert len({identifier.casefold() for identifier in names.values()}) == 4
 
 
 def test_of_names_that_would_be_one_the_exact_one_keeps_it() -> None:

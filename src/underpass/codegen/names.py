@@ -133,6 +133,7 @@ def _identifier(name: str, kind: Kind) -> str:
     if kind in _CAMEL:
         first, *others = text.split("_")
         text = first + "".join(word[:1].upper() + word[1:] for word in others)
+        text = unicodedata.normalize("NFKC", text)
     if text in _RESERVED[kind]:
         text += "_"
     if len(name) > 4 * _LONGEST or len(text.encode()) > _LONGEST:
