@@ -18,9 +18,6 @@ import orjson
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
 _SCRIPT: Final = Path(__file__).with_name("launch.py")
-_SLOTS: Final = 4
-"""Programs that are checked at once. Each has one document, which is overwritten: a server keeps
-all that it has ever known of a document's name."""
 _PATIENCE: Final = 10.0
 """Seconds for an answer, after which the server is taken for stuck and replaced."""
 _FIRST_PATIENCE: Final = 120.0
@@ -84,16 +81,16 @@ class LanguageServer:
     """Answers with a document's diagnostics. ``serve`` owns the process and starts it on demand.
 
     Parameters:
-        folder: the project that it looks at; documents are known by names in its ``.programs``.
+        folder: the project that it looks at.
     """
 
     def __init__(self, command: Command, folder: Path) -> None:
         self._command = command
         self._folder = folder
-        self._documents = [
-            (folder / ".programs" / f"{number}{command.suffix}").as_uri() for number in range(_SLOTS)
-        ]
-        self._slots = anyio.Semaphore(_SLOTS)
+        # One name for all programs: a server keeps all that it has ever known of a document's name.
+        self._document = (folder / ".programs" / f"0{command.suffix}").as_uri()
+        # One after the other: each new text makes a server begin again with what it is doing.
+        self._turn = anyio.Lock()
         self._wanted = anyio.Event()
         self._ready = _Answer()
         self._connection: _Connection | None = None
@@ -118,16 +115,12 @@ class LanguageServer:
 
     async def diagnose(self, text: str) -> list[dict[str, Any]]:
         """Return the diagnostics of a program, as the protocol has them. Raises ``ServerDied``."""
-        async with self._slots:
-            document = self._documents.pop()
-            try:
-                connection = await self._connected()
-                with anyio.move_on_after(_PATIENCE if connection.has_answered else _FIRST_PATIENCE):
-                    return await connection.diagnose(document, text)
-                connection.kill()
-                raise ServerDied
-            finally:
-                self._documents.append(document)
+        async with self._turn:
+            connection = await self._connected()
+            with anyio.move_on_after(_PATIENCE if connection.has_answered else _FIRST_PATIENCE):
+                return await connection.diagnose(self._document, text)
+            connection.kill()
+            raise ServerDied
 
     async def note_changes(self, created: Iterable[Path], changed: Iterable[Path]) -> None:
         """Tell the server of files that were written, if it runs. Raises ``ServerDied``."""
@@ -193,7 +186,7 @@ class _Connection:
         self._sending = anyio.Lock()
         self._number = 0
         self._answers: dict[int, _Answer] = {}
-        self._versions: dict[str, int] = {}
+        self._version = 0
         self.has_answered = False
         """Whether it has checked a program already."""
 
@@ -221,9 +214,9 @@ class _Connection:
         await self.notify("initialized", {})
 
     async def diagnose(self, document: str, text: str) -> list[dict[str, Any]]:
-        version = self._versions[document] = self._versions.get(document, 0) + 1
-        identity = {"uri": document, "version": version}
-        if version == 1:
+        self._version += 1
+        identity = {"uri": document, "version": self._version}
+        if self._version == 1:
             opened = {**identity, "languageId": self._command.language, "text": text}
             change = _notification("textDocument/didOpen", {"textDocument": opened})
         else:
