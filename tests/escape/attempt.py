@@ -41,6 +41,10 @@ class Attempt:
 
 PRELUDE = """
 import ctypes, os, socket, sys
+WORKSPACE = os.getcwd()
+TMP = os.environ.get('TMPDIR', '/tmp')
+BESIDE = os.path.dirname(WORKSPACE)
+OTHERS = '/workspaces' if BESIDE == '/agent' else BESIDE
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 

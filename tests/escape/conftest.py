@@ -16,7 +16,7 @@ import pytest
 
 _HERE = Path(__file__).parent
 _SCRIPT = _HERE / "make_attempts.py"
-_SOURCE = _HERE.parents[1] / "src"
+SOURCE = _HERE.parents[1] / "src"
 _NOBODY = 65_534
 
 
@@ -39,19 +39,40 @@ def as_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
 def _of_ordinary_user(script: Path) -> Callable[[], dict[str, Any]]:
     if os.geteuid() != 0:
         pytest.skip("not root: the other tests are an ordinary user's already")
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    candidates = (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}")
-    found = [each for each in candidates if Path(each).exists() and _can_run(each)]
-    if not found:
-        pytest.skip("an ordinary user can run no interpreter of this version with these packages")
+    python = interpreter()
 
     def make() -> dict[str, Any]:
         # Not below pytest's own folder, which every start of pytest closes to other users.
         with tempfile.TemporaryDirectory() as home:
             os.chown(home, _NOBODY, _NOBODY)
-            return _make_attempts(Path(home), found[0], _NOBODY, script)
+            return _make_attempts(Path(home), python, _NOBODY, script)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def without_namespaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Started by an ordinary user under a filter like a container's: no namespaces, no mounts."""
+    user = _NOBODY if os.geteuid() == 0 else None
+    python = interpreter() if user else sys.executable
+
+    def make() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as home:
+            if user:
+                os.chown(home, user, user)
+            return _make_attempts(Path(home), python, user, launcher=str(_HERE / "like_a_container.py"))
+
+    return _once(tmp_path_factory, "without-namespaces", make)
+
+
+def interpreter() -> str:
+    """One that a user without any right may run."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    candidates = (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}")
+    found = [each for each in candidates if Path(each).exists() and _can_run(each)]
+    if not found:
+        pytest.skip("an ordinary user can run no interpreter of this version with these packages")
+    return found[0]
 
 
 def _once(
@@ -72,11 +93,12 @@ def _once(
 
 
 def _make_attempts(
-    home: Path, interpreter: str, user: int | None = None, script: Path = _SCRIPT
+    home: Path, interpreter: str, user: int | None = None, script: Path = _SCRIPT, launcher: str = ""
 ) -> dict[str, Any]:
-    paths = os.pathsep.join([str(_SOURCE), *_packages()])
+    paths = os.pathsep.join([str(SOURCE), *packages()])
+    before = [interpreter, launcher] if launcher else []
     done = subprocess.run(
-        [interpreter, str(script), str(home)],
+        [*before, interpreter, str(script), str(home)],
         env={
             "PYTHONPATH": paths,
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -96,7 +118,7 @@ def _make_attempts(
 
 
 def _can_run(interpreter: str) -> bool:
-    code = f"import sys; sys.path[:0] = {[str(_SOURCE), *_packages()]}; import anyio, underpass.sandbox.probe"
+    code = f"import sys; sys.path[:0] = {[str(SOURCE), *packages()]}; import anyio, underpass.sandbox.probe"
     try:
         done = subprocess.run(
             [interpreter, "-c", code],
@@ -111,5 +133,5 @@ def _can_run(interpreter: str) -> bool:
     return done.returncode == 0
 
 
-def _packages() -> list[str]:
+def packages() -> list[str]:
     return [path for path in sys.path if path.endswith("site-packages")]

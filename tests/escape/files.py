@@ -71,8 +71,8 @@ all(denied(lambda: os.stat(p)) for p in ("/var/run/docker.sock", "/run/container
         "pivot_root left behind",
         'denied(lambda: os.stat("/old")) and denied(lambda: os.stat("/old/etc"))',
     ),
-    Attempt("other agents' workspaces", "own", 'denied(lambda: os.stat("/workspaces/other"))'),
-    Attempt("a list of all agents", "own", 'denied(lambda: os.listdir("/workspaces"))'),
+    Attempt("other agents' workspaces", "own", 'denied(lambda: os.stat(OTHERS + "/other"))'),
+    Attempt("a list of all agents", "own", "denied(lambda: os.listdir(OTHERS))"),
     Attempt(
         "a file of another agent by dots",
         "path traversal",
@@ -93,9 +93,9 @@ denied(lambda: open("../../workspaces/other/data/secret")) and denied(
         """
 os.makedirs("data/a/b", exist_ok=True)
 os.chdir("data/a/b")
-os.rename("/workspace/data/a/b", "/workspace/data/b")
+os.rename(WORKSPACE + "/data/a/b", WORKSPACE + "/data/b")
 found = denied(lambda: os.listdir("../../../..")) and denied(lambda: open("../../../../etc/passwd"))
-os.chdir("/workspace")
+os.chdir(WORKSPACE)
 os.rmdir("data/b")
 os.rmdir("data/a")
 found
@@ -164,7 +164,7 @@ importlib.util.find_spec("underpass.sandbox.control") is None
     Attempt(
         "temporary files of the host",
         "own",
-        'denied(lambda: os.listdir("/var/tmp")) and os.listdir("/tmp") == []',
+        'denied(lambda: os.listdir("/var/tmp")) and os.listdir(TMP) == []',
     ),
     Attempt(
         "folders found by climbing through links",

@@ -6,7 +6,9 @@ from tests.escape.attempt import Attempt
 
 ATTEMPTS = (
     Attempt(
-        "the host's environment", "own", 'set(os.environ) <= {"HOME", "TMPDIR", "LANG", "USER", "LC_CTYPE"}'
+        "the host's environment",
+        "own",
+        'set(os.environ) <= {"HOME", "TMPDIR", "LANG", "USER", "LC_CTYPE", "LD_BIND_NOW"}',
     ),
     Attempt(
         "the environment in C",
@@ -99,7 +101,10 @@ os.read(0, 10) == b"" and all(os.fstat(n).st_rdev == os.makedev(1, 3) for n in r
 import struct
 
 channel = socket.socket(fileno=3)
-pid, user, group = struct.unpack("3i", channel.getsockopt(1, 17, 12))
+try:
+    pid, user, group = struct.unpack("3i", channel.getsockopt(1, 17, 12))
+except PermissionError:
+    pid, user = 0, 1000
 channel.detach()
 pid == 0 and user in (1000, 65534)
 """,
@@ -107,8 +112,8 @@ pid == 0 and user in (1000, 65534)
     Attempt(
         "the previous run's files",
         "own",
-        'os.listdir("/tmp") == []',
-        before='open("/tmp/left", "w").write("x")',
+        "os.listdir(TMP) == []",
+        before='import os; open(os.environ.get("TMPDIR", "/tmp") + "/left", "w").write("x")',
     ),
     Attempt(
         "the previous run's names",
@@ -149,7 +154,7 @@ os.environ["PLANTED"] = "1"
     Attempt(
         "the previous run's current folder",
         "own",
-        'os.getcwd() == "/agent/workspace"',
+        'os.getcwd() == __import__("mcp_runtime").workspace.path()',
         before="""
 import os
 
@@ -190,8 +195,8 @@ not any(
         "another agent's secret by its name",
         "own",
         """
-not any("secret" in files for _, _, files in os.walk("/workspaces")) and not any(
-    "secret" in files for _, _, files in os.walk("/agent")
+not any("secret" in files for _, _, files in os.walk(OTHERS)) and not any(
+    "secret" in files for _, _, files in os.walk(BESIDE)
 )
 """,
     ),
@@ -253,7 +258,7 @@ os.getpid() == 1 and os.getsid(0) == 1 and os.getpgid(0) == 1 and all(
         "prlimit64",
         """
 out = (ctypes.c_ulong * 2)()
-all(raw(302, n, 7, 0, ctypes.byref(out)) == 3 for n in range(2, 5_000))
+all(raw(302, n, 7, 0, ctypes.byref(out)) in (1, 3) for n in range(2, 5_000) if n != os.getpid())
 """,
     ),
     Attempt(
@@ -284,7 +289,7 @@ denied(lambda: open("/proc/mounts")) and denied(lambda: open("/proc/self/mountin
         "times of others' files",
         "own",
         """
-denied(lambda: os.stat("/workspaces/other/data/secret")) and os.listdir("/agent/workspace") != []
+denied(lambda: os.stat(OTHERS + "/other/data/secret")) and os.listdir(WORKSPACE) != []
 """,
     ),
 )

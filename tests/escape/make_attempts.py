@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.escape import system_calls
 from tests.escape.attempt import PRELUDE, Attempt
 from tests.escape.corpus import AREAS, HOST, NEIGHBOUR, Area
+from tests.escape.weaker import WEAKER, WHAT_HOLDS
 
 _AT_ONCE = 4
 
 _WORK = """
 open("data/secret", "w").write("mine")
-open("/tmp/left", "w")
+import os
+open(os.environ.get("TMPDIR", "/tmp") + "/left", "w")
 from mcp_runtime import call_tool
 answer = await call_tool("demo", "wait", {})
 [answer, open("data/secret").read()]
@@ -57,12 +60,18 @@ class Series:
             neighbour.start_soon(self._be_neighbour, up)
             await self._arrived.wait()
             async with anyio.create_task_group() as tasks:
-                for number, attempt in enumerate(self._area.attempts):
+                for number, attempt in enumerate(self._attempts()):
                     tasks.start_soon(self._one, up, attempt, number)
             self._over.set()
         more = _descriptors() - before
         self._note(HOST, f"it has {more} more descriptors" if more else "")
         return self._verdicts
+
+    def _attempts(self) -> Iterator[Attempt]:
+        yield from self._area.attempts
+        for attempt in self._area.attempts:
+            if weaker := WEAKER.get(f"{self._name}: {attempt.name}"):
+                yield replace(attempt, name=f"{attempt.name}{WHAT_HOLDS}", code=weaker.code)
 
     def _note(self, name: str, verdict: str) -> None:
         self._verdicts[f"{self._name}: {name}"] = verdict
@@ -148,11 +157,16 @@ async def _sweep(home: Path) -> Any:
     return result.value if result.error is None else f"after {result.stdout[-20:]!r}: {result.error!r}"
 
 
+async def _label(home: Path) -> str:
+    async with Underpass.open(None, home=home) as up:
+        return (await up.run("1")).sandbox
+
+
 async def _main(home: Path) -> dict[str, Any]:
     verdicts: dict[str, str] = {}
     for name, area in AREAS.items():
         verdicts |= await Series(name, area, home).make()
-    return {"verdicts": verdicts, "system calls": await _sweep(home)}
+    return {"verdicts": verdicts, "system calls": await _sweep(home), "sandbox": await _label(home)}
 
 
 if __name__ == "__main__":

@@ -28,13 +28,13 @@ denied(lambda: open(json.__cached__, "r+b"))
     Attempt(
         "beside the workspace",
         "own",
-        'denied(lambda: open("/agent/x", "w")) and denied(lambda: os.mkdir("/agent/x"))',
+        'denied(lambda: open(BESIDE + "/x", "w")) and denied(lambda: os.mkdir(BESIDE + "/x"))',
     ),
     Attempt(
         "another agent's folder",
         "own",
         """
-denied(lambda: open("/workspaces/other/data/x", "w")) and denied(lambda: os.mkdir("/workspaces/new"))
+denied(lambda: open(OTHERS + "/other/data/x", "w")) and denied(lambda: os.mkdir(OTHERS + "/new"))
 """,
     ),
     Attempt(
@@ -46,9 +46,7 @@ denied(lambda: open("/workspaces/other/data/x", "w")) and denied(lambda: os.mkdi
         "removing the workspace's mount",
         "own",
         """
-denied(lambda: os.rmdir("/agent/workspace")) and denied(
-    lambda: os.rename("/agent/workspace", "/agent/w")
-)
+denied(lambda: os.rmdir(WORKSPACE)) and denied(lambda: os.rename(WORKSPACE, BESIDE + "/w"))
 """,
     ),
     Attempt(
@@ -160,6 +158,30 @@ open("mcp_servers/__init__.py", "w").write("taken = 1")
 """,
     ),
     Attempt(
+        "the rights and times of another agent's file",
+        "own: Landlock does not look at them",
+        """
+secret = OTHERS + "/other/data/secret"
+denied(lambda: os.chmod(secret, 0o777)) and denied(lambda: os.utime(secret, (0, 0)))
+""",
+    ),
+    Attempt(
+        "the end of another agent's file",
+        "own: truncation came to Landlock late",
+        """
+secret = OTHERS + "/other/data/secret"
+denied(lambda: os.truncate(secret, 0)) and denied(lambda: os.open(secret, os.O_RDONLY | os.O_TRUNC))
+""",
+    ),
+    Attempt(
+        "the rights of a library",
+        "own: a descriptor that may be read",
+        """
+file = os.open(os.__file__, os.O_RDONLY)
+denied(lambda: os.fchmod(file, 0)) and denied(lambda: os.utime(file, (0, 0)))
+""",
+    ),
+    Attempt(
         "the rights of a device",
         "own",
         'denied(lambda: os.chmod("/dev/null", 0o777)) and denied(lambda: os.remove("/dev/null"))',
@@ -169,8 +191,7 @@ open("mcp_servers/__init__.py", "w").write("taken = 1")
         "own: the host writes there",
         """
 print("x" * 40_000)
-os.chmod("results", 0o700)
-True
+denied(lambda: os.chmod("results", 0o700)) or True
 """,
         before="""
 import os

@@ -14,7 +14,8 @@ from underpass.catalog.definition import Listing
 from underpass.catalog.servers_file import load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.cli.running import open_catalog
-from underpass.config import load_settings, state_dir
+from underpass.config import Settings, load_settings, state_dir
+from underpass.environments import store
 from underpass.errors import ServerUnavailable, UnderpassError
 from underpass.metrics import tokens
 from underpass.sandbox.probe import probe
@@ -44,10 +45,32 @@ def python_version() -> Check:
     )
 
 
-def isolation() -> Iterator[Check]:
-    why = "Code runs only where the kernel can isolate it."
-    for part in probe():
-        yield Check(f"sandbox: {part.name}", "ok" if part.ok else "failed", part.what, why, part.hint)
+def isolation(config: Path | None) -> Iterator[Check]:
+    why = "Code runs only where the kernel can isolate it; each wall holds where another has a hole."
+    settings = _settings(config)
+    for part in probe("any" if settings is None else settings.sandbox.walls):
+        yield Check(f"sandbox: {part.name}", part.status, part.what, why, part.hint)
+
+
+def environments(config: Path | None) -> Iterator[Check]:
+    """The packages that programs can import, and whether they are built."""
+    if (settings := _settings(config)) is None:
+        return
+    why = "Programs can import its packages only when it is built."
+    for status in store.statuses(settings, state_dir(config, Path.cwd())):
+        title, what = f"environment: {status.name}", f"{status.state}: {', '.join(status.packages)}"
+        if status.state == "built":
+            yield Check(title, "ok", what, why)
+        else:
+            yield Check(title, "warning", what, why, f"underpass env build {status.name}")
+
+
+def _settings(config: Path | None) -> Settings | None:
+    """The settings in force; None where they cannot be read, which is a check of its own."""
+    try:
+        return load_settings(config.absolute().parent if config else Path.cwd())
+    except UnderpassError:
+        return None
 
 
 def tokenizer() -> Check:

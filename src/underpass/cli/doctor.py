@@ -40,12 +40,12 @@ def command(*, config: Path | None, as_json: bool) -> None:
 def _all(config: Path | None) -> list[Check]:
     found = [
         checks.python_version(),
-        *checks.isolation(),
+        *checks.isolation(config),
         checks.tokenizer(),
         checks.state_directory(config),
     ]
     configuration = checks.configuration_file(config)
-    found.append(configuration)
+    found += [configuration, *checks.environments(config)]
     if config is not None and configuration.status == "ok":
         found += run_async(lambda: checks.servers(config))
     return found

@@ -55,7 +55,8 @@ class LandlockZygote(zygote.Zygote):
         libraries = root.library_paths()
         packages = [settings["packages"]] if settings["packages"] else []
         for path in (*libraries, *packages, settings["workspaces"], self._folder):
-            if not os.access(path, os.R_OK | os.X_OK) and path != settings["workspaces"]:
+            # The folder of workspaces is passed through, and its names are nobody's business.
+            if not os.access(path, os.X_OK if path == settings["workspaces"] else os.R_OK | os.X_OK):
                 raise OSError(f"{settings['refused']}; without namespaces, {_NOT_READABLE.format(path)}")
         zygote.preload_packages(settings, settings["packages"])
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
