@@ -66,3 +66,17 @@ def test_doctor_finds_a_state_directory_that_cannot_be_written(tmp_path: Path) -
     assert done.status == 1
     assert checks(done)["state"]["status"] == "failed"
     assert "UNDERPASS_HOME" in checks(done)["state"]["hint"]
+
+
+def test_doctor_says_which_environments_are_built(tmp_path: Path) -> None:
+    (tmp_path / "underpass.toml").write_text('[sandbox.environments.data]\npackages = ["six"]\n')
+    done = underpass("doctor", "--json", cwd=tmp_path)
+    check = checks(done)["environment: data"]
+    assert (check["status"], check["what"]) == ("warning", "not built: six")
+    assert check["hint"] == "underpass env build data"
+
+
+def test_doctor_says_of_each_wall_whether_it_stands(tmp_path: Path) -> None:
+    found = checks(underpass("doctor", "--json", cwd=tmp_path))
+    for wall in ("user namespace", "mount namespace", "process namespace", "network namespace", "Landlock"):
+        assert found[f"sandbox: {wall}"]["what"].startswith("stands"), found[f"sandbox: {wall}"]
