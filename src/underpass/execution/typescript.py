@@ -66,10 +66,10 @@ class TypeScript:
                 return f"{self.sandbox.workspace_address(agent)}/{path.removeprefix('./')}"
             return targets.get(path)
 
-        module, offset = program.module(resolve)
+        module, shifts = program.module(resolve)
         return {
             "code": module,
-            "offset": offset,
+            "shifts": shifts,
             "servers": sorted(self._modules.servers)[:100] if targets else [],
             # Deno knows the system's time only.
             "epoch": time.time() - time.monotonic(),

@@ -17,6 +17,7 @@ MAIN = "__program__"
 
 _LANGUAGE = Language(tree_sitter_typescript.language_typescript())
 _HEAD = f"export default async function {MAIN}() {{".encode()
+_ANSWER = b"return await ("
 _TAIL = "\n}"
 _IGNORED = ("comment", "empty_statement")
 _PACKAGE = "mcp-servers"
@@ -25,6 +26,9 @@ _DECLARATIONS = (
     "abstract_class_declaration", "interface_declaration", "type_alias_declaration",
     "enum_declaration", "lexical_declaration", "variable_declaration", "ambient_declaration",
 )  # fmt: skip
+
+Shift = tuple[int, int, int]
+"""A line, a column, and by how many characters what stood behind it is moved on."""
 
 Resolve = Callable[[str], str | None]
 """Says where an import leads; None leaves it as it is."""
@@ -52,6 +56,7 @@ class TypeScriptProgram:
         # A parser keeps the state of its last text, so each program has its own.
         self._root = Parser(_LANGUAGE).parse(self._source).root_node
         self._edits: list[tuple[int, int, bytes]] = []
+        self._shifts: list[Shift] = []
 
     def imports(self) -> Imports:
         """Say what it imports."""
@@ -68,12 +73,13 @@ class TypeScriptProgram:
         words = frozenset(_words(self._root)) if everything else frozenset[str]()
         return Imports(frozenset(paths), frozenset(names), everything, words)
 
-    def module(self, resolve: Resolve) -> tuple[str, int]:
-        """Return the module, and how many characters stand before the program's own in its first line.
+    def module(self, resolve: Resolve) -> tuple[str, list[Shift]]:
+        """Return the module, and where its lines are not what the program's author wrote.
 
         ``resolve`` says where each import leads.
         """
         self._edits = []
+        self._shifts = []
         for path, literal, _ in self._imported():
             if (target := resolve(path)) is not None:
                 self._replace(literal, f'"{target}"'.encode())
@@ -89,7 +95,7 @@ class TypeScriptProgram:
                 self._answer(node.named_children[0])
         body = self._edited(0, len(self._source))
         head = (b"".join(hoisted) + _HEAD).decode()
-        return f"{head}{body.decode()}{_TAIL}", len(head)
+        return f"{head}{body.decode()}{_TAIL}", [(1, 0, len(head)), *self._shifts]
 
     def _imported(self) -> Iterator[tuple[str, Node, Node]]:
         """Yield each import's path, the literal that holds it, and the import."""
@@ -130,7 +136,9 @@ class TypeScriptProgram:
             self._blank(node)
 
     def _answer(self, expression: Node) -> None:
-        self._edits.append((expression.start_byte, expression.start_byte, b"return await ("))
+        self._edits.append((expression.start_byte, expression.start_byte, _ANSWER))
+        line, column = expression.start_point
+        self._shifts.append((line + 1, column, len(_ANSWER)))
         self._edits.append((expression.end_byte, expression.end_byte, b")"))
 
     def _replace(self, node: Node, text: bytes) -> None:

@@ -277,7 +277,7 @@ class DenoZygote:
         status = os.waitstatus_to_exitcode(message["status"])
         cpu, peak = message["cpu"], message["peak"]
         limit: tuple[str, int] | None = None
-        if status == -9 and cpu >= self._settings["cpu_seconds"]:
+        if status == -9 and cpu >= self._settings["cpu_seconds"] * _NEARLY:
             limit = ("run.cpu_seconds", self._settings["cpu_seconds"])
         elif status < 0 and status != -9 and peak >= self._settings["memory_mb"] * _MOST:
             # V8 ends the process by a trap or an illegal access when it gets no more memory.
@@ -304,6 +304,8 @@ class DenoZygote:
         )
 
 
+_NEARLY: Final = 0.7
+"""The kernel ends a process by counting ticks, and reports its processor time measured: they differ."""
 _MOST: Final = 1_048_576 // 2
 """Bytes of memory in use, for each MiB of the limit, from which its end is put down to the limit."""
 

@@ -6,6 +6,7 @@ import { ToolError } from "./errors.ts";
 /** The function that holds a program; never a name of the program's. */
 const MAIN = "__program__";
 const MOST_FRAMES = 12;
+const RUNTIME = /mcp-runtime'|runtime\.ts'/;
 const NO_MEMORY = /^Array buffer allocation failed|^Invalid array buffer length|out of memory/;
 
 /** A tool was called, but its result never awaited. */
@@ -24,6 +25,9 @@ export interface Failure {
   line: number | null;
 }
 
+/** In this line, what stood behind `column` stands `by` characters further on. */
+export type Shift = [line: number, column: number, by: number];
+
 /** Where the program is, and what is beside it. */
 export interface Place {
   /** The address of its module. */
@@ -33,8 +37,8 @@ export interface Place {
   workspace: string;
   /** The servers that it can import. */
   servers: string[];
-  /** Characters that stand before its own in the first line. */
-  offset: number;
+  /** Where its lines are not what its author wrote. */
+  shifts: Shift[];
 }
 
 /** Describe what a program threw. */
@@ -107,14 +111,24 @@ function ownFrames(stack: string, place: Place): string[] {
     /^\s+at /.test(line) && (line.includes(place.url) || line.includes(`file://${place.workspace}/`))
   );
   return own.slice(0, MOST_FRAMES).map((line) => {
-    const shifted = line.replace(`${place.url}:1:`, "$&-").replace(/:1:-(\d+)/, (_, column) =>
-      `:1:${Math.max(Number(column) - place.offset, 1)}`);
-    const named = shifted.replaceAll(place.url, place.filename).replaceAll(`file://${place.workspace}/`, "");
+    const there = line.includes(place.url)
+      ? line.replace(/:(\d+):(\d+)(?=\)?$)/, (_, row, column) => `:${row}:${columnOf(Number(row), Number(column), place)}`)
+      : line;
+    const named = there.replaceAll(place.url, place.filename).replaceAll(`file://${place.workspace}/`, "");
     return named.replace(
       new RegExp(`^(\\s+at )(?:async )?(?:Module\\.|Object\\.)?${MAIN} \\((.*)\\)$`),
       "$1$2",
     );
   });
+}
+
+function columnOf(line: number, column: number, place: Place): number {
+  for (const [shifted, from, by] of place.shifts) {
+    if (shifted === line && column > from) {
+      column = Math.max(column - by, from + 1);
+    }
+  }
+  return column;
 }
 
 /** A program that Deno could not load: its parser says where, in the text of its message. */
@@ -132,9 +146,8 @@ function syntaxError(thrown: unknown, place: Place): Failure | null {
   const missing = /does not provide an export named '([^']+)'/.exec(first);
   const message = missing === null
     ? withoutPlace(first, place)
-    : `there is no ${/'mcp-runtime'|runtime\.ts'/.test(first) ? "function" : "server"} '${missing[1]}' to import`;
-  const column = Number(found[2]) - (found[1] === "1" ? place.offset : 0);
-  const where = `${place.filename}:${found[1]}:${Math.max(column, 1)}`;
+    : `there is no ${RUNTIME.test(first) ? "function" : "server"} '${missing[1]}' to import`;
+  const where = `${place.filename}:${found[1]}:${columnOf(Number(found[1]), Number(found[2]), place)}`;
   const context = shown.filter((line) => !line.includes(place.url));
   const traceback = [`SyntaxError: ${message}`, ...context, `    at ${where}`].join("\n") + "\n";
   const hint = missing === null ? "" : exportsHint(first, missing[1], place);
@@ -142,7 +155,7 @@ function syntaxError(thrown: unknown, place: Place): Failure | null {
 }
 
 function exportsHint(said: string, wanted: string, place: Place): string {
-  if (/runtime\.ts'/.test(said)) {
+  if (RUNTIME.test(said)) {
     return "mcp-runtime has callTool, searchTools, getToolDocs, listServers, progress, workspace and ToolError";
   }
   const plain = (name: string) => name.replaceAll("_", "").toLowerCase();
@@ -173,7 +186,7 @@ function hintFor(error: Error, type: string, message: string): string {
   if (message.startsWith("Maximum call stack size exceeded")) {
     return "use a loop instead of recursion";
   }
-  if (/[Mm]odule not found|not prefixed with|not a dependency|remote specifier|Unsupported scheme|npm:|jsr:/.test(message)) {
+  if (/[Mm]odule not found|not prefixed with|not a dependency|remote specifier|Unsupported scheme|npm |npm:|jsr:/.test(message)) {
     return "there are mcp-servers, mcp-runtime and files of the workspace, and no other packages";
   }
   if (error instanceof TypeError && unanswered() > 0) {

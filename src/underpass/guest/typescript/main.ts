@@ -1,7 +1,7 @@
 // Runs one program that the host sends, and answers with its value or its error.
 
 import { receive, send, sendText, unanswered } from "./channel.ts";
-import { describe, NeverAwaited, type Place, TimeLimit, ValueTooLarge } from "./failures.ts";
+import { describe, NeverAwaited, type Place, type Shift, TimeLimit, ValueTooLarge } from "./failures.ts";
 import { flush, install } from "./output.ts";
 import { callTool, ToolError, workspace } from "./runtime.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
@@ -18,8 +18,8 @@ interface Frame {
   max_value: number;
   /** The servers that it can import. */
   servers: string[];
-  /** Characters that stand before the program's own in its first line. */
-  offset: number;
+  /** Where the lines of `code` are not what the program's author wrote. */
+  shifts: Shift[];
   /** What to subtract from the system's time, to have it as the host counts it. */
   epoch: number;
 }
@@ -50,8 +50,8 @@ function next(): string {
 }
 
 async function run(frame: Frame): Promise<void> {
-  const { filename, servers, offset } = frame;
-  const place: Place = { url: moduleOf(frame.code), filename, workspace: workspace.path(), servers, offset };
+  const { filename, servers, shifts } = frame;
+  const place: Place = { url: moduleOf(frame.code), filename, workspace: workspace.path(), servers, shifts };
   let started = 0;
   let over = false;
 
