@@ -150,6 +150,7 @@ async def test_the_token_is_made_once_for_its_owner_alone_and_shown_nowhere(tmp_
     assert tokens[0] == tokens[1]
     assert len(tokens[0]) >= 32
     assert [path.name for path in (tmp_path / ".underpass").glob("*token*")] == ["token"]
+    assert (tmp_path / ".underpass" / ".gitignore").read_text() == "*\n"
 
 
 async def test_the_token_can_come_from_a_file_or_a_variable(

@@ -24,7 +24,7 @@ COMMANDS = {
     "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),
     "run": ("underpass.cli.run", "Run a program in the sandbox."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
-    "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio."),
+    "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio or HTTP."),
     "doctor": ("underpass.cli.doctor", "Check that everything works, and say how to mend what does not."),
     "demo": ("underpass.cli.demo", "Run programs against three real servers and show what it saves."),
 }

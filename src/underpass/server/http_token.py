@@ -74,6 +74,9 @@ def _checked(text: str, place: str) -> str:
 def _make(path: Path) -> None:
     """Write a new token in one step; where another process was faster, its token stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    ignored = path.with_name(".gitignore")
+    if not ignored.exists():  # a secret in a project's folder is soon committed
+        ignored.write_text("*\n", encoding="ascii")
     descriptor, temporary = mkstemp(dir=path.parent, prefix=".token-")  # readable by its owner alone
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
