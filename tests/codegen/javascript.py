@@ -42,7 +42,7 @@ def deno(directory: Path, program: str) -> "subprocess.CompletedProcess[str]":
     ]
     environment = {**os.environ, "DENO_DIR": str(directory / ".deno"), "NO_COLOR": "1"}
     return subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, check=False, env=environment, timeout=120
+        command, cwd=directory, capture_output=True, text=True, check=False, env=environment, timeout=900
     )
 
 

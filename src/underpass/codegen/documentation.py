@@ -90,7 +90,7 @@ def document(
 def _tokens(text: str) -> float:
     """Estimate tokens from above: English takes a token for four characters, other scripts one each."""
     other = sum(not letter.isascii() for letter in text) if not text.isascii() else 0
-    return (len(text) - other) / 3.2 + other
+    return (len(text) - other) / 3 + other
 
 
 def _page(
