@@ -7,13 +7,17 @@
     ├── IndexInvalid           stored or serialised index bytes cannot be used
     ├── LinkTypeInvalid        no such form of link
     ├── MessagesInvalid        a line is no message of ``ripgrep --json``
-    └── SearchLimitExceeded    a connectivity question needs more work than the bound allows
+    ├── SearchLimitExceeded    a connectivity question needs more work than the bound allows
+    ├── ConfigInvalid          a configuration cannot be read, or does not have the form
+    ├── RoleNotFound           no role of the configuration has that name
+    └── RoleUnsuitable         a role lacks what the request needs, such as a knowledge graph
 
 Each has a ``message`` for people, a ``hint`` that says what to do next, and ``data`` for programs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -59,3 +63,24 @@ class MessagesInvalid(TerraphimError):
 
 class SearchLimitExceeded(TerraphimError):
     """A connectivity question needs more work than the bound allows (``states``)."""
+
+
+class ConfigInvalid(TerraphimError):
+    """A configuration cannot be read, or does not have the form; the message names each place in it."""
+
+
+class RoleNotFound(TerraphimError):
+    """No role of the configuration has that name (``role``, ``known``)."""
+
+    def __init__(self, role: str, known: Sequence[str]) -> None:
+        listed = ", ".join(f'"{name}"' for name in known)
+        super().__init__(
+            f"Role '{role}' not found in configuration. Available roles: [{listed}]",
+            hint="name one of these roles, or none for the selected role",
+            role=role,
+            known=list(known),
+        )
+
+
+class RoleUnsuitable(TerraphimError):
+    """A role lacks what the request needs, such as a knowledge graph (``role``)."""
