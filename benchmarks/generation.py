@@ -79,10 +79,13 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 
 def _generation(servers: Mapping[str, Listing]) -> Row:
+    processor = time.process_time()
     taken = [_milliseconds(lambda made=made: made(servers).files()) / 1e3 for made in _LANGUAGES]
+    processor = time.process_time() - processor
     tools = sum(len(listing.tools) for listing in servers.values())
     figure = f"{tools:,} tools of {len(servers):,} servers, both languages, one process"
-    seen = f"{sum(taken):.1f} s (Python {taken[0]:.1f}, TypeScript {taken[1]:.1f})"
+    parts = f"Python {taken[0]:.1f}, TypeScript {taken[1]:.1f}; processor time {processor:.1f}"
+    seen = f"{sum(taken):.1f} s ({parts})"
     return Row(figure, "≤ 8 s", seen, sum(taken) <= 8)
 
 
