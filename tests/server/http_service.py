@@ -91,10 +91,12 @@ def generate(folder: Path, output: str, *arguments: str) -> Path:
 
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Generator[Service]:
-    """Serve the project over HTTP, on any port."""
+    """Serve the project over HTTP, on any port, and end it in order."""
     with background("serve", "--http", "127.0.0.1:0", "--json", *arguments, cwd=folder) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.communicate()
         said = json.loads(line)
         yield Service(folder, said["url"], Path(said["token"]), process)
+        process.terminate()
+        process.communicate(timeout=60)

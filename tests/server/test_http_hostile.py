@@ -150,6 +150,15 @@ def test_two_hundred_silent_connections_hold_up_nobody(service: Service) -> None
         connection.close()
 
 
+def test_a_client_that_leaves_in_the_middle_of_a_body_harms_nobody(service: Service) -> None:
+    address = ("127.0.0.1", httpx2.URL(service.url).port or 0)
+    head = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {service.token}\r\n"
+    for _ in range(20):
+        with socket.create_connection(address) as connection:
+            connection.sendall(head.encode() + b"Content-Length: 100\r\n\r\n{")
+    assert works(service)
+
+
 @asynccontextmanager
 async def impatient() -> AsyncGenerator[tuple[str, int]]:
     """A service of no tools that waits for a tenth of a second only."""
