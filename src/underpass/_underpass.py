@@ -24,6 +24,7 @@ from underpass.execution.runner import Program, Runner
 from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
+from underpass.sandbox.modules import SharedModules
 from underpass.shapes.recorder import ShapeRecorder
 from underpass.workspace.quota import WorkspaceQuotas
 
@@ -107,7 +108,8 @@ class Underpass:
         chosen = load_settings(beside, arguments={"sandbox.tier": sandbox, **(settings or {})})
         catalog = Catalog({} if config is None else config, settings=chosen.servers, limits=chosen.calls)
         async with AsyncExitStack() as stack:
-            place = await _sandbox(stack, chosen, _workspaces(state))
+            modules = GeneratedModules(catalog).shared()
+            place = await _sandbox(stack, chosen, _workspaces(state), modules)
             quotas = WorkspaceQuotas(_workspaces(state), chosen.workspace, file_mb=chosen.run.file_mb)
             await stack.enter_async_context(quotas)
             shapes = await stack.enter_async_context(ShapeRecorder(state))
@@ -141,8 +143,8 @@ class Underpass:
                 setting ``run.max_tokens``.
             filename: what tracebacks call the program, by default ``program.py`` or ``program.ts``.
             language: ``"python"`` or ``"typescript"``.
-            environment: the packages a Python program can import, by the name in ``underpass.toml``; by default none
-                but the standard library.
+            environment: the packages a Python program can import, by the name in ``underpass.toml``;
+                by default none but the standard library.
             check: whether types are checked before anything runs, by default the setting ``run.check``;
                 a program that would surely fail is then an error, and nothing of it ran.
             on_progress: awaited with the progress that the program and its tools report.
@@ -239,7 +241,9 @@ def _workspaces(state: Path) -> Path:
     return state.parent / "workspace"
 
 
-async def _sandbox(stack: AsyncExitStack, settings: Settings, workspaces: Path) -> Sandbox:
+async def _sandbox(
+    stack: AsyncExitStack, settings: Settings, workspaces: Path, modules: SharedModules
+) -> Sandbox:
     if settings.sandbox.tier == "none":
         from underpass.sandbox.none import NoSandbox
 
@@ -247,7 +251,8 @@ async def _sandbox(stack: AsyncExitStack, settings: Settings, workspaces: Path) 
     from underpass.sandbox.process import ProcessSandbox
 
     limits = _limits(settings)
-    return await stack.enter_async_context(ProcessSandbox(workspaces, limits, walls=settings.sandbox.walls))
+    sandbox = ProcessSandbox(workspaces, limits, walls=settings.sandbox.walls, modules=modules)
+    return await stack.enter_async_context(sandbox)
 
 
 def _limits(settings: Settings) -> ProcessLimits:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import marshal
 import re
-from base64 import b64encode
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib.util import MAGIC_NUMBER
 from typing import Any
 
-from underpass.catalog.definition import Listing
+from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.codegen.python import PythonPackage, ServerModules
 from underpass.discovery.directory import ListingSource
 from underpass.errors import ServerNotFound, ToolNotFound, UnderpassError
+from underpass.guest.importer import MAGIC, packed
+from underpass.sandbox.modules import SharedModules
 
 _PACKAGE = "mcp_servers"
 _RUNTIME = "_runtime"
@@ -47,15 +47,32 @@ class GeneratedModules:
         if known is not None and known[0] is listing:
             return known[1]
         source = self._source_of(path, listing)
-        answer: dict[str, Any] = {"package": len(path) < 2 and path != [_RUNTIME]}
-        if magic == MAGIC_NUMBER.hex():
-            code = compile(source, f"{name.replace('.', '/')}.py", "exec", dont_inherit=True)
-            answer["code"] = b64encode(marshal.dumps(code)).decode()
+        if magic == MAGIC:
+            answer = _packed(name, source)
             self._compiled.setdefault(path[0] if path else "", set()).add(name)
         else:
-            answer["source"] = source
+            answer = {"package": _is_package(path), "source": source}
         self._answers[name, magic] = (listing, answer)
         return answer
+
+    def shared(self) -> SharedModules:
+        """Return the modules that do not depend on any server's tools, and an example of those that do."""
+        names = (_PACKAGE, f"{_PACKAGE}.{_RUNTIME}")
+        tool = ToolDefinition(
+            "example", "call", input_schema={"type": "object", "properties": {"name": {"type": "string"}}}
+        )
+        server = ServerModules("example", (tool,))
+        example = {"": "__init__.py", "._call": "_call.py"}
+        return SharedModules(
+            loaded={name: _packed(name, self._source_of(name.split(".")[1:], None)) for name in names},
+            example={
+                f"{_PACKAGE}.example{suffix}": _packed(
+                    f"{_PACKAGE}.example{suffix}", server.source(path) or ""
+                )
+                for suffix, path in example.items()
+            },
+            program=f"import {_PACKAGE}.example as example\nawait example.call(name='x')",
+        )
 
     async def foreseen(self, code: str) -> dict[str, dict[str, Any]]:
         """Return the modules that a program will ask for, as far as they have been made before.
@@ -66,7 +83,7 @@ class GeneratedModules:
         if _PACKAGE not in code:
             return {}
         words = set(_WORD.findall(code))
-        names = {_PACKAGE, f"{_PACKAGE}.{_RUNTIME}"}
+        names: set[str] = set()
         for package in words & self._compiled.keys():
             wanted = {f"{_PACKAGE}.{package}", *(f"{_PACKAGE}.{package}._{word}" for word in words)}
             names |= wanted & self._compiled[package]
@@ -74,7 +91,7 @@ class GeneratedModules:
         for name in sorted(names):
             # A server that cannot be listed any more is the program's to find out.
             with suppress(UnderpassError):
-                found[name] = await self.module(name, MAGIC_NUMBER.hex())
+                found[name] = await self.module(name, MAGIC)
         return found
 
     async def _listing(self, path: list[str]) -> Listing | None:
@@ -85,7 +102,7 @@ class GeneratedModules:
             raise ServerNotFound.named(path[0], self._names)
         return await self._source.listing(self._names[path[0]])
 
-    def _source_of(self, path: list[str], listing: Listing | None) -> str:
+    def _source_of(self, path: Sequence[str], listing: Listing | None) -> str:
         if listing is None:
             return self._package.source(f"{_RUNTIME}.py" if path else "__init__.py") or ""
         package, *rest = path
@@ -97,3 +114,12 @@ class GeneratedModules:
         if text is None:
             raise ToolNotFound.named(package, ".".join(rest).removeprefix("_"), modules.functions.values())
         return text
+
+
+def _is_package(path: Sequence[str]) -> bool:
+    return len(path) < 2 and _RUNTIME not in path
+
+
+def _packed(name: str, source: str) -> dict[str, Any]:
+    code = compile(source, f"{name.replace('.', '/')}.py", "exec", dont_inherit=True)
+    return {"package": _is_package(name.split(".")[1:]), "code": packed(code)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from underpass.guest.errors import raise_from_frame
@@ -17,6 +17,10 @@ from underpass.guest.frugal_json import dumps, loads
 
 _SMALL = 1 << 13
 _LARGE = 1 << 20
+
+
+_running_loop: Callable[[], asyncio.AbstractEventLoop | None] = vars(asyncio)["_get_running_loop"]
+"""As asyncio's own function, but None where there is none: an exception would cost more than the loop."""
 
 
 class Closed(Exception):
@@ -76,7 +80,10 @@ class Channel:
 
     async def ask_async(self, frame: dict[str, Any]) -> Any:
         """Ask, and await the answer's value. Raises what the host answers."""
-        loop = asyncio.get_running_loop()
+        loop = _running_loop()
+        if loop is None:
+            # Nothing else can be going on: see `straight`.
+            return self._ask_on_the_spot(frame)
         number = frame["id"] = self._number()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting[number] = future
@@ -89,6 +96,20 @@ class Channel:
             raise
         finally:
             self._waiting.pop(number, None)
+
+    def _ask_on_the_spot(self, frame: dict[str, Any]) -> Any:
+        answer = self.ask(frame)
+        if "error" in answer:
+            raise_from_frame(answer["error"])
+        return answer.get("value")
+
+    def forget(self) -> None:
+        """Be as new: what comes next is another conversation."""
+        if self._reader is not None:
+            self._reader.remove_reader(self._descriptor)
+            self._reader = None
+        self._next_id = 0
+        self._buffer.clear()
 
     def rehearse(self) -> None:
         """Read a frame that is empty, from nowhere."""

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import marshal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import MAGIC_NUMBER
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, cast
 
 from underpass.guest.channel import Channel
 
-_MAGIC = MAGIC_NUMBER.hex()
+MAGIC = MAGIC_NUMBER.hex()
+"""The form of this Python's compiled code."""
 
 PACKAGES = ("mcp_servers",)
 """What the host serves; every other import takes Python's ordinary way."""
+
+
+def packed(code: CodeType) -> str:
+    """Return a module's code in the form in which it is sent."""
+    return binascii.b2a_base64(marshal.dumps(code), newline=False).decode()
 
 
 class HostImporter:
@@ -29,11 +36,29 @@ class HostImporter:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._known: dict[str, Any] = {}
+        self._shared: frozenset[str] = frozenset()
 
     def know(self, modules: dict[str, Any], magic: str) -> None:
         """Take modules that the host foresaw, compiled for the Python that has ``magic``."""
-        if magic == _MAGIC:
+        if magic == MAGIC:
             self._known = modules
+
+    def share(self, modules: dict[str, Any]) -> None:
+        """Load modules that every program is to find loaded."""
+        self._known = dict(modules)
+        for name in modules:
+            import_module(name)
+        self._shared = frozenset(modules)
+
+    def forget(self) -> None:
+        """Be as new: nothing is known or loaded but what is shared."""
+        self._known = {}
+        for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+            if name not in self._shared:
+                del sys.modules[name]
+                parent, _, child = name.rpartition(".")
+                if parent in self._shared:
+                    delattr(sys.modules[parent], child)
 
     def find_spec(
         self,
@@ -52,7 +77,7 @@ class HostImporter:
         return spec
 
     def _ask(self, fullname: str) -> Any:
-        answer = self._channel.ask({"op": "module", "name": fullname, "magic": _MAGIC})
+        answer = self._channel.ask({"op": "module", "name": fullname, "magic": MAGIC})
         if error := answer.get("error"):
             hint = f" ({error['hint']})" if error.get("hint") else ""
             # No ModuleNotFoundError: `from mcp_servers import x` would put its own words over ours.
@@ -68,7 +93,7 @@ class HostImporter:
         found, spec.loader_state = spec.loader_state, None
         if "code" in found:
             # From the host, which the guest has to trust in any case.
-            code = marshal.loads(base64.b64decode(found["code"]))  # noqa: S302
+            code = marshal.loads(binascii.a2b_base64(found["code"]))  # noqa: S302
         else:
             code = compile(found["source"], spec.origin or module.__name__, "exec", dont_inherit=True)
         exec(code, module.__dict__)

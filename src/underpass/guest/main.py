@@ -21,6 +21,7 @@ from underpass.guest.channel import Channel
 from underpass.guest.loop import GuestLoop
 from underpass.guest.output import Output
 from underpass.guest.program import Program, compile_program
+from underpass.guest.straight import needs_loop, run_straight
 from underpass.guest.workspace import Workspace
 
 _RESERVE = 4 << 20
@@ -94,7 +95,7 @@ class Guest:
             program = compile_program(source, filename)
             # The host ends the process a little later.
             signal.setitimer(signal.ITIMER_REAL, frame["timeout"])
-            value = self._execute(program)
+            value = self._execute(program, source)
             self._flush_files()
             text, problems = self._express(value)
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -125,6 +126,10 @@ class Guest:
         head = values.to_json(answer)[0]
         self._channel.send_text(f'{head[:-1]},"value":{value}}}')
 
+    def share(self, modules: dict[str, Any]) -> None:
+        """Load modules that every program is to find loaded."""
+        self._importer.share(modules)
+
     def forget(self) -> None:
         """Be as new: the next program is another's."""
         self._names.clear()
@@ -132,12 +137,14 @@ class Guest:
         self._reserve.close()
         self._reserve = _reserve()
         linecache.clearcache()
+        self._importer.forget()
+        self._channel.forget()
 
     def rehearse(self) -> None:
         """Do what every run does, with nothing: the memory that it touches is then our own already."""
         self._channel.rehearse()
         program = compile_program("0", "")
-        self._express(self._execute(program))
+        self._express(self._execute(program, ""))
 
     def move(self, workspace: str) -> None:
         """Serve another workspace than the one that it was made for."""
@@ -147,10 +154,10 @@ class Guest:
         """Free what the guest holds; a process that ends need not."""
         self._loop.close()
 
-    def _execute(self, program: Program) -> Any:
+    def _execute(self, program: Program, source: str) -> Any:
         try:
             if program.awaits:
-                return self._run_loop(self._await(program))
+                return self._run(self._await(program), source)
             if program.body is not None:
                 exec(program.body, self._names)
             return None if program.value is None else eval(program.value, self._names)
@@ -178,9 +185,9 @@ class Guest:
             coroutine = coroutine.cr_await
         return line
 
-    def _run_loop(self, main: Coroutine[Any, Any, Any]) -> Any:
+    def _run(self, main: Coroutine[Any, Any, Any], source: str) -> Any:
         self._main = main
-        return self._loop.run(main)
+        return self._loop.run(main) if needs_loop(source) else run_straight(main)
 
     def _express(self, value: Any) -> tuple[str, list[tuple[str, str]]]:
         if isinstance(value, CoroutineType):
@@ -213,7 +220,7 @@ class Guest:
         raise TimeLimit(self._waiting_at())
 
     def _flush_files(self) -> None:
-        """Write what files hold back that the program left open; nothing else does when a process just ends."""
+        """Write what open files hold back; nothing else does when a process just ends."""
         for value in self._names.values():
             if type(value) in _WRITERS and not value.closed:
                 value.flush()

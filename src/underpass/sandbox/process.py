@@ -17,6 +17,7 @@ from underpass.sandbox import user
 from underpass.sandbox.control import Child, ZygoteProcess
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.line import Line
+from underpass.sandbox.modules import SharedModules
 from underpass.workspace.folders import AgentFolders
 
 
@@ -60,6 +61,7 @@ class ProcessSandbox:
         recycle_age: seconds after which another takes its place, however few it forked.
         retire_after: seconds without a lease after which an environment's zygote ends.
         walls: "any" takes the strongest that can be had, "full" refuses to do without namespaces.
+        modules: generated modules that are loaded before a program is there.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class ProcessSandbox:
         recycle_age: float = 3_600.0,
         retire_after: float = 600.0,
         walls: str = "any",
+        modules: SharedModules | None = None,
     ) -> None:
         self.label = "process"
         """``process``, and ``process-landlock`` once a sandbox was leased that has no namespaces."""
         self.refused: str | None = None
         """Why there are no namespaces; empty where there are, None before the first lease."""
         self._walls = walls
+        self._modules = modules or SharedModules()
         self._workspaces = workspaces
         self._limits = limits or ProcessLimits()
         self._idle = idle
@@ -179,6 +183,7 @@ class ProcessSandbox:
             # Where there were namespaces once, failing to make more is no reason to do without.
             "walls": "full" if self.refused == "" else self._walls,
             "tmp": gettempdir(),
+            "modules": self._modules.to_settings(),
         }
         zygote = ZygoteProcess(
             settings, self._owner, max_frame=self._limits.max_frame, on_exit=self._make_room

@@ -38,7 +38,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 # There is no network, so asyncio can do without TLS; OpenSSL would double what a fork copies.
 sys.modules["ssl"] = None  # type: ignore[assignment]
 
-from underpass.guest import main
+from underpass.guest import importer, main
 from underpass.guest.channel import Channel, Closed
 from underpass.sandbox.kernel import landlock, root, seccomp, seccomp_table, syscalls
 
@@ -57,7 +57,13 @@ _ONE_THREAD: Final[dict[str, str]] = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 
-_WARM_UP: Final = ("1 + 1", "return 1", "import asyncio\nawait asyncio.sleep(0)", "1 / 0", "print(1)")
+_WARM_UP: Final = (
+    "1 + 1",
+    "return 1",
+    "import asyncio\nawait asyncio.sleep(0)",
+    "1 / 0",
+    "print(1)",
+)
 _WARM_UP_TIMES: Final = 10
 """CPython 3.11 adapts a function after eight calls."""
 _HARMLESS: Final = (syscalls.step("getppid"), partial(os.fspath, ""))
@@ -155,9 +161,11 @@ class Zygote:
             ours, theirs = _socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
                 os.dup2(theirs.fileno(), CHANNEL)
+                # Looked up here: a child would have to adapt the instruction, and copy what it touches.
+                live = self._child.live
                 process = self._clone()
                 if process == 0:
-                    self._child.live()
+                    live()
                 self._children.add(process)
                 descriptor = ours.fileno().to_bytes(4, sys.byteorder)
                 self._control.sendmsg(
@@ -241,6 +249,8 @@ class Child:
         )
         self._channel = Channel(CHANNEL)
         self._guest = main.Guest(self._channel, root.WORKSPACE)
+        self._modules = settings["modules"]
+        self._guest.share(self._modules["loaded"])
 
     def warm_up(self) -> None:
         """Run a few programs here, so that the interpreter adapts its code before it is shared.
@@ -250,17 +260,21 @@ class Child:
         ours, theirs = socket.socketpair()
         os.dup2(theirs.fileno(), CHANNEL)
         theirs.close()
-        for code in _WARM_UP * _WARM_UP_TIMES:
+        # The last one is its own host: it answers its only question before it asks.
+        answer = _framed(b'{"id":1,"value":{"result":1}}')
+        program = f"import os\nos.write({ours.fileno()}, {answer!r})\n{self._modules['program']}"
+        for code in (*_WARM_UP, program) * _WARM_UP_TIMES:
             frame = {"run": "", "code": code, "filename": "", "timeout": 10.0, "max_value": 100}
+            frame |= {"magic": importer.MAGIC, "modules": self._modules["example"]}
             for body in (b"default", json.dumps(frame).encode()):
-                ours.send(len(body).to_bytes(4, "little") + body)
+                ours.send(_framed(body))
             syscalls.do(_HARMLESS)
             self._guest.rehearse()
             self._workspace.set(self._channel.receive_text())
             syscalls.do(_HARMLESS)
             self._guest.run(self._channel.receive())
-            ours.recv(4_096)
-        self._guest.forget()
+            self._guest.forget()
+            ours.recv(65_536)
         os.dup2(0, CHANNEL)
         ours.close()
 
@@ -286,6 +300,10 @@ class Child:
         """Enter the agent's workspace, and give up every right that was needed to do so."""
         self._workspace.set(f"{root.WORKSPACES}/{agent}")
         syscalls.do(self._locking)
+
+
+def _framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "little") + body
 
 
 def preload_packages(settings: dict[str, Any], folder: str) -> None:
