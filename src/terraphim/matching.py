@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
+from terraphim.errors import LinkTypeInvalid
 from terraphim.thesaurus import Concept, Thesaurus
+
+# In bytes. One letter would match in every word.
+MIN_PATTERN_LENGTH = 2
+
+# What must stay as it is: the target of a Markdown link, the address of a page, a mailbox.
+_LINK_TARGET = re.compile(r"(?<=\]\()[^)]+")
+_ADDRESS = re.compile(
+    r"https?://[^\s)\]>]+"
+    r"|mailto:[^\s)\]>]+"
+    # Only from a word's first letter: each word is then read once, however long it is.
+    r"|(?<![a-zA-Z0-9._%+-])[a-zA-Z0-9._%+-]++@[a-zA-Z0-9.-]+\.[a-zA-Z]{2,}"
+)
+_ADDRESS_SIGNS = ("http", "mailto:", "@")
+_PARAGRAPH_END = re.compile(r"\r\n\r\n|\n\n|\r\r")
 
 
 class LinkType(StrEnum):
@@ -18,8 +39,39 @@ class LinkType(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> LinkType:
-        """Read a name as people write it, in any case: ``wikilinks``, ``md``, ``plaintext`` … Raises LinkTypeInvalid."""
-        raise NotImplementedError
+        """Read a name as people write it, in any case: ``wikilinks``, ``md`` … Raises LinkTypeInvalid."""
+        found = _LINK_NAMES.get(text.lower())
+        if found is None:
+            known = ", ".join(cls)
+            raise LinkTypeInvalid(
+                f"Invalid link type {text!r}.", hint=f"Supported types: {known}.", link_type=text
+            )
+        return found
+
+    def write(self, concept: Concept) -> str:
+        """The concept in this form."""
+        match self:
+            case LinkType.WIKI:
+                return f"[[{concept.text}]]"
+            case LinkType.HTML:
+                return f'<a href="{concept.url or ""}">{concept.text}</a>'
+            case LinkType.MARKDOWN:
+                return f"[{concept.text}]({concept.url or ''})"
+            case LinkType.PLAIN:
+                return concept.text
+
+
+_LINK_NAMES = {
+    "wiki": LinkType.WIKI,
+    "wikilinks": LinkType.WIKI,
+    "html": LinkType.HTML,
+    "htmllinks": LinkType.HTML,
+    "markdown": LinkType.MARKDOWN,
+    "markdownlinks": LinkType.MARKDOWN,
+    "md": LinkType.MARKDOWN,
+    "plain": LinkType.PLAIN,
+    "plaintext": LinkType.PLAIN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +103,138 @@ class Paragraph:
     text: str
 
 
+class Matcher:
+    """The automaton of one thesaurus; made once for it, and kept as long as it lives.
+
+    The automaton reads bytes with ASCII letters made small, as the terms are: nothing else folds,
+    so an offset in what it reads is an offset in the text.
+    """
+
+    def __init__(self, thesaurus: Thesaurus) -> None:
+        # Of terms that differ in case alone the first in byte order stands for all.
+        folded: dict[bytes, str] = {}
+        for term in sorted(thesaurus.terms):
+            pattern = _utf8(term).lower()
+            if len(pattern) >= MIN_PATTERN_LENGTH and not term.isspace():
+                folded.setdefault(pattern, term)
+        self._terms = list(folded.values())
+        self._concepts = [thesaurus.terms[term] for term in self._terms]
+        self._patterns = list(folded)
+
+    @classmethod
+    def of(cls, thesaurus: Thesaurus) -> Matcher:
+        """The thesaurus's matcher."""
+        matcher = _MATCHERS.get(thesaurus)
+        if matcher is None:
+            matcher = _MATCHERS[thesaurus] = cls(thesaurus)
+        return matcher
+
+    @cached_property
+    def _automaton(self) -> BytesAhoCorasick | None:
+        # An automaton of no patterns cannot be built.
+        return BytesAhoCorasick(self._patterns, MatchKind.LeftmostLongest) if self._patterns else None
+
+    def spans(self, data: bytes) -> list[tuple[int, int, int]]:
+        """The number of a term, and where it begins and ends, for each match in UTF-8 text."""
+        return self._automaton.find_matches_as_indexes(data.lower()) if self._automaton else []
+
+    def term(self, number: int) -> str:
+        """The term of that number."""
+        return self._terms[number]
+
+    def concept(self, number: int) -> Concept:
+        """The concept of that number's term."""
+        return self._concepts[number]
+
+    @cached_property
+    def concept_ids(self) -> list[int]:
+        """The concept's id for each term's number."""
+        return [concept.id for concept in self._concepts]
+
+
+_MATCHERS: WeakKeyDictionary[Thesaurus, Matcher] = WeakKeyDictionary()
+
+
 def find(text: str, thesaurus: Thesaurus) -> list[Match]:
     """Find every term: leftmost and longest, not overlapping, ASCII letters in any case, also inside words.
 
     Terms of fewer than two bytes, or of blanks alone, match nothing.
     """
-    raise NotImplementedError
+    return list(_matches(text, Matcher.of(thesaurus)))
+
+
+def _matches(text: str, matcher: Matcher) -> Iterator[Match]:
+    data = _utf8(text)
+    spans = matcher.spans(data)
+    if len(data) == len(text):
+        for number, start, end in spans:
+            yield Match(matcher.term(number), matcher.concept(number), start, end, start, end)
+        return
+    characters, seen = 0, 0
+    for number, start, end in spans:
+        first = characters + _length(data, seen, start)
+        characters, seen = first + _length(data, start, end), end
+        yield Match(matcher.term(number), matcher.concept(number), start, end, first, characters)
 
 
 def replace(text: str, thesaurus: Thesaurus, link_type: LinkType) -> str:
     """Put each term's concept in its place; addresses of pages and mailboxes stay as they are."""
-    raise NotImplementedError
+    matcher = Matcher.of(thesaurus)
+    data, masked = _utf8(text), _utf8(_mask(text))
+    written: dict[int, bytes] = {}
+    parts: list[bytes] = []
+    position = 0
+    for number, start, end in matcher.spans(masked):
+        # Only a term with a NUL in it could stand where an address was blanked.
+        if masked is not data and not data.startswith(masked[start:end], start):
+            continue
+        link = written.get(number)
+        if link is None:
+            link = written[number] = _utf8(link_type.write(matcher.concept(number)))
+        parts += (data[position:start], link)
+        position = end
+    parts.append(data[position:])
+    return b"".join(parts).decode("utf-8", "surrogatepass")
+
+
+def _mask(text: str) -> str:
+    """The text with a NUL for each byte of an address, so that no term lies in one or crosses one."""
+    # Behind the last closing parenthesis there are no targets; a search there would be quadratic.
+    links_end = text.rfind(")")
+    if links_end > 0 and "](" in text:
+        text = _LINK_TARGET.sub(_blank, text[:links_end]) + text[links_end:]
+    if any(sign in text for sign in _ADDRESS_SIGNS):
+        text = _ADDRESS.sub(_blank, text)
+    return text
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "\0" * len(_utf8(found[0]))
 
 
 def paragraphs(text: str, thesaurus: Thesaurus, *, include_term: bool = True) -> list[Paragraph]:
-    """For each match, the text from it (or from behind it) to the next empty line or the end."""
-    raise NotImplementedError
+    """For each match, the text from it (or from behind it) to the next empty line or the end.
+
+    Without the term, a match at the very end of the text gives nothing.
+    """
+    found: list[Paragraph] = []
+    ends = [end.start() for end in _PARAGRAPH_END.finditer(text)]
+    upcoming = iter(ends)
+    paragraph_end = next(upcoming, len(text))
+    for match in _matches(text, Matcher.of(thesaurus)):
+        while paragraph_end < match.end_char:
+            paragraph_end = next(upcoming, len(text))
+        start = match.start_char if include_term else match.end_char
+        if start < len(text):
+            found.append(Paragraph(match.term, text[start:paragraph_end]))
+    return found
+
+
+def _utf8(text: str) -> bytes:
+    # A lone surrogate cannot come from UTF-8; it can come from JSON, and must not end a call.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _length(data: bytes, start: int, end: int) -> int:
+    """The number of characters in a slice of UTF-8."""
+    return len(data[start:end].decode("utf-8", "surrogatepass"))
