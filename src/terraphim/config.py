@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from terraphim.errors import ConfigInvalid, RoleNotFound
-
-Relevance = Literal["terraphim-graph", "title-scorer", "bm25", "bm25f", "bm25plus"]
+from terraphim.ranking import Relevance
 
 _OLD_NAMES = {
-    "TerraphimGraph": "terraphim-graph",
-    "TitleScorer": "title-scorer",
-    "BM25": "bm25",
-    "BM25F": "bm25f",
-    "BM25Plus": "bm25plus",
+    "TerraphimGraph": Relevance.TERRAPHIM_GRAPH,
+    "TitleScorer": Relevance.TITLE_SCORER,
+    "BM25": Relevance.BM25,
+    "BM25F": Relevance.BM25F,
+    "BM25Plus": Relevance.BM25PLUS,
 }
 """How configurations of 2024 name the relevance functions; messages still do."""
 _SHOWN = {name: shown for shown, name in _OLD_NAMES.items()}
@@ -39,7 +47,7 @@ class Haystack(_Document):
     service: str = "Ripgrep"
     """Only ``Ripgrep``, a folder of Markdown, is searched here."""
     extra_parameters: dict[str, str] = Field(default_factory=dict[str, str])
-    """``tag``, ``glob``, ``type`` and ``case_sensitive`` narrow the documents that are searched."""
+    """``glob``, a pattern of paths, and ``tag``, texts that a file must all contain, narrow the documents."""
 
     @property
     def is_local(self) -> bool:
@@ -64,6 +72,10 @@ def _automata_path(value: Any) -> Any:
     raise ValueError('must be {"Local": path}, {"Remote": url}, a path, a URL or null')
 
 
+def _relevance(value: Any) -> Any:
+    return _OLD_NAMES.get(value, value) if isinstance(value, str) else value
+
+
 class KnowledgeGraph(_Document):
     """Where a role's thesaurus comes from: ``automata_path`` first, then the folder."""
 
@@ -76,16 +88,14 @@ class Role(_Document):
 
     name: str = ""
     shortname: str | None = None
-    relevance_function: Annotated[
-        Relevance, BeforeValidator(lambda value: _OLD_NAMES.get(value, value) if isinstance(value, str) else value)
-    ] = "title-scorer"
+    relevance_function: Annotated[Relevance, BeforeValidator(_relevance)] = Relevance.TITLE_SCORER
     kg: KnowledgeGraph | None = None
     haystacks: tuple[Haystack, ...] = ()
 
     @property
     def uses_graph(self) -> bool:
         """Whether results are ranked by the knowledge graph."""
-        return self.relevance_function == "terraphim-graph"
+        return self.relevance_function is Relevance.TERRAPHIM_GRAPH
 
     @property
     def has_graph(self) -> bool:
@@ -148,12 +158,15 @@ class Config(_Document):
 
     @classmethod
     def of_folders(cls, *, kg: str | None, haystack: str | None, name: str = "Default") -> Config:
-        """One role for two folders; without ``kg`` it ranks by BM25, without ``haystack`` it searches ``kg``."""
+        """One role for two folders.
+
+        Without ``kg`` it ranks by BM25; without ``haystack`` it searches ``kg``.
+        """
         graph = KnowledgeGraph(knowledge_graph_local=LocalGraph(path=kg)) if kg else None
         location = haystack or kg
         role = Role(
             name=name,
-            relevance_function="terraphim-graph" if kg else "bm25",
+            relevance_function=Relevance.TERRAPHIM_GRAPH if kg else Relevance.BM25,
             kg=graph,
             haystacks=(Haystack(location=location),) if location else (),
         )
@@ -186,7 +199,7 @@ class Places:
 
     def resolve(self, text: str) -> Path:
         """Return the absolute path that ``text`` means; it need not exist."""
-        path = Path(text).expanduser()
+        path = Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's raises for an unknown user
         beside = self.base / path
         return (beside if path.is_absolute() or beside.exists() else Path.cwd() / path).absolute()
 

@@ -1,0 +1,1 @@
+"""The knowledge graph as an MCP server: seventeen tools, resources, stdio and streamable HTTP."""
