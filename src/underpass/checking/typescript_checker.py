@@ -16,8 +16,9 @@ from underpass.checking.verdict import Problem
 from underpass.discovery.directory import ListingSource
 from underpass.sandbox import deno_binary
 
-_MEMORY_MB: Final = 3_072
-"""V8 reserves a lot, and uses 300 MB."""
+_MEMORY_MB: Final = 2_048
+_HEAP_MB: Final = 512
+"""Without a bound V8 lets garbage lie: 700 MB where 350 will do, at the same speed."""
 _ELSEWHERE: Final = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*["'](?:npm|jsr|node|https?|data)):""")
 
 
@@ -40,6 +41,7 @@ class TypeScriptChecker:
             "DENO_DIR": str(folder / ".deno"),
             "DENO_NO_UPDATE_CHECK": "1",
             "HOME": str(folder),
+            "DENO_V8_FLAGS": f"--max-old-space-size={_HEAP_MB}",
             "NO_COLOR": "1",
         }
         program = (str(deno_binary.find()), "lsp", "--quiet")
