@@ -88,6 +88,29 @@ async def test_a_call_that_the_client_cancels_ends_its_run(service: Service, mod
         await anyio.to_thread.run_sync(bell.wait_for_the_end)
 
 
+CATCHING = {
+    "python": """
+from mcp_servers import hostile, ToolError
+try:
+    await hostile.fail()
+except ToolError as error:
+    name = type(error).__name__
+name
+""",
+    "typescript": """
+import { hostile, ToolError } from "mcp-servers";
+try { await hostile.fail(); } catch (error) { return error instanceof ToolError && error.name; }
+""",
+}
+
+
+@pytest.mark.parametrize("language", CATCHING)
+async def test_the_errors_have_the_same_names_inside_a_sandbox(service: Service, language: str) -> None:
+    async with service.client("auto") as client:
+        answer = await client.call_tool("run_code", {"code": CATCHING[language], "language": language})
+    assert answer.structured_content["value"] == "ToolFailed", answer
+
+
 async def test_two_hundred_concurrent_calls_get_their_own_answers(service: Service) -> None:
     values: dict[int, Any] = {}
     async with service.client("auto") as client:

@@ -19,6 +19,15 @@ _BELOW: Final = re.compile(rf"\b{_PACKAGE}\s*\.\s*(\w+)")
 _RENAMED: Final = re.compile(rf"\bimport\s+{_PACKAGE}\s+as\s+(\w+)")
 _CLASS: Final = re.compile(r"^class (\w+)\(TypedDict|^(\w+) = TypedDict\(", re.MULTILINE)
 _FIELD: Final = re.compile(r"^    (\w+): |^        (\"[^\n]*?\"): ", re.MULTILINE)
+_ERRORS: Final = (
+    "ToolArgumentsInvalid",
+    "ToolError",
+    "ToolFailed",
+    "ToolLimitExceeded",
+    "ToolNotFound",
+    "ToolTimeout",
+    "ToolUnavailable",
+)
 _ANYTHING: Final = "from typing import Any\n\ndef __getattr__(name: str) -> Any: ...\n"
 
 
@@ -60,6 +69,7 @@ class PythonNotation:
         known, unknown = list(known), list(unknown)
         lines = [
             "from typing import Any",
+            *(f"from mcp_runtime import {error} as {error}" for error in _ERRORS),
             *(f"from . import {package} as {package}" for package in known),
             *(f"{package}: Any" for package in unknown),
             f"__all__ = {[*known, *unknown]!r}",

@@ -76,6 +76,7 @@ class TypeScriptNotation:
         lines = [
             *(f'export declare const {package}: typeof import("./{package}/index.ts");' for package in known),
             *(f"export declare const {package}: any;" for package in unknown),
+            'export { ToolError } from "./_runtime.ts";',
         ]
         return {self.index: "\n".join(lines) + "\n"}
 
