@@ -426,6 +426,63 @@ from mcp_servers import docs  # type: ignore
 value = undefined_here  # type: ignore
 value
 """,
+    "classes with the names of generated ones": """
+from mcp_servers import docs
+class Result:
+    def __init__(self): self.data = {}
+    def __getattr__(self, name): return name
+class Workspace:
+    pass
+class SearchItem(dict):
+    pass
+w = Workspace()
+w.save = 1
+r, item = Result(), SearchItem()
+await docs.search(query="x"), r.anything, item["x"] if item else None, w.save
+""",
+    "values of several types": """
+import json
+from mcp_servers import docs
+value = json.loads("1") or await docs.statistics()
+mixed = [1, "a", {"b": 2}]
+for each in mixed:
+    if isinstance(each, dict):
+        each["b"]
+    each.upper() if hasattr(each, "upper") else each
+limit = 5 if value else "5"
+await docs.search(query=limit, limit=limit)
+mixed[2]["b"], mixed[0] + 1, value["total"]
+""",
+    "caught in several ways": """
+from mcp_servers import docs, git
+try:
+    git.nothing
+    pass
+except (ValueError, AttributeError):
+    pass
+try:
+    # to see what happens
+    await git.git_log("here")
+
+    await git.git_log(repo=1)
+except TypeError as error:
+    print(error)
+else:
+    print("no")
+try: missing
+except NameError: pass
+try:
+    (1)()
+    for x in 5: pass
+    await docs.statistics(1)
+except TypeError:
+    pass
+from mcp_runtime import ToolArgumentsInvalid
+try:
+    await docs.search(query=1)
+except ToolArgumentsInvalid as error:
+    print(error.hint)
+""",
 }
 
 WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
@@ -615,5 +672,53 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         "from mcp_servers import docs\nprint('ÄÖ😀', await docs.search(query='ß', limit='😀'))\n",
         2,
         ('limit must be int, not "😀"',),
+    ),
+    "tool without its import": (
+        "from mcp_servers import docs\nprint(docs.search)\nawait search(query='x')\n",
+        3,
+        ("'search' is not defined", "from mcp_servers.docs import search"),
+    ),
+    "module of a tool that is not there": (
+        "import mcp_servers.docs._serch\n",
+        1,
+        ("no tool 'serch'", "did you mean 'search'?"),
+    ),
+    "module below mcp_runtime": ("import mcp_runtime.tools\n", 1, ("mcp_runtime has no module 'tools'",)),
+    "attribute of what is not awaited": (
+        "from mcp_servers import docs\ndocs.get_document(id='1').get('title')\n",
+        2,
+        ("must be awaited before 'get'",),
+    ),
+    "result awaited twice": (
+        "from mcp_servers import docs\nd = await docs.get_document(id='1')\nawait d\n",
+        3,
+        ("cannot be awaited",),
+    ),
+    "number called": ("limit = 5\nlimit(1)\n", 2, ("5 is no function",)),
+    "result called": (
+        "from mcp_servers import docs\nd = await docs.get_document(id='1')\nd('title')\n",
+        3,
+        ("is no function",),
+    ),
+    "number as a list": (
+        "from mcp_servers import docs\ns = await docs.statistics()\nfor n in s['total']:\n    print(n)\n",
+        3,
+        ("a number cannot be looped over",),
+    ),
+    "parameter given twice": ("def f(a):\n    return a\nf(1, a=2)\n", 3, ("'a'", "'f'")),
+    "attribute of a number": (
+        "from mcp_servers import docs\ns = await docs.statistics()\ns['total'].value\n",
+        3,
+        ("a number has no attribute 'value'",),
+    ),
+    "position for one parameter and name for another": (
+        "from mcp_servers import file_store\nawait file_store.write('a.txt', content='x')\n",
+        2,
+        ("takes its arguments by name",),
+    ),
+    "attribute in an unrelated try": (
+        "from mcp_servers import docs\ntry:\n    pass\nexcept AttributeError:\n    pass\n# end\ndocs.serch\n",
+        7,
+        ("no tool 'serch'",),
     ),
 }

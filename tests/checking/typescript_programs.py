@@ -192,6 +192,31 @@ const titles = await docs.search({ query: "x" }).then((r) => r.map((d) => d.titl
 const settled = await Promise.allSettled([docs.getDocument({ id: "1" })]);
 settled.filter((s) => s.status === "fulfilled").map((s) => (s as any).value.title).concat(titles);
 """,
+    "classes with the names of generated ones": """
+import { docs } from "mcp-servers";
+interface SearchItem { anything: string }
+const own = {} as SearchItem;
+class Box { [key: string]: any; }
+const box = new Box();
+box.value = 1;
+await docs.search({ query: "x" });
+own.anything, box.value;
+""",
+    "what the runtime has not": """
+import chalk from "npm:chalk@5";
+import { z } from "https://example.com/z.ts";
+import fs from "node:fs";
+import { helper } from "./helper.ts";
+helper(chalk, z, fs);
+""",
+    "values of several types": """
+import { docs, git } from "mcp-servers";
+const limit = Math.random() > 0.5 ? 5 : "5";
+const found = await docs.search({ query: "x", limit: limit as any });
+const text = found[0].url ?? 5;
+git["gitLog"]({ repo_path: "." });
+found["length"], String(text), (found as any).anything();
+""",
 }
 
 WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
@@ -329,5 +354,35 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         'import { docs } from "mcp-servers";\nconsole.log("ÄÖ😀"); await docs.search({ query: "😀", limt: 3 });\n',
         2,
         ("no parameter 'limt'",),
+    ),
+    "wrong key in an option": (
+        'import { docs } from "mcp-servers";\nawait docs.search({ query: "x", options: { fuzy: true } });\n',
+        2,
+        ("no 'fuzy' in SearchOptions",),
+    ),
+    "several parameters missing": (
+        'import { fileStore } from "mcp-servers";\nawait fileStore.write({ mode: "w" });\n',
+        2,
+        ("fileStore.write needs path, content",),
+    ),
+    "tool that is not there": (
+        'import { git } from "mcp-servers";\nawait git.pushEverything({});\n',
+        2,
+        ("no tool 'pushEverything'", "there are: gitLog, gitStatus"),
+    ),
+    "method of a string": (
+        'import { docs } from "mcp-servers";\nconst d = await docs.getDocument({ id: "1" });\nd.title.strip();\n',
+        3,
+        ("a string has no method 'strip'",),
+    ),
+    "length called": (
+        'import { docs } from "mcp-servers";\nconst r = await docs.search({ query: "x" });\nr.length();\n',
+        3,
+        ("a number is no function",),
+    ),
+    "too few arguments for the runtime": (
+        'import { workspace } from "mcp-runtime";\nworkspace.saveData("a");\n',
+        2,
+        ("Expected 2 arguments, but got 1",),
     ),
 }

@@ -21,6 +21,7 @@ _PACKAGE: Final = "mcp_servers"
 _RUNTIME: Final = "mcp_runtime"
 _ANY_ERROR: Final = frozenset({"", "Exception", "BaseException"})
 _COROUTINE: Final = "CoroutineType"
+_NUMBERS: Final = frozenset({"int", "float", "bool"})
 _POSITIONAL: Final = "too-many-positional-arguments"
 _SURE: Final = frozenset(
     {"int", "float", "str", "bool", "bytes", "list", "dict", "set", "tuple", "Literal", _COROUTINE}
@@ -272,8 +273,9 @@ class PythonRules:
             called = source.rstrip().endswith(")")
             if (name in _SURE or self._keys(name) or (name == "None" and called)) and not self._defines(name):
                 yield f"{_plain(type_)} cannot be awaited: leave the await away"
-        elif name in _SURE - {"dict", "list", "str", "tuple", "set", "bytes"} and not self._defines(name):
-            yield message.replace("`", "'")
+        elif each["code"] == "not-iterable" and name in _NUMBERS and not self._defines(name):
+            # Of a union, each member that cannot be subscripted is named alone: that says nothing.
+            yield f"{_plain(type_)} cannot be looped over"
 
     def _not_callable(self, each: Diagnostic, line: int) -> Iterator[_Told]:
         message = each["message"].partition("\n")[0]
