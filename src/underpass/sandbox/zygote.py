@@ -260,10 +260,12 @@ class Child:
         ours, theirs = socket.socketpair()
         os.dup2(theirs.fileno(), CHANNEL)
         theirs.close()
-        # The last one is its own host: it answers its only question before it asks.
-        answer = _framed(b'{"id":1,"value":{"result":1}}')
-        program = f"import os\nos.write({ours.fileno()}, {answer!r})\n{self._modules['program']}"
-        for code in (*_WARM_UP, program) * _WARM_UP_TIMES:
+        programs = _WARM_UP
+        if example := self._modules["program"]:
+            # It is its own host: it answers its only question before it asks.
+            answer = _framed(b'{"id":1,"value":{"result":1}}')
+            programs += (f"import os\nos.write({ours.fileno()}, {answer!r})\n{example}",)
+        for code in programs * _WARM_UP_TIMES:
             frame = {"run": "", "code": code, "filename": "", "timeout": 10.0, "max_value": 100}
             frame |= {"magic": importer.MAGIC, "modules": self._modules["example"]}
             for body in (b"default", json.dumps(frame).encode()):
