@@ -30,6 +30,7 @@ _CONSTRAINTS: Final = (
     *("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"),
     *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
 )
+_CONSTRAINTS_SET: Final = frozenset(_CONSTRAINTS)
 
 
 def reference_of(schema: Mapping[str, Any]) -> str | None:
@@ -122,6 +123,8 @@ def outline(value: object) -> Node:
 
 def constraints_of(schema: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
     """Yield the keywords that narrow the values, with what they say, for documentation."""
+    if _CONSTRAINTS_SET.isdisjoint(schema):
+        return
     for key in _CONSTRAINTS:
         value = schema.get(key)
         if isinstance(value, str):

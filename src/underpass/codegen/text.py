@@ -10,6 +10,7 @@ _JOINERS: Final = "\u00ad\u034f\u200b\u200c\u200d\u2060\ufeff"
 """Invisible characters with honest uses in running text; they vanish without a trace."""
 
 _REPLACEMENT: Final = "\ufffd"
+_PRINTABLE_AND_HIDDEN = re.compile("[\u034f\U000e0000-\U000e0fff]")
 _NEWLINE = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _BLANKS = re.compile(r"\s+")
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
@@ -22,9 +23,12 @@ def clean(text: str, limit: int) -> str:
     Each run of invisible or reordering characters becomes one replacement character, so that a
     reader sees that something was hidden there.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text.strip()  # most texts are plain
     cut = text[: limit + 1]
     cut = _NEWLINE.sub("\n", cut).replace("\t", "    ")
-    if not cut.isascii() or not cut.replace("\n", "").isprintable():
+    plain = cut.replace("\n", "")
+    if not plain.isprintable() or (not plain.isascii() and _PRINTABLE_AND_HIDDEN.search(plain)):
         cut = _visible(cut)
     cut = _EMPTY_LINES.sub("\n\n", _dedented(_TRAILING.sub("", cut))).strip()
     return cut if len(cut) <= limit and len(text) <= limit else f"{cut[: limit - 2].rstrip()} …"
@@ -32,7 +36,9 @@ def clean(text: str, limit: int) -> str:
 
 def clean_line(text: str, limit: int) -> str:
     """Return ``text`` as one line of visible characters, at most ``limit`` of them."""
-    line = _BLANKS.sub(" ", clean(text[: 2 * limit], 2 * limit))
+    line = clean(text[: 2 * limit], 2 * limit)
+    if "  " in line or "\n" in line or not line.isascii():
+        line = _BLANKS.sub(" ", line)
     return line if len(line) <= limit and len(text) <= 2 * limit else f"{line[: limit - 2].rstrip()} …"
 
 

@@ -28,7 +28,9 @@ def comment(text: str, indentation: str = "") -> str:
 
     A tag of the text's own (``@deprecated``, ``@ts-ignore``) is no tag of the comment.
     """
-    text = _TAG.sub(r"\\@", text.replace("*/", "*\\/"))
+    text = text.replace("*/", "*\\/")
+    if "@" in text:
+        text = _TAG.sub(r"\\@", text)
     if "\n" not in text:
         return f"/** {text} */" if text else ""
     lines = [f"{indentation} * {line}".rstrip() for line in text.split("\n")]
