@@ -12,7 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from underpass.errors import Overloaded, SandboxUnavailable
-from underpass.sandbox import deno_binary, user
+from underpass.sandbox import deno_binary, deno_guest, user
 from underpass.sandbox.deno_control import DenoProcess, DenoZygote, wait_until_ready
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.process import ProcessLimits
@@ -178,14 +178,17 @@ class DenoSandbox:
     def _begin(self) -> DenoZygote:
         self._modules.mkdir(parents=True, exist_ok=True)
         writable = (_AGENT,)
+        binary = deno_binary.find()
+        guest = deno_guest.compiled(self._modules.parent, binary).resolve()
         settings: dict[str, Any] = {
             **self._limits.to_settings(),
-            "binary": str(deno_binary.find()),
-            "guest": str(deno_binary.GUEST),
+            "binary": str(binary),
+            "guest": str(guest),
             "modules": str(self._modules.resolve()),
             "workspaces": str(self._workspaces.resolve()),
             "arguments": deno_binary.arguments(
                 guest=_GUEST,
+                main=deno_guest.main(guest),
                 workspace=_WORKSPACE,
                 readable=(_MODULES,),
                 writable=writable,

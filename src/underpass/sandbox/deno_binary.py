@@ -15,7 +15,6 @@ from underpass.errors import SandboxUnavailable, ValidationFailed
 from underpass.sandbox.environment import SandboxEnvironment
 
 INSTALL: Final = "pip install 'underpass[typescript]'"
-GUEST: Final = Path(__file__).parents[1] / "guest" / "typescript"
 
 _V8: Final = (
     # Bytecode is interpreted: V8 then needs no memory that is writable and executable, which the
@@ -62,7 +61,13 @@ def refuse(environment: SandboxEnvironment | None) -> None:
 
 
 def arguments(
-    *, guest: str, workspace: str, readable: tuple[str, ...], writable: tuple[str, ...], memory_mb: int
+    *,
+    guest: str,
+    main: str,
+    workspace: str,
+    readable: tuple[str, ...],
+    writable: tuple[str, ...],
+    memory_mb: int,
 ) -> list[str]:
     """Return the arguments that start Deno with our guest and nothing else.
 
@@ -76,7 +81,7 @@ def arguments(
         "--cached-only", "--deny-import", "--no-check", "--no-code-cache", "--node-modules-dir=none",
         f"--import-map={guest}/imports.json", f"--v8-flags={flags}",
         f"--allow-read={','.join((guest, *readable, *writable))}", f"--allow-write={','.join(writable)}",
-        f"{guest}/main.ts", workspace,
+        f"{guest}/{main}", workspace,
     ]  # fmt: skip
 
 

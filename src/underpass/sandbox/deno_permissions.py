@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from underpass.errors import SandboxUnavailable
-from underpass.sandbox import deno_binary
+from underpass.sandbox import deno_binary, deno_guest
 from underpass.sandbox.deno_control import wait_until_ready
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Channel, Exit
@@ -86,11 +86,13 @@ class DenoPermissions:
             )
         folder = str(AgentFolders(self._workspaces, owner=os.geteuid()).ensure(agent))
         binary = deno_binary.find()
+        guest = await anyio.to_thread.run_sync(deno_guest.compiled, self._modules.parent, binary)
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # noqa: ASYNC220 - it returns once the process is forked
                 deno_binary.arguments(
-                    guest=str(deno_binary.GUEST),
+                    guest=str(guest),
+                    main=deno_guest.main(guest),
                     workspace=folder,
                     readable=(str(self._modules),),
                     writable=(folder,),

@@ -35,7 +35,6 @@ interface Answer {
 let buffer = new Uint8Array(0);
 let chunk = new Uint8Array(SMALL);
 let lastId = 0;
-let listening = false;
 const asked = new Map<number, Question>();
 const waiting: Question[] = [];
 
@@ -92,15 +91,11 @@ function put(question: Question): void {
   lastId += 1;
   asked.set(lastId, question);
   send({ ...question.frame, id: lastId });
-  if (!listening) {
-    listening = true;
-    listen();
-  }
 }
 
-/** Read answers for as long as there are questions. */
-async function listen(): Promise<void> {
-  while (asked.size > 0) {
+/** Read answers for as long as the program runs. */
+export async function listen(): Promise<void> {
+  for (;;) {
     const size = await read(chunk);
     if (size === null) {
       // The host has gone, and nothing that the program could do would reach anyone.
@@ -111,7 +106,6 @@ async function listen(): Promise<void> {
       answer(parse(text) as Answer);
     }
   }
-  listening = false;
 }
 
 function answer(frame: Answer): void {

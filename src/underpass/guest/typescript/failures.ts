@@ -6,15 +6,13 @@ import { ToolError } from "./errors.ts";
 /** The function that holds a program; never a name of the program's. */
 const MAIN = "__program__";
 const MOST_FRAMES = 12;
-const RUNTIME = /mcp-runtime'|runtime\.ts'/;
+const RUNTIME = /mcp-runtime'|runtime\.[jt]s'/;
 const NO_MEMORY = /^Array buffer allocation failed|^Invalid array buffer length|out of memory/;
 
 /** A tool was called, but its result never awaited. */
 export class NeverAwaited extends Error {}
 /** The value is larger than the host takes. */
 export class ValueTooLarge extends Error {}
-/** The run's time is over. */
-export class TimeLimit extends Error {}
 
 /** A failure as the host reads it. */
 export interface Failure {
@@ -80,9 +78,6 @@ function kindOf(error: Error): string {
   }
   if (error instanceof ValueTooLarge) {
     return "ValueTooLarge";
-  }
-  if (error instanceof TimeLimit) {
-    return "TimeLimit";
   }
   const name = error.name === "Error" ? error.constructor?.name : error.name;
   return String(name || "Error");

@@ -1,7 +1,7 @@
 // Runs one program that the host sends, and answers with its value or its error.
 
-import { receive, send, sendText, unanswered } from "./channel.ts";
-import { describe, NeverAwaited, type Place, type Shift, TimeLimit, ValueTooLarge } from "./failures.ts";
+import { listen, receive, send, sendText, unanswered } from "./channel.ts";
+import { describe, NeverAwaited, type Place, type Shift, ValueTooLarge } from "./failures.ts";
 import { flush, install } from "./output.ts";
 import { callTool, ToolError, workspace } from "./runtime.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
@@ -12,8 +12,6 @@ interface Frame {
   /** The program, as a module whose only export is a function. */
   code: string;
   filename: string;
-  /** Seconds. */
-  timeout: number;
   /** Characters of JSON. */
   max_value: number;
   /** The servers that it can import. */
@@ -27,7 +25,6 @@ interface Frame {
 const exit = Deno.exit.bind(Deno);
 const { stringify, parse } = JSON;
 const now = performance.now.bind(performance);
-const later = setTimeout;
 
 /** Turns of the loop that bring a call from its function to the channel, once its module is there. */
 const MOST_TURNS = 16;
@@ -87,8 +84,9 @@ async function run(frame: Frame): Promise<void> {
     event.preventDefault();
     fail(event.error);
   });
-  // It also keeps a program alive that waits for what never comes.
-  later(() => fail(new TimeLimit("")), frame.timeout * 1_000);
+  // It also keeps a program alive that waits for what never comes; the host knows how long. No timer
+  // does it: the first use of any costs Deno half of what its start does.
+  listen();
   try {
     const module = await import(place.url);
     started = (performance.timeOrigin + now()) / 1_000 - frame.epoch;
