@@ -8,6 +8,9 @@
     ├── LinkTypeInvalid        no such form of link
     ├── MessagesInvalid        a line is no message of ``ripgrep --json``
     ├── SearchLimitExceeded    a connectivity question needs more work than the bound allows
+    ├── AddressInvalid         an address to listen on is malformed or taken
+    ├── ArgumentInvalid        a number is out of its range, or a result would be too large
+    ├── IndexMissing           no autocomplete index was built, and none can be
     ├── ConfigInvalid          a configuration cannot be read, or does not have the form
     ├── RoleNotFound           no role of the configuration has that name
     └── RoleUnsuitable         a role lacks what the request needs, such as a knowledge graph
@@ -65,6 +68,18 @@ class SearchLimitExceeded(TerraphimError):
     """A connectivity question needs more work than the bound allows (``states``)."""
 
 
+class AddressInvalid(TerraphimError):
+    """An address to listen on is malformed, or nothing can listen there."""
+
+
+class ArgumentInvalid(TerraphimError):
+    """An argument is out of its range, or asks for a result that is too large."""
+
+
+class IndexMissing(TerraphimError):
+    """No autocomplete index was built, and the selected role has no terms to build one from."""
+
+
 class ConfigInvalid(TerraphimError):
     """A configuration cannot be read, or does not have the form; the message names each place in it."""
 
@@ -76,7 +91,6 @@ class RoleNotFound(TerraphimError):
         listed = ", ".join(f'"{name}"' for name in known)
         super().__init__(
             f"Role '{role}' not found in configuration. Available roles: [{listed}]",
-            hint="name one of these roles, or none for the selected role",
             role=role,
             known=list(known),
         )

@@ -123,6 +123,13 @@ class MarkdownFolder:
         self._files, self._ids, self._documents = found, ids, documents
         return Change(tuple(put), tuple(removed))
 
+    def clear(self) -> Change:
+        """Forget everything; the next look reads all files again."""
+        removed = tuple(sorted(self._documents))
+        self._files, self._ids, self._documents = {}, {}, set()
+        self._damaged, self._skipped = {}, {}
+        return Change((), removed)
+
     def _scan(self) -> Iterator[tuple[str, FileState]]:
         waiting = [("", self.path)]
         while waiting:

@@ -1,0 +1,261 @@
+"""One role at work: its terms, its documents and its graph, kept as its folders are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from terraphim import thesaurus as thesauri
+from terraphim.builder import KnowledgeGraphFolder
+from terraphim.config import Haystack, Places, Role
+from terraphim.documents import Document
+from terraphim.errors import FolderUnreadable, RoleUnsuitable
+from terraphim.haystack import Change, MarkdownFolder, Skipped
+from terraphim.ranking import DocumentIndex, Ranked
+from terraphim.rolegraph import RoleGraph
+from terraphim.thesaurus import Thesaurus
+
+_SHARE = 20
+"""Looking at folders may take one part in this many of the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer to a search.
+
+    Parameters:
+        role: the role that was asked.
+        total: how many documents answer the query.
+        ranked: those that were asked for, best first.
+        skipped: files and folders that were not searched.
+    """
+
+    role: str
+    total: int
+    ranked: tuple[Ranked, ...]
+    skipped: tuple[Skipped, ...]
+
+
+class Pace:
+    """Says when to look at a folder again: the sooner, the faster a look is.
+
+    A folder of ten files is looked at before each search; one of ten thousand about twice a second.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._again = float("-inf")
+
+    def due(self) -> bool:
+        """Whether it is time."""
+        return self._clock() >= self._again
+
+    def done(self, began: float) -> None:
+        """Note that a look, begun at ``began`` by the same clock, is over."""
+        now = self._clock()
+        self._again = now + _SHARE * (now - began)
+
+    def now(self) -> float:
+        """The clock."""
+        return self._clock()
+
+
+class Terms:
+    """Where a role's thesaurus comes from: a file or address (``automata_path``), else a folder."""
+
+    def __init__(self, name: str, role: Role, places: Places) -> None:
+        self._name = name
+        self._places = places
+        self._source = role.kg.automata_path if role.kg else None
+        local = role.kg.knowledge_graph_local if role.kg else None
+        if self._source is None and local is not None and local.input_type == "json":
+            self._source = local.path
+        self._folder = local.path if local is not None and local.input_type == "markdown" else None
+        self._loaded: tuple[object, Thesaurus] | None = None
+        self._built: KnowledgeGraphFolder | None = None
+        self._pace = Pace()
+
+    async def current(self) -> Thesaurus | None:
+        """The terms as they are now; the same object until they change. None for a role without a graph.
+
+        Raises:
+            ThesaurusUnavailable, ThesaurusInvalid, FolderUnreadable: they cannot be had.
+        """
+        if self._source is not None:
+            return await self._from_file(self._source)
+        if self._folder is not None:
+            return await anyio.to_thread.run_sync(self._from_folder, self._folder)
+        return None
+
+    async def _from_file(self, source: str) -> Thesaurus:
+        remote = "://" in source
+        place = source if remote else str(self._places.resolve(source))
+        mark = place if remote else await anyio.to_thread.run_sync(_mark, Path(place))
+        if self._loaded is None or self._loaded[0] != mark:
+            self._loaded = (mark, await thesauri.load(place))
+        return self._loaded[1]
+
+    def _from_folder(self, folder: str) -> Thesaurus:
+        began = self._pace.now()
+        if self._built is None:
+            self._built = KnowledgeGraphFolder(self._places.resolve(folder), name=self._name)
+        elif self._pace.due():
+            self._built.refresh()
+        else:
+            return self._built.thesaurus
+        self._pace.done(began)
+        return self._built.thesaurus
+
+
+class RoleIndex:
+    """What one role searches.
+
+    Parameters:
+        name: the role's name.
+        role: its configuration.
+        places: finds its folders.
+    """
+
+    def __init__(self, name: str, role: Role, places: Places) -> None:
+        self.name = name
+        self.role = role
+        self._terms = Terms(name, role, places)
+        self._folders = [_folder(haystack, places) for haystack in role.haystacks if haystack.is_local]
+        self._foreign = tuple(
+            Skipped(haystack.location, f"the service {haystack.service} is not searched by this server")
+            for haystack in role.haystacks
+            if not haystack.is_local
+        )
+        self._unreadable: tuple[Skipped, ...] = ()
+        self._failure: FolderUnreadable | None = None
+        self._documents: dict[str, Document] = {}
+        self._index = DocumentIndex()
+        self._graph: tuple[Thesaurus, RoleGraph] | None = None
+        self._pace = Pace()
+        self._lock = anyio.Lock()
+
+    async def thesaurus(self) -> Thesaurus | None:
+        """The role's terms; None where no knowledge graph is configured. Raises as ``Terms.current``."""
+        async with self._lock:
+            return await self._terms.current()
+
+    async def graph(self) -> RoleGraph:
+        """The role's graph over its documents, as they are now.
+
+        Raises:
+            RoleUnsuitable: the role has no knowledge graph, or nothing to search.
+        """
+        async with self._lock:
+            graph = await self._refreshed()
+            if graph is None:
+                raise RoleUnsuitable(f"Role '{self.name}' has no knowledge graph", role=self.name)
+            return graph
+
+    async def search(self, query: str, *, limit: int | None, skip: int) -> Found:
+        """Rank the documents that answer ``query``.
+
+        Raises:
+            RoleUnsuitable: the role has nothing to search.
+            FolderUnreadable, ThesaurusUnavailable, ThesaurusInvalid: what it has cannot be read.
+        """
+        async with self._lock:
+            graph = await self._refreshed()
+            return await anyio.to_thread.run_sync(self._ranked, query, graph, limit, skip)
+
+    async def documents(self) -> Sequence[Document]:
+        """All documents, in the order of their ids. Raises as ``search``."""
+        async with self._lock:
+            await self._refreshed()
+            return [self._documents[name] for name in sorted(self._documents)]
+
+    async def document(self, document_id: str) -> Document | None:
+        """The document with that id, if there is one. Raises as ``search``."""
+        async with self._lock:
+            await self._refreshed()
+            return self._documents.get(document_id)
+
+    async def _refreshed(self) -> RoleGraph | None:
+        if not self._folders:
+            services = ", ".join(f"{skipped.path}: {skipped.reason}" for skipped in self._foreign)
+            raise RoleUnsuitable(
+                f"Role '{self.name}' has no folder to search" + (f" ({services})" if services else ""),
+                hint="give the role a haystack of the service Ripgrep",
+                role=self.name,
+            )
+        thesaurus = await self._terms.current() if self.role.uses_graph and self.role.has_graph else None
+        return await anyio.to_thread.run_sync(self._refresh, thesaurus)
+
+    def _refresh(self, thesaurus: Thesaurus | None) -> RoleGraph | None:
+        changes = self._look() if self._pace.due() else []
+        known = self._graph[1] if self._graph is not None and self._graph[0] is thesaurus else None
+        for change in changes:
+            for gone in change.removed:
+                del self._documents[gone]
+                self._index.remove(gone)
+            for document in change.put:
+                self._documents[document.id] = document
+                self._index.put(document)
+            if known is not None:
+                _apply(change, known)
+        if thesaurus is not None and known is None:
+            known = RoleGraph(self.name, thesaurus)
+            _apply(Change(tuple(self._documents[name] for name in sorted(self._documents)), ()), known)
+        self._graph = None if thesaurus is None or known is None else (thesaurus, known)
+        if self._failure is not None:
+            raise self._failure
+        return known
+
+    def _look(self) -> list[Change]:
+        began = self._pace.now()
+        changes: list[Change] = []
+        unreadable: list[FolderUnreadable] = []
+        for folder in self._folders:
+            try:
+                changes.append(folder.refresh())
+            except FolderUnreadable as error:
+                changes.append(folder.clear())
+                unreadable.append(error)
+        self._unreadable = tuple(Skipped(error.data["folder"], error.message) for error in unreadable)
+        self._failure = unreadable[0] if len(unreadable) == len(self._folders) else None
+        if self._failure is None:
+            self._pace.done(began)
+        return changes
+
+    def _ranked(self, query: str, graph: RoleGraph | None, limit: int | None, skip: int) -> Found:
+        ranked = self._index.search(query, self.role.relevance_function, graph=graph)
+        end = None if limit is None else skip + limit
+        return Found(self.name, len(ranked), tuple(ranked[skip:end]), self._skipped())
+
+    def _skipped(self) -> tuple[Skipped, ...]:
+        own = (skipped for folder in self._folders for skipped in folder.skipped)
+        return (*self._foreign, *self._unreadable, *own)
+
+
+def _folder(haystack: Haystack, places: Places) -> MarkdownFolder:
+    return MarkdownFolder(
+        places.resolve(haystack.location),
+        location=haystack.location,
+        glob=haystack.extra_parameters.get("glob"),
+        tags=haystack.extra_parameters.get("tag", "").split(),
+    )
+
+
+def _apply(change: Change, graph: RoleGraph) -> None:
+    for gone in change.removed:
+        graph.remove(gone)
+    for document in change.put:
+        graph.insert(document)
+
+
+def _mark(path: Path) -> object:
+    """What shows that a file is still the same; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (str(path), status.st_mtime_ns, status.st_size, status.st_ino)
