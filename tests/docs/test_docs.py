@@ -2,7 +2,7 @@
 
 A block's language says how: ``sh`` with a shell, ``python`` with an interpreter (top-level ``await``
 allowed), ``python program`` with ``underpass run``; ``python program=NAME`` is also saved under that name
-for the blocks after it. The blocks of a page share one folder: a git repository with real history, and a
+for the blocks after it; ``typescript program`` is the same in TypeScript. The blocks of a page share one folder: a git repository with real history, and a
 ``.mcp.json`` with the real git server. Other languages (``text``, ``json``, ``toml``) are not run.
 """
 
@@ -75,6 +75,9 @@ def run(language: str, code: str, folder: Path) -> None:
             name = language.partition("=")[2] or "block.py"
             (folder / name).write_text(code)
             program = ["underpass", "run", name]
+        case "typescript program":
+            (folder / "block.ts").write_text(code)
+            program = ["underpass", "run", "block.ts"]
         case "json":
             json.loads(code)
             return
