@@ -14,7 +14,7 @@ from underpass.checking.typescript_notation import TypeScriptNotation
 from underpass.checking.typescript_rules import TypeScriptRules
 from underpass.checking.verdict import Problem
 from underpass.discovery.directory import ListingSource
-from underpass.sandbox import deno_binary
+from underpass.sandbox import deno_binary, deno_guest
 
 _MEMORY_MB: Final = 2_048
 _HEAP_MB: Final = 512
@@ -48,7 +48,7 @@ class TypeScriptChecker:
         self.server = LanguageServer(
             Command(program, "typescript", ".ts", _MEMORY_MB, environ, options), folder
         )
-        runtime = (deno_binary.GUEST / "runtime.ts").as_uri()
+        runtime = (deno_guest.SOURCES / "runtime.ts").as_uri()
         project = {
             "imports": {**self._notation.imports, "mcp-runtime": runtime},
             # Whether something may be null is left open: programs know better than schemas.
