@@ -64,14 +64,19 @@ def test_every_tool_of_the_corpus_is_called_by_its_real_name_with_what_is_given(
 ) -> None:
     servers = {name: corpus()[name].tools for name in sorted(corpus())[::step]}
     package = write_typescript(servers, tmp_path)
-    (tmp_path / "servers.json").write_text(json.dumps(list(package.packages.values())))
-    report = deno_json(tmp_path, _CALL_ALL)
-
     wanted = sorted([name, tool.name] for name, tools in servers.items() for tool in tools)
-    assert sorted(report["tools"]) == wanted
-    assert report["named"] == len(wanted)
-    assert report["same"]
-    assert report["fresh"] == 0
+    called: list[list[str]] = []
+    # Deno goes over all modules that it has loaded for each that it loads: a process for a few hundred.
+    names = list(package.packages.values())
+    for start in range(0, len(names), 30):
+        (tmp_path / "servers.json").write_text(json.dumps(names[start : start + 30]))
+        report = deno_json(tmp_path, _CALL_ALL)
+        assert report["named"] == len(report["tools"])
+        assert report["same"]
+        assert report["fresh"] == 0
+        called += report["tools"]
+
+    assert sorted(called) == wanted
 
 
 @pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
