@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from underpass.sandbox import zygote
+from underpass.sandbox import child, zygote
 from underpass.sandbox.kernel import seccomp, seccomp_table, syscalls
 
 sys.path.pop(0)
@@ -25,12 +25,12 @@ _BODY = b'{"op":"done","value":2}'
 _FRAME = len(_BODY).to_bytes(4, "little") + _BODY
 
 
-class BareChild(zygote.Child):
+class BareChild(child.Child):
     """Ends as soon as it has said one word."""
 
     def live(self) -> NoReturn:
         """Write the frame, and exit."""
-        os.write(zygote.CHANNEL, _FRAME)
+        os.write(child.CHANNEL, _FRAME)
         os._exit(0)
 
 

@@ -196,3 +196,11 @@ async def test_a_zygote_that_is_killed_is_replaced_and_its_runs_fail_with_the_ca
             tasks.start_soon(doomed)
         assert results[0].error.type == "SandboxCrashed"
         assert (await up.run("2")).value == 2
+
+
+@pytest.mark.anyio
+async def test_what_programs_usually_import_is_there_before_they_run(tmp_path: Path) -> None:
+    usual = {"asyncio", "csv", "datetime", "decimal", "re"}
+    code = f"import sys\n{usual} - sys.modules.keys()"
+    async with Underpass.open(None, home=tmp_path) as up:
+        assert (await up.run(code)).value == []

@@ -22,7 +22,7 @@ _SOURCE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath
 sys.path.insert(0, _SOURCE)
 
 from underpass.guest.channel import Closed  # noqa: E402
-from underpass.sandbox import zygote  # noqa: E402
+from underpass.sandbox import child, zygote  # noqa: E402
 from underpass.sandbox.kernel import landlock, root, seccomp, seccomp_shared, syscalls  # noqa: E402
 
 sys.path.remove(_SOURCE)
@@ -105,7 +105,7 @@ class LandlockZygote(zygote.Zygote):
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class LandlockChild(zygote.Child):
+class LandlockChild(child.Child):
     """Locks the door without having a house of its own."""
 
     def __init__(
@@ -133,7 +133,7 @@ class LandlockChild(zygote.Child):
         syscalls.do(self._restrict_outer)
         rules = self._inner.create()
         self._inner.allow_writing(rules, folder)
-        os.dup2(rules, zygote.RULESET, inheritable=False)
+        os.dup2(rules, child.RULESET, inheritable=False)
         syscalls.do(self._detachment)
         if os.getppid() != self._zygote:
             # It ended before we asked for a signal at its end.
@@ -142,7 +142,7 @@ class LandlockChild(zygote.Child):
 
     def _lock(self, agent: str) -> None:
         workspace = f"{self._workspaces}/{agent}"
-        self._inner.allow_writing(zygote.RULESET, workspace)
+        self._inner.allow_writing(child.RULESET, workspace)
         os.chdir(workspace)
         self._guest.move(workspace)
         syscalls.do(self._surrender)
