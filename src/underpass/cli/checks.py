@@ -73,6 +73,16 @@ def _settings(config: Path | None) -> Settings | None:
         return None
 
 
+def typescript() -> Check:
+    from underpass.sandbox import deno_binary
+
+    why = "Programs in TypeScript run in Deno; those in Python need none of it."
+    if not deno_binary.is_installed():
+        return Check("typescript", "warning", "Deno is not installed", why, deno_binary.INSTALL)
+    walls = "behind the kernel's walls" if sys.platform == "linux" else "held by its own permissions alone"
+    return Check("typescript", "ok", f"{deno_binary.find()}, {walls}", why)
+
+
 def tokenizer() -> Check:
     why = "Token figures are counted, not estimated; the vocabulary ships in a package."
     try:

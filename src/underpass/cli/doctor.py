@@ -41,6 +41,7 @@ def _all(config: Path | None) -> list[Check]:
     found = [
         checks.python_version(),
         *checks.isolation(config),
+        checks.typescript(),
         checks.tokenizer(),
         checks.state_directory(config),
     ]

@@ -194,7 +194,7 @@ class DenoSandbox:
                 writable=writable,
                 memory_mb=self._limits.memory_mb,
             ),
-            "environment": deno_binary.environment(_WORKSPACE),
+            "environment": deno_binary.environment(_WORKSPACE, f"{_AGENT}/tmp/.deno"),
         }
         zygote = DenoZygote(settings, self._owner, max_frame=self._limits.max_frame, on_exit=self._make_room)
         self._tasks.start_soon(zygote.serve)

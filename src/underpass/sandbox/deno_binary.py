@@ -85,11 +85,12 @@ def arguments(
     ]  # fmt: skip
 
 
-def environment(home: str) -> dict[str, str]:
+def environment(home: str, cache: str) -> dict[str, str]:
     """Return the environment of a Deno process; programs cannot read it."""
     return {
-        # Nothing is fetched and nothing compiled is kept: the folder does not exist.
-        "DENO_DIR": f"{home}/.deno",
+        # Nothing is fetched, and what is compiled is written there. Were that impossible, Deno would try
+        # again and again for a fifth of a second.
+        "DENO_DIR": cache,
         "DENO_NO_UPDATE_CHECK": "1",
         "HOME": home,
         "NO_COLOR": "1",

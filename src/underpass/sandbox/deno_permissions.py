@@ -104,7 +104,7 @@ class DenoPermissions:
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env=deno_binary.environment(folder),
+                env=deno_binary.environment(folder, str(self._modules.parent / "deno")),
             )
         lease = _Process(process, Channel(ours, max_frame=self._max_frame))
         try:

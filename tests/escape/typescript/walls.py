@@ -103,7 +103,7 @@ FILES = (
         "find what an earlier run left",
         _OWN,
         "const left = [...Deno.readDirSync('/agent/tmp')].map((entry) => entry.name);\n"
-        "Deno.writeTextFileSync('/agent/tmp/left', 'x');\nreturn left.length === 0;",
+        "Deno.writeTextFileSync('/agent/tmp/left', 'x');\nreturn !left.includes('left');",
         before="Deno.writeTextFileSync('/agent/tmp/left', 'x'); 1",
     ),
     Attempt(
