@@ -63,7 +63,7 @@ async def warm(up: Underpass, folder: Path) -> list[Row]:
         Row("… p95", "", f"{ours.percentile(0.95):.2f} ms"),
         Row("… with a module and one tool call, p50", "", f"{seen['calling'].median:.2f} ms"),
         Row("`deno run` of the same, cold, p50", "", f"{theirs.median:.2f} ms"),
-        Row("… as often as long as ours", "≥ 4 ×", f"{ratio:.1f} ×", ratio >= 4),
+        Row("… as often as long as ours", "≥ 4 times", f"{ratio:.1f} times", ratio >= 4),
     ]
 
 

@@ -15,11 +15,16 @@ _LIMITS = {
     "MemoryError": ("LimitExceeded", "memory_mb", "the program needed more than {} MB of memory"),
     FILE_SIZE: ("LimitExceeded", "file_mb", "a file would have grown beyond {} MB"),
     "OpenFilesLimit": ("LimitExceeded", "open_files", "the program had {} files open at once"),
-    "ThreadMemory": ("LimitExceeded", "memory_mb", "the stacks of its threads needed more than {} MB of memory"),
+    "ThreadMemory": (
+        "LimitExceeded",
+        "memory_mb",
+        "the stacks of its threads needed more than {} MB of memory",
+    ),
     "TmpLimit": ("LimitExceeded", "tmp_mb", "the folder /tmp is full, and it holds {} MB"),
 }
 _HINTS = {
-    "TimeLimit": "do less in one run, call tools concurrently with asyncio.gather, or raise the timeout",
+    "TimeLimit": "do less in one run, call tools concurrently (asyncio.gather, Promise.all), or raise the "
+    "timeout",
     "CpuLimit": "do less in one run, or raise the setting run.cpu_seconds",
     "MemoryError": "process the data in smaller pieces, or raise the setting run.memory_mb",
     FILE_SIZE: "write several files, or raise the setting run.file_mb",

@@ -127,7 +127,7 @@ class Runner:
         full = await quota.verdict(refused=outcome.done is not None and outcome.done.refused)
         error = self._error(program, calls, outcome, full)
         keep = partial(results.keep_if_possible, folder, run, reserve=quota.take)
-        answer, used = await self._shape(program, calls, outcome, error, keep, language.load)
+        answer, used = await self._shape(program, calls, outcome, error, keep, load=language.load)
         return RunResult(
             run=run,
             ok=answer.error is None,
@@ -174,6 +174,7 @@ class Runner:
         outcome: Outcome,
         error: RunError | None,
         keep: Keep,
+        *,
         load: str,
     ) -> tuple[Answer, Tokens]:
         def work() -> tuple[Answer, Tokens]:

@@ -78,14 +78,14 @@ class DenoSandbox:
         trace: TracebackType | None,
     ) -> None:
         self._tasks.cancel_scope.cancel()
-        with suppress(anyio.WouldBlock):
-            while True:
-                if isinstance(waiting := self._ready.receive_nowait(), DenoProcess):
-                    waiting.release()
         if self._zygote is not None:
             await self._zygote.close()
         # The body's own error goes on as it is, not inside a group.
         await self._tasks.__aexit__(None, None, None)
+        with suppress(anyio.WouldBlock):
+            while True:
+                if isinstance(waiting := self._ready.receive_nowait(), DenoProcess):
+                    waiting.release()
         self._offer.close()
         self._ready.close()
 

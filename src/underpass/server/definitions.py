@@ -77,7 +77,8 @@ def _language(*, typescript: bool) -> dict[str, Any]:
             "enum": ["python", "typescript"],
             "default": "python",
             "description": (
-                'TypeScript imports { <server> } from "mcp-servers" and awaits <server>.<tool>({ name: value }); '
+                'TypeScript imports { <server> } from "mcp-servers" and awaits '
+                "<server>.<tool>({ name: value }); "
                 "tools are in camelCase."
             ),
         }

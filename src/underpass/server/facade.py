@@ -157,6 +157,7 @@ class _Facade:
         agent: str = "default",
         timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
         environment: str | None = None,
+        *,
         language: str = "python",
     ) -> CallToolResult:
         furthest = 0.0

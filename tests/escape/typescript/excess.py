@@ -72,7 +72,7 @@ RESOURCES = (
         _OWN,
         "const url = URL.createObjectURL(new Blob(['for(;;);'], { type: 'text/javascript' }));\n"
         "for (let n = 0; n < 500; n++) new Worker(url, { type: 'module' });\nawait never();",
-        ends=("LimitExceeded", "SandboxCrashed", "Timeout", "Error", "TypeError"),
+        ends=("WouldBlock", "LimitExceeded", "SandboxCrashed", "Timeout", "Error", "TypeError"),
         timeout=5,
     ),
     Attempt(
@@ -131,7 +131,7 @@ RESOURCES = (
         "descriptors without end",
         _OWN,
         "const open = [];\nfor (;;) open.push(Deno.openSync('data/one', { write: true, create: true }));",
-        ends=("LimitExceeded", "Error"),
+        ends=("SandboxCrashed", "LimitExceeded", "Error"),
     ),
     Attempt(
         "a bigint that takes for ever to write",
@@ -185,6 +185,6 @@ CHANNEL = (
             "for (let at = 0; at + one.length < many.length; at += one.length) many.set(one, at);\nfor (;;) raw(many);",
             ends=("Timeout", "LimitExceeded", "SandboxCrashed"), timeout=2),
     Attempt("a flood of progress", _OWN,
-            "import { progress } from \"mcp-runtime\";\nfor (;;) progress(Math.random());",
+            'import { progress } from "mcp-runtime";\nfor (;;) progress(Math.random());',
             ends=("Timeout", "LimitExceeded"), timeout=1),
 )  # fmt: skip

@@ -172,6 +172,8 @@ function hintFor(error: Error, type: string, message: string): string {
     case "PermissionDenied":
       return "the sandbox has no network and no other processes, and reads and writes only its workspace; " +
         "use the tools of mcp-servers for everything outside";
+    case "WouldBlock":
+      return "threads share the program's memory and no other limit: use fewer workers";
     case "NotFound":
       return "the sandbox sees the workspace (the current folder), not the host's files";
     case "ReferenceError":
