@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen.calls import CALLS, Calls, Language
@@ -17,6 +18,8 @@ __all__ = ["Language", "document", "signature"]
 
 _MOST_TOKENS = 600
 _LONGEST_SIGNATURE = 600
+_CHARACTERS: Final[Mapping[Language, float]] = {"python": 3.2, "typescript": 2.6}
+"""Characters to a token where they are the shortest: TypeScript's literals have many marks."""
 # Characters of the description and of each parameter's, and how many optional parameters are
 # listed one by one: the first level that fits is taken.
 _LEVELS = ((1600, 400, 200), (1200, 200, 60), (900, 120, 40), (700, 60, 30), (500, 0, 20), (300, 0, 4))
@@ -82,15 +85,15 @@ def document(
     page = ""
     for level in _LEVELS:
         page = _page(tool, interface, language, path, line, level=level)
-        if _tokens(page) <= _MOST_TOKENS:
+        if _tokens(page, language) <= _MOST_TOKENS:
             break
     return page
 
 
-def _tokens(text: str) -> float:
+def _tokens(text: str, language: Language) -> float:
     """Estimate tokens from above: English takes a token for four characters, other scripts one each."""
     other = sum(not letter.isascii() for letter in text) if not text.isascii() else 0
-    return (len(text) - other) / 3 + other
+    return (len(text) - other) / _CHARACTERS[language] + other
 
 
 def _page(
