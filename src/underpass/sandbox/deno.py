@@ -144,6 +144,8 @@ class DenoSandbox:
 
     def _fill(self) -> None:
         """Start processes until those who wait, and the next few, are served."""
+        if self._tasks.cancel_scope.cancel_called:
+            return
         zygote = self._alive_zygote()
         ready = self._offer.statistics().current_buffer_used
         wanted = self._idle + self._waiting - ready - self._starting
@@ -162,9 +164,11 @@ class DenoSandbox:
                 raise
             self._offer.send_nowait(process)
         except SandboxUnavailable as failure:
-            for _ in range(self._ready.statistics().tasks_waiting_receive):
-                self._offer.send_nowait(failure)
-            return
+            # A zygote that was well and has died has a successor; nobody need hear of it.
+            if zygote.failure is None or not zygote.was_ready:
+                for _ in range(self._ready.statistics().tasks_waiting_receive):
+                    self._offer.send_nowait(failure)
+                return
         finally:
             self._starting -= 1
         if self._waiting:

@@ -119,7 +119,7 @@ class DenoZygote:
         self._unborn: deque[_Birth] = deque()
         self._order: dict[str, Any] = _no_order()
         self._ordered = anyio.Event()
-        self._is_ready = False
+        self.was_ready = False
         self._gone = anyio.Event()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -206,7 +206,7 @@ class DenoZygote:
     async def _send_orders(self) -> None:
         while True:
             await self._ordered.wait()
-            if not self._is_ready:
+            if not self.was_ready:
                 self._ordered = anyio.Event()
                 continue
             self._ordered = anyio.Event()
@@ -261,7 +261,7 @@ class DenoZygote:
                 reason = message["reason"]
                 self._fail(SandboxUnavailable(reason, hint=hint_for(reason), sandbox="deno"))
             case _:  # "ready"
-                self._is_ready = True
+                self.was_ready = True
                 self._ordered.set()
 
     def _born(self, number: int, channel: Channel) -> None:

@@ -22,7 +22,7 @@ SHARED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         (
             "read", "write", "readv", "writev", "pread64", "pwrite64", "lseek", "close", "close_range",
             "open", "openat", "ftruncate", "truncate", "fsync", "fdatasync", "copy_file_range",
-            "sendfile", "fallocate", "flock",
+            "sendfile", "flock",
         ),
     ),
     (
@@ -98,9 +98,7 @@ def own(path: int) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
 def rules(machine: str, path: int) -> dict[int, Rule]:
     """Return the table for one machine (``x86_64`` or ``aarch64``), by system call number."""
     shared = {name for _, names in SHARED for name in names}
-    numbered = {
-        number: rule for number, rule in seccomp_table.rules(machine).items() if rule.name in shared
-    }
+    numbered = {number: rule for number, rule in seccomp_table.rules(machine).items() if rule.name in shared}
     for _, group in own(path):
         for rule in group:
             number: int | None = getattr(rule, machine)
