@@ -81,6 +81,8 @@ class Child:
         One that has said its last word ends by itself; an order to kill it would only make work.
         """
         self.channel.close()
+        # After the run and not during it: a fork takes a processor, and there may be only two.
+        self._zygote.replenish()
         if self._exit is not None:
             return
         if self.channel.finished:
@@ -93,9 +95,16 @@ class ZygoteProcess:
     """One zygote, from its start to its end; ``failure`` says why it is of no more use."""
 
     def __init__(
-        self, settings: dict[str, Any], owner: int, *, max_frame: int, on_exit: Callable[[], None]
+        self,
+        settings: dict[str, Any],
+        owner: int,
+        *,
+        idle: int,
+        max_frame: int,
+        on_exit: Callable[[], None],
     ) -> None:
         self._max_frame = max_frame
+        self._wanted = idle
         self._on_exit = on_exit
         self.idle: deque[Child] = deque()
         self.asked = 0
@@ -178,12 +187,19 @@ class ZygoteProcess:
             if self.idle:
                 return self.idle.popleft()
             if not self.asked:
-                self.fork(1)
+                self._fork(1)
             if child := await self._callers.wait(unwanted=self._offer):
                 return child
 
-    def fork(self, count: int) -> None:
-        """Ask for ``count`` more children."""
+    def replenish(self) -> None:
+        """Ask for as many children as should wait, when half of them are gone."""
+        # Who waits already is served with fewer, larger orders.
+        wanted = self._wanted + min(self.waited_for, self._wanted)
+        have = len(self.idle) + self.asked
+        if have <= wanted // 2 and not self._retired and self.failure is None:
+            self._fork(wanted - have)
+
+    def _fork(self, count: int) -> None:
         self.asked += count
         self._to_fork += count
         self._flush()

@@ -141,10 +141,9 @@ class ProcessSandbox:
         if self.refused != zygote.refused:
             self.refused = zygote.refused
             self.label = "process-landlock" if zygote.refused else "process"
-        # Who waits already is served with fewer, larger orders.
-        wanted = self._idle + min(zygote.waited_for, self._idle)
-        if len(zygote.idle) + zygote.asked <= wanted // 2:
-            zygote.fork(wanted - len(zygote.idle) - zygote.asked)
+        # Forks that can wait come after the run, which they would slow down.
+        if len(zygote.idle) + zygote.asked <= 1 or zygote.waited_for:
+            zygote.replenish()
         return child
 
     @property
@@ -186,9 +185,13 @@ class ProcessSandbox:
             "modules": self._modules.to_settings(),
         }
         zygote = ZygoteProcess(
-            settings, self._owner, max_frame=self._limits.max_frame, on_exit=self._make_room
+            settings,
+            self._owner,
+            idle=self._idle,
+            max_frame=self._limits.max_frame,
+            on_exit=self._make_room,
         )
-        zygote.fork(self._idle)
+        zygote.replenish()
         self._started.append(zygote)
         self._tasks.start_soon(self._serve, zygote)
         return zygote
