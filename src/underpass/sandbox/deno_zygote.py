@@ -27,6 +27,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from typing import Any, Final, NoReturn
 
 # The script's own folder is not on the path (`python -I`), and no other package is to be found.
@@ -42,6 +43,8 @@ _EXECUTE_AND_READ: Final = 0b101
 _RULE_PATH_BENEATH: Final = 1
 _NODEV: Final = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 _FIRST_OTHER: Final = 3
+_CLONE_ATTEMPTS: Final = 250
+_CLONE_PAUSE: Final = 0.02
 _TASKS: Final = 4_096
 """Threads of all Deno processes together; one has five."""
 _BASE_DATA: Final = 40 * 1_048_576
@@ -125,12 +128,22 @@ class Zygote:
     def _fork(self) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            process = self._clone()
+            process = self._cloned()
             if process == 0:
                 self._child.become_deno(theirs.fileno())
             self._children.add(process)
             message = json.dumps({"op": "child", "pid": process}).encode()
             socket.send_fds(self._control, [message], [ours.fileno()])
+
+    def _cloned(self) -> int:
+        """Clone. Too many threads just now are no reason to give up: their program's time will end."""
+        for _ in range(_CLONE_ATTEMPTS):
+            try:
+                return self._clone()
+            except OSError:
+                self._reap()
+                time.sleep(_CLONE_PAUSE)
+        return self._clone()
 
     def _attach(self, process: int, agent: str) -> None:
         """Mount the agent's workspace into the file system of one child."""
