@@ -65,7 +65,7 @@ class MessagesInvalid(TerraphimError):
 
 
 class SearchLimitExceeded(TerraphimError):
-    """A connectivity question needs more work than the bound allows (``states``)."""
+    """A connectivity question needs more work than the bound allows (``bound``)."""
 
 
 class AddressInvalid(TerraphimError):
