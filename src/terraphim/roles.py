@@ -16,7 +16,7 @@ from terraphim.config import Haystack, Places, Role
 from terraphim.documents import Document
 from terraphim.errors import FolderUnreadable, RoleUnsuitable
 from terraphim.haystack import Change, MarkdownFolder, Skipped
-from terraphim.ranking import DocumentIndex, Ranked
+from terraphim.ranking import DocumentIndex, Ranked, Relevance
 from terraphim.rolegraph import RoleGraph
 from terraphim.thesaurus import Thesaurus
 
@@ -30,12 +30,14 @@ class Found:
 
     Parameters:
         role: the role that was asked.
+        relevance: what ordered the documents.
         total: how many documents answer the query.
         ranked: those that were asked for, best first.
         skipped: files and folders that were not searched.
     """
 
     role: str
+    relevance: Relevance
     total: int
     ranked: tuple[Ranked, ...]
     skipped: tuple[Skipped, ...]
@@ -159,6 +161,8 @@ class RoleIndex:
     async def search(self, query: str, *, limit: int | None, skip: int) -> Found:
         """Rank the documents that answer ``query``.
 
+        Where a graph finds none, because the query names no concept of it, words decide, by BM25.
+
         Raises:
             RoleUnsuitable: the role has nothing to search.
             FolderUnreadable, ThesaurusUnavailable, ThesaurusInvalid: what it has cannot be read.
@@ -194,6 +198,7 @@ class RoleIndex:
         changes = self._look() if self._pace.due() else []
         known = self._graph[1] if self._graph is not None and self._graph[0] is thesaurus else None
         for change in changes:
+            added = any(document.id not in self._documents for document in change.put)
             for gone in change.removed:
                 del self._documents[gone]
                 self._index.remove(gone)
@@ -201,10 +206,10 @@ class RoleIndex:
                 self._documents[document.id] = document
                 self._index.put(document)
             if known is not None:
-                _apply(change, known)
+                known = _applied(change, known, in_order=not added)
         if thesaurus is not None and known is None:
-            known = RoleGraph(self.name, thesaurus)
-            _apply(Change(tuple(self._documents[name] for name in sorted(self._documents)), ()), known)
+            documents = tuple(self._documents[name] for name in sorted(self._documents))
+            known = _applied(Change(documents, ()), RoleGraph(self.name, thesaurus), in_order=True)
         self._graph = None if thesaurus is None or known is None else (thesaurus, known)
         if self._failure is not None:
             raise self._failure
@@ -227,9 +232,15 @@ class RoleIndex:
         return changes
 
     def _ranked(self, query: str, graph: RoleGraph | None, limit: int | None, skip: int) -> Found:
-        ranked = self._index.search(query, self.role.relevance_function, graph=graph)
+        relevance = self.role.relevance_function
+        ranked: list[Ranked] = []
+        if relevance is not Relevance.TERRAPHIM_GRAPH or graph is not None:
+            ranked = self._index.search(query, relevance, graph=graph)
+        if relevance is Relevance.TERRAPHIM_GRAPH and not ranked:
+            relevance = Relevance.BM25
+            ranked = self._index.search(query, relevance)
         end = None if limit is None else skip + limit
-        return Found(self.name, len(ranked), tuple(ranked[skip:end]), self._skipped())
+        return Found(self.name, relevance, len(ranked), tuple(ranked[skip:end]), self._skipped())
 
     def _skipped(self) -> tuple[Skipped, ...]:
         own = (skipped for folder in self._folders for skipped in folder.skipped)
@@ -245,11 +256,15 @@ def _folder(haystack: Haystack, places: Places) -> MarkdownFolder:
     )
 
 
-def _apply(change: Change, graph: RoleGraph) -> None:
+def _applied(change: Change, graph: RoleGraph, *, in_order: bool) -> RoleGraph:
+    """The graph after a change. Ranks depend on the order of insertion, so that is always that of the ids."""
     for gone in change.removed:
         graph.remove(gone)
     for document in change.put:
         graph.insert(document)
+    if in_order:
+        return graph
+    return RoleGraph(graph.role, graph.thesaurus, snapshot=sorted(graph.snapshot()))
 
 
 def _mark(path: Path) -> object:

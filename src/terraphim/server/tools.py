@@ -36,7 +36,7 @@ async def _search(service: Service, arguments: Arguments) -> Answer:
     content = texts([f"Found {found.total} documents matching your query."])
     content += [answers.embedded(ranked.document) for ranked in found.ranked]
     skipped = [f"{skipped.path}: {skipped.reason}" for skipped in found.skipped]
-    meta: dict[str, Any] = {"total": found.total}
+    meta: dict[str, Any] = {"total": found.total, "ranking": found.relevance}
     if skipped:
         meta |= {"skipped": skipped[:_MAX_SKIPPED], "skipped_count": len(skipped)}
     return Answer([answers.found_document(ranked) for ranked in found.ranked], content, meta)
