@@ -117,10 +117,10 @@ class AutocompleteIndex:
         are other letters.
 
         Parameters:
-            max_edit_distance: insertions, deletions and substitutions; below 0, prefix hits only.
+            max_edit_distance: insertions, deletions and substitutions; below 1, prefix hits only.
         """
         hits = self.prefix(query, limit)
-        if max_edit_distance < 0 or len(hits) >= limit or len(query) > _MAX_FUZZY_QUERY:
+        if max_edit_distance < 1 or len(hits) >= limit or len(query) > _MAX_FUZZY_QUERY:
             return hits
         cutoff = min(max_edit_distance, 2 * _MAX_FUZZY_QUERY)
         nearest: dict[str, int] = {}

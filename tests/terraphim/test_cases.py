@@ -219,8 +219,7 @@ def _document(number: int, entry: Any) -> Document:
 def _documents(context: Mapping[str, Any]) -> list[Document]:
     entries: list[Any] = context.get("documents", [])
     if "documents_file" in context:
-        content = json.loads(_file(context["documents_file"]).read_text())
-        entries = content["documents"] if "documents" in content else content
+        entries = json.loads(_file(context["documents_file"]).read_text())["documents"]
     return [_document(number, entry) for number, entry in enumerate(entries)]
 
 
