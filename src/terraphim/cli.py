@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from terraphim.config import Config, Places, read_config
 from terraphim.errors import TerraphimError
 from terraphim.server.server import VERSION, server
 from terraphim.service import Service
+from terraphim.store import Store
 
 _EPILOG = """\b
 Examples:
@@ -32,9 +34,17 @@ _FOLDER = click.Path(exists=True, file_okay=False, readable=True)
 )
 @click.option("--kg", type=_FOLDER, help="A folder of concepts: Markdown with synonyms:: lines.")
 @click.option("--haystack", type=_FOLDER, help="The folder of Markdown to search; default: that of --kg.")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="TERRAPHIM_CACHE",
+    help="Where indexes are kept between starts; default: terraphim-mcp in the user's cache folder.",
+)
 @click.option("--http", "address", metavar="HOST:PORT", help="Serve over HTTP instead of stdio.")
 @click.version_option(VERSION, message="terraphim-mcp %(version)s")
-def command(*, config_file: Path | None, kg: str | None, haystack: str | None, address: str | None) -> None:
+def command(
+    *, config_file: Path | None, kg: str | None, haystack: str | None, cache: Path | None, address: str | None
+) -> None:
     """Serve a knowledge graph and the notes it describes as an MCP server with seventeen tools.
 
     It speaks over stdio, or with --http over streamable HTTP at http://HOST:PORT/mcp. The roles come from
@@ -43,11 +53,12 @@ def command(*, config_file: Path | None, kg: str | None, haystack: str | None, a
     if config_file is not None and (kg or haystack):
         raise click.UsageError("--config names the folders already: leave out --kg and --haystack")
     if config_file is not None:
-        service = Service(read_config(config_file), Places(config_file.absolute().parent))
+        config, base = read_config(config_file), config_file.absolute().parent
     elif kg or haystack:
-        service = Service(Config.of_folders(kg=kg, haystack=haystack), Places(Path.cwd()))
+        config, base = Config.of_folders(kg=kg, haystack=haystack), Path.cwd()
     else:
         raise click.UsageError("say what to serve: --config FILE, or --kg FOLDER and --haystack FOLDER")
+    service = Service(config, Places(base), Store(cache or _cache_folder()))
     if address is None:
         anyio.run(_over_stdio, service)
     else:
@@ -79,6 +90,11 @@ async def _over_stdio(service: Service) -> None:
     serving = server(service)
     async with stdio_server() as (reading, writing):
         await serving.run(reading, writing, serving.create_initialization_options())
+
+
+def _cache_folder() -> Path:
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / "terraphim-mcp"
 
 
 def _say(text: str) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
+from typing import Any
 
 from terraphim.documents import Document
-from terraphim.errors import FolderUnreadable
+from terraphim.errors import FolderUnreadable, IndexInvalid
 
 SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mdwn", ".mdx", ".mkd", ".mkdn"})
 """What counts as Markdown; ripgrep's own list."""
@@ -96,6 +97,12 @@ class MarkdownFolder:
         self._damaged: dict[str, str] = {}
 
     @property
+    def identity(self) -> list[str]:
+        """What a snapshot of it depends on: the folder, its name, and what narrows it."""
+        path = os.fsencode(self.path.absolute()).decode("utf-8", "backslashreplace")
+        return [path, self._location, self._glob or "", *self._tags, str(self._max_file_bytes)]
+
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What the last look left out, or found damaged; sorted by path."""
         return tuple(Skipped(path, why) for path, why in sorted({**self._damaged, **self._skipped}.items()))
@@ -122,6 +129,29 @@ class MarkdownFolder:
         self._damaged = {name: why for name, why in self._damaged.items() if name in found}
         self._files, self._ids, self._documents = found, ids, documents
         return Change(tuple(put), tuple(removed))
+
+    def snapshot(self) -> Any:
+        """What the last look found, as a JSON value."""
+        return {
+            "files": [
+                [name, state.modified, state.size, state.inode, self._ids[name]]
+                for name, state in self._files.items()
+            ],
+            "documents": sorted(self._documents),
+            "damaged": self._damaged,
+        }
+
+    def restore(self, value: Any) -> None:
+        """Begin from what ``snapshot`` returned: only what changed since is read. Raises IndexInvalid."""
+        try:
+            rows = [(str(row[0]), FileState(*map(int, row[1:4])), str(row[4])) for row in value["files"]]
+            documents = {str(name) for name in value["documents"]}
+            damaged = {str(name): str(why) for name, why in value["damaged"].items()}
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise IndexInvalid("The folder's state cannot be read.", hint="Build the index again.") from error
+        self._files = {name: state for name, state, _ in rows}
+        self._ids = {name: id_ for name, _, id_ in rows}
+        self._documents, self._damaged = documents, damaged
 
     def clear(self) -> Change:
         """Forget everything; the next look reads all files again."""

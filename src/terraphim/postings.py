@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import log
+from typing import Any
 
 from terraphim.documents import Document
+from terraphim.errors import IndexInvalid
+from terraphim.lexicon import Lexicon, Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,6 @@ class Parameters:
     tags: float = 2.5
 
 
-@dataclass(slots=True)
-class _Places:
-    """The documents of one word: their numbers, and how often it stands in each field."""
-
-    documents: array[int] = field(default_factory=lambda: array("I"))
-    body: array[int] = field(default_factory=lambda: array("I"))
-    title: array[int] = field(default_factory=lambda: array("I"))
-    description: array[int] = field(default_factory=lambda: array("I"))
-    tags: array[int] = field(default_factory=lambda: array("I"))
-    # Of documents that are still there.
-    in_body: int = 0
-    in_any: int = 0
-
-
 def words_of(text: str) -> list[str]:
     """A text's words: split at blanks, in lower case, punctuation included."""
     return text.lower().split()
@@ -54,7 +42,7 @@ class Postings:
     """Numbered documents by their words. A number is never used again; a removed document leaves a gap."""
 
     def __init__(self) -> None:
-        self._places: dict[str, _Places] = {}
+        self._places = Lexicon()
         self._body_lengths: list[int] = []
         self._lengths: list[int] = []
         self._alive = bytearray()
@@ -78,7 +66,7 @@ class Postings:
         for word in body.keys() | title.keys() | description.keys() | tags.keys():
             places = self._places.get(word)
             if places is None:
-                places = self._places[word] = _Places()
+                places = self._places.add(word)
                 self._vocabulary = None
             places.documents.append(number)
             places.body.append(body[word])
@@ -105,6 +93,34 @@ class Postings:
         self._count -= 1
         self._body_total -= self._body_lengths[number]
         self._total -= self._lengths[number]
+
+    def snapshot(self) -> Any:
+        """The postings as a JSON value."""
+        return {
+            "lexicon": self._places.snapshot(),
+            "lengths": self._lengths,
+            "body_lengths": self._body_lengths,
+            "alive": list(self._alive),
+        }
+
+    @classmethod
+    def restore(cls, value: Any) -> Postings:
+        """Open what ``snapshot`` returned. Raises IndexInvalid."""
+        postings = cls()
+        try:
+            postings._places = Lexicon.restore(value["lexicon"])
+            postings._lengths = [int(length) for length in value["lengths"]]
+            postings._body_lengths = [int(length) for length in value["body_lengths"]]
+            postings._alive = bytearray(value["alive"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise IndexInvalid("The postings cannot be read.", hint="Build the index again.") from error
+        if not len(postings._alive) == len(postings._lengths) == len(postings._body_lengths):
+            raise IndexInvalid("The postings contradict each other.", hint="Build the index again.")
+        living = [number for number, alive in enumerate(postings._alive) if alive]
+        postings._count = len(living)
+        postings._total = sum(postings._lengths[number] for number in living)
+        postings._body_total = sum(postings._body_lengths[number] for number in living)
+        return postings
 
     def containing(self, words: Sequence[str]) -> set[int]:
         """Documents in which one of the words stands, also as a part of a word."""
@@ -155,7 +171,7 @@ class Postings:
                 scores[number] += weight * count
         return scores
 
-    def _weighted(self, words: Sequence[str], *, body_only: bool) -> Iterator[tuple[_Places, float]]:
+    def _weighted(self, words: Sequence[str], *, body_only: bool) -> Iterator[tuple[Places, float]]:
         for word in words:
             places = self._places.get(word)
             if places is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from terraphim.documents import Document
+from terraphim.errors import IndexInvalid
 from terraphim.postings import Parameters, Postings, words_of
 from terraphim.rolegraph import RoleGraph
 
@@ -61,6 +63,9 @@ class DocumentIndex:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._documents.values())
+
     def get(self, document_id: str) -> Document | None:
         """The document with that id."""
         number = self._numbers.get(document_id)
@@ -81,6 +86,27 @@ class DocumentIndex:
         self._postings.remove(number, self._documents.pop(number))
         if self._postings.gaps > len(self) + 100:
             self._renumber()
+
+    def snapshot(self) -> Any:
+        """The documents and their postings, as a JSON value."""
+        documents = [[number, *_row(document)] for number, document in self._documents.items()]
+        return {"documents": documents, "postings": self._postings.snapshot()}
+
+    @classmethod
+    def restore(cls, value: Any) -> DocumentIndex:
+        """Open what ``snapshot`` returned. Raises IndexInvalid."""
+        index = cls()
+        try:
+            for number, *row in value["documents"]:
+                document = Document(*row[:-1], tags=tuple(row[-1]))
+                index._documents[number] = document
+                index._numbers[document.id] = number
+            index._postings = Postings.restore(value["postings"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise IndexInvalid("The documents cannot be read.", hint="Build the index again.") from error
+        if len(index._postings) != len(index._documents):
+            raise IndexInvalid("The documents do not fit their postings.", hint="Build the index again.")
+        return index
 
     def search(
         self,
@@ -163,6 +189,11 @@ class DocumentIndex:
         self._postings, self._numbers, self._documents = Postings(), {}, {}
         for document in documents:
             self.put(document)
+
+
+def _row(document: Document) -> list[Any]:
+    d = document
+    return [d.id, d.url, d.title, d.body, d.description, d.summarization, d.stub, d.tags]
 
 
 def scores(

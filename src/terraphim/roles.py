@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +17,11 @@ from terraphim import thesaurus as thesauri
 from terraphim.builder import KnowledgeGraphFolder
 from terraphim.config import Haystack, Places, Role
 from terraphim.documents import Document
-from terraphim.errors import FolderUnreadable, RoleUnsuitable
+from terraphim.errors import FolderUnreadable, IndexInvalid, RoleUnsuitable
 from terraphim.haystack import Change, MarkdownFolder, Skipped
 from terraphim.ranking import DocumentIndex, Ranked, Relevance
 from terraphim.rolegraph import RoleGraph
+from terraphim.store import Store
 from terraphim.thesaurus import Thesaurus
 
 _SHARE = 20
@@ -121,13 +125,15 @@ class RoleIndex:
         name: the role's name.
         role: its configuration.
         places: finds its folders.
+        store: keeps the index between starts; None keeps it nowhere.
     """
 
-    def __init__(self, name: str, role: Role, places: Places) -> None:
+    def __init__(self, name: str, role: Role, places: Places, store: Store | None = None) -> None:
         self.name = name
         self.role = role
         self._terms = Terms(name, role, places)
         self._folders = [_folder(haystack, places) for haystack in role.haystacks if haystack.is_local]
+        self._key = json.dumps([name, *(folder.identity for folder in self._folders)])
         self._foreign = tuple(
             Skipped(haystack.location, f"the service {haystack.service} is not searched by this server")
             for haystack in role.haystacks
@@ -135,8 +141,11 @@ class RoleIndex:
         )
         self._unreadable: tuple[Skipped, ...] = ()
         self._failure: FolderUnreadable | None = None
-        self._documents: dict[str, Document] = {}
         self._index = DocumentIndex()
+        self._store = store
+        self._stored = Pace()
+        self._restored = store is None
+        self._unsaved = False
         self._graph: tuple[Thesaurus, RoleGraph] | None = None
         self._pace = Pace()
         self._lock = anyio.Lock()
@@ -175,13 +184,13 @@ class RoleIndex:
         """All documents, in the order of their ids. Raises as ``search``."""
         async with self._lock:
             await self._refreshed()
-            return [self._documents[name] for name in sorted(self._documents)]
+            return sorted(self._index, key=_id)
 
     async def document(self, document_id: str) -> Document | None:
         """The document with that id, if there is one. Raises as ``search``."""
         async with self._lock:
             await self._refreshed()
-            return self._documents.get(document_id)
+            return self._index.get(document_id)
 
     async def _refreshed(self) -> RoleGraph | None:
         if not self._folders:
@@ -195,25 +204,65 @@ class RoleIndex:
         return await anyio.to_thread.run_sync(self._refresh, thesaurus)
 
     def _refresh(self, thesaurus: Thesaurus | None) -> RoleGraph | None:
+        if not self._restored:
+            self._restore(thesaurus)
         changes = self._look() if self._pace.due() else []
         known = self._graph[1] if self._graph is not None and self._graph[0] is thesaurus else None
         for change in changes:
-            added = any(document.id not in self._documents for document in change.put)
+            added = any(self._index.get(document.id) is None for document in change.put)
             for gone in change.removed:
-                del self._documents[gone]
                 self._index.remove(gone)
             for document in change.put:
-                self._documents[document.id] = document
                 self._index.put(document)
             if known is not None:
                 known = _applied(change, known, in_order=not added)
         if thesaurus is not None and known is None:
-            documents = tuple(self._documents[name] for name in sorted(self._documents))
+            documents = tuple(sorted(self._index, key=_id))
             known = _applied(Change(documents, ()), RoleGraph(self.name, thesaurus), in_order=True)
+            self._unsaved = True
         self._graph = None if thesaurus is None or known is None else (thesaurus, known)
+        self._unsaved = self._unsaved or any(changes)
         if self._failure is not None:
             raise self._failure
+        self._save()
         return known
+
+    def _restore(self, thesaurus: Thesaurus | None) -> None:
+        """Begin from what an earlier server kept; what cannot be used is built again."""
+        self._restored = True
+        assert self._store is not None
+        empty = [folder.snapshot() for folder in self._folders]
+        try:
+            value = self._store.load(self._key)
+            if value is None:
+                return
+            for folder, state in zip(self._folders, value["folders"], strict=True):
+                folder.restore(state)
+            self._index = DocumentIndex.restore(value["index"])
+            if thesaurus is not None and value["thesaurus"] == _digest(thesaurus):
+                self._graph = (thesaurus, RoleGraph(self.name, thesaurus, snapshot=value["graph"]))
+        except (IndexInvalid, KeyError, TypeError, ValueError, OSError):
+            self._index, self._graph = DocumentIndex(), None
+            for folder, state in zip(self._folders, empty, strict=True):
+                folder.restore(state)
+
+    def _save(self) -> None:
+        """Keep the index; of many small changes in a row some are kept together later."""
+        if self._store is None or not self._unsaved or not self._stored.due():
+            return
+        began = self._stored.now()
+        thesaurus, graph = self._graph or (None, None)
+        value = {
+            "folders": [folder.snapshot() for folder in self._folders],
+            "index": self._index.snapshot(),
+            "thesaurus": _digest(thesaurus) if thesaurus is not None else None,
+            "graph": graph.snapshot() if graph is not None else None,
+        }
+        # Where nothing can be kept, each start builds the index again: slower, and no failure.
+        with suppress(OSError):
+            self._store.save(self._key, value)
+        self._unsaved = False
+        self._stored.done(began)
 
     def _look(self) -> list[Change]:
         began = self._pace.now()
@@ -245,6 +294,14 @@ class RoleIndex:
     def _skipped(self) -> tuple[Skipped, ...]:
         own = (skipped for folder in self._folders for skipped in folder.skipped)
         return (*self._foreign, *self._unreadable, *own)
+
+
+def _id(document: Document) -> str:
+    return document.id
+
+
+def _digest(thesaurus: Thesaurus) -> str:
+    return hashlib.sha256(thesaurus.to_json().encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _folder(haystack: Haystack, places: Places) -> MarkdownFolder:

@@ -23,6 +23,7 @@ from terraphim.errors import (
 from terraphim.haystack import describe
 from terraphim.rolegraph import Connectivity
 from terraphim.roles import Found, RoleIndex
+from terraphim.store import Store
 from terraphim.thesaurus import Thesaurus
 
 MAX_RESULTS = 1000
@@ -53,9 +54,11 @@ class Service:
     Parameters:
         config: the roles.
         places: finds the configuration's folders.
+        store: keeps indexes between starts; None keeps them nowhere.
     """
 
-    def __init__(self, config: Config, places: Places) -> None:
+    def __init__(self, config: Config, places: Places, store: Store | None = None) -> None:
+        self._store = store
         self._config = config
         self._places = places
         self._roles: dict[str, RoleIndex] = {}
@@ -204,7 +207,7 @@ class Service:
     def _role(self, name: str | None) -> RoleIndex:
         name, role = self._config.role(name)
         if name not in self._roles:
-            self._roles[name] = RoleIndex(name, role, self._places)
+            self._roles[name] = RoleIndex(name, role, self._places, self._store)
         return self._roles[name]
 
 

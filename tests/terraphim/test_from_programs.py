@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.cli.command_line import underpass
 from tests.terraphim.notes import project
+from tests.terraphim.surface import PROGRAM
 
 pytestmark = [pytest.mark.requirement("R05", "R49"), pytest.mark.slow]
 
@@ -73,7 +74,7 @@ return {
 def folder(tmp_path: Path) -> Path:
     project(tmp_path)
     (tmp_path / "thesaurus.json").write_text('{"name": "N", "data": {"a": {"id": 1, "nterm": "a"}}}')
-    command = ["terraphim-mcp", "--kg", "./kg", "--haystack", "./notes"]
+    command = [str(PROGRAM), "--kg", "./kg", "--haystack", "./notes"]
     assert underpass("add", "terraphim", "--", *command, cwd=tmp_path).status == 0
     return tmp_path
 
