@@ -22,6 +22,7 @@
         ├── ToolFailed           the tool ran and reported an error
         ├── ToolTimeout          the tool did not answer in time
         ├── ToolUnavailable      the server is not reachable, or died during the call
+        ├── ToolChanged          the tool is no longer what was trusted; the call was not made
         └── ToolLimitExceeded    a limit on calls, concurrency or bytes was reached
 
 Each error has a ``message`` for people, a ``hint`` that says what to do next, and ``data`` for
@@ -171,6 +172,14 @@ class ToolTimeout(ToolError):
 
 class ToolUnavailable(ToolError):
     """The server is not reachable, or died during the call (``stderr``)."""
+
+
+class ToolChanged(ToolError):
+    """The tool's definition is no longer the trusted one; nothing was called.
+
+    ``server``, ``tool``, ``parts`` (what changed, such as ``description``), ``trusted`` and ``found``
+    (digests). The changed text itself is not in it: nobody has accepted that a model reads it.
+    """
 
 
 class ToolLimitExceeded(ToolError):

@@ -21,6 +21,7 @@ _CLASS: Final = re.compile(r"^class (\w+)\(TypedDict|^(\w+) = TypedDict\(", re.M
 _FIELD: Final = re.compile(r"^    (\w+): |^        (\"[^\n]*?\"): ", re.MULTILINE)
 _ERRORS: Final = (
     "ToolArgumentsInvalid",
+    "ToolChanged",
     "ToolError",
     "ToolFailed",
     "ToolLimitExceeded",

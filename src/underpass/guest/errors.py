@@ -48,6 +48,10 @@ class ToolUnavailable(ToolError):
     """The server is not reachable, or died during the call."""
 
 
+class ToolChanged(ToolError):
+    """The tool's definition is no longer the trusted one; nothing was called."""
+
+
 class ToolLimitExceeded(ToolError):
     """A limit on calls, concurrency or bytes was reached."""
 

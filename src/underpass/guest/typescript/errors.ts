@@ -35,6 +35,8 @@ export class ToolFailed extends ToolError {}
 export class ToolTimeout extends ToolError {}
 /** The server is not reachable, or died during the call. */
 export class ToolUnavailable extends ToolError {}
+/** The tool's definition is no longer the trusted one; nothing was called. */
+export class ToolChanged extends ToolError {}
 /** A limit on calls, concurrency or bytes was reached. */
 export class ToolLimitExceeded extends ToolError {}
 
@@ -44,6 +46,7 @@ const KINDS = new Map<unknown, typeof ToolError>([
   ["ToolFailed", ToolFailed],
   ["ToolTimeout", ToolTimeout],
   ["ToolUnavailable", ToolUnavailable],
+  ["ToolChanged", ToolChanged],
   ["ToolLimitExceeded", ToolLimitExceeded],
 ]);
 

@@ -9,6 +9,7 @@ const { isArray } = Array;
 
 export {
   ToolArgumentsInvalid,
+  ToolChanged,
   ToolError,
   ToolFailed,
   ToolLimitExceeded,
