@@ -99,8 +99,9 @@ def test_three_ends_of_a_large_graph_are_no_trail() -> None:
 
 
 def test_a_question_beyond_the_bound_is_not_answered() -> None:
+    edges = dict(enumerate(_grid(10)))
     with pytest.raises(SearchLimitExceeded) as refused:
-        find_trail(_grid(10), [(44 + 37 * n) % 100 for n in range(100)], max_work=10_000)
+        choose_edges(edges, range(100), max_work=10_000)
     assert refused.value.data["bound"] == 10_000
 
 
