@@ -21,6 +21,7 @@ import pytest
 from tests.checking.conftest import PATIENT
 from tests.checking.servers import SERVERS, Listed
 
+from underpass.catalog.definition import Listing
 from underpass.checking import checker as checker_module
 from underpass.checking.checker import Checker
 from underpass.checking.language_server import Command, LanguageServer
@@ -173,8 +174,28 @@ class Deaf:
 
 
 async def test_a_run_waits_no_longer_than_the_bound(tmp_path: Path) -> None:
-    async with Checker(Listed(), tmp_path, bound=0.05, makers={"python": Deaf}) as checker:
+    async with Checker(Listed(), tmp_path, bound=0.05, start=0.05, makers={"python": Deaf}) as checker:
         assert (await checker.begin("1").verdict()).checked == "skipped: the check took too long"
+
+
+async def test_the_first_run_waits_for_the_start_of_its_checker(tmp_path: Path) -> None:
+    async with Checker(Listed(), tmp_path, bound=0.0, start=PATIENT) as checker:
+        assert (await checker.begin("1").verdict()).checked is True
+
+
+@LINUX
+async def test_a_checker_starts_while_the_servers_are_listed(tmp_path: Path) -> None:
+    class Slow(Listed):
+        async def listing(self, server: str) -> Listing:
+            await _until(lambda: _children() - before != set())
+            return await super().listing(server)
+
+    before = _children()
+    assert (await check("from mcp_servers import docs\ndocs.search", tmp_path, Slow())).checked is True
+
+
+def _children() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
 class Broken(Deaf):

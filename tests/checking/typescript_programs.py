@@ -41,6 +41,26 @@ const log = await git.gitLog({ repo_path: ".", max_count: 5 });
 const first = log.commits[0];
 ({ sha: first.sha, n: log.length, more: log.map((c) => c.x.y) });
 """,
+    "untyped results in all the ways that values are used": """
+import { docs, git, fileStore } from "mcp-servers";
+const log = await git.gitLog({ repo_path: "." });
+const { commits, total = 0, ...rest } = log;
+const [first, second] = log;
+for (const commit of log) console.log(commit.sha.slice(0, 7));
+for (const key in log) console.log(key, log[key]);
+const lines = (await git.gitStatus({ repo_path: "." })).split("\n").filter((line) => line.trim());
+const [status, text] = await Promise.all([git.gitStatus({ repo_path: "." }), fileStore.read({ path: "a" })]);
+if (status.clean && log.length > 3 && log > 2) log.extra = 1;
+let sum = 0;
+sum += log.total * 2 + log;
+const found = await docs.search({ query: log.query, limit: log.limit, order: log.order, tags: log });
+await docs.search(log);
+const asked = await docs.getDocument({ id: text });
+delete log.extra;
+log.forEach((c) => c.x), log(), new log.Kind(), `${log}`, [...log, ...log.more], { ...log }, Object.keys(log);
+const more = found.map((d) => ({ ...d, ...log })), size = JSON.parse(text).size as number;
+return { commits, total, rest, first: first.sha, second, lines, sum, asked, more, size, n: log?.a?.b!.c };
+""",
     "callTool by name": """
 import { callTool, ToolError, workspace, progress, listServers, getToolDocs } from "mcp-runtime";
 progress(1, 3, "begun");

@@ -21,6 +21,9 @@ from underpass.errors import SandboxUnavailable
 
 BOUND: Final = 2.0
 """Seconds after which a run goes on unchecked."""
+START: Final = 6.0
+"""The same for the first runs of a language, counted from when its checker was started: a start takes
+about a second, and several on a busy machine."""
 _LONGEST: Final = 200_000
 """Characters of a program beyond which it is not checked."""
 _MOST_AT_ONCE: Final = 256
@@ -59,8 +62,8 @@ MAKERS: Final[Mapping[str, Maker]] = {"python": _python, "typescript": _typescri
 class Check:
     """A check that goes on beside other work."""
 
-    def __init__(self, bound: float) -> None:
-        self._deadline = anyio.current_time() + bound
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
         self._verdict: Verdict | None = None
         self._given = anyio.Event()
 
@@ -70,7 +73,7 @@ class Check:
         self._given.set()
 
     async def verdict(self) -> Verdict:
-        """Wait for the outcome, no longer than the bound: what comes later is of no use to a run."""
+        """Wait for the outcome until the deadline: what comes later is of no use to a run."""
         if self._verdict is None:
             with anyio.CancelScope(deadline=self._deadline):
                 await self._given.wait()
@@ -86,6 +89,7 @@ class Checker:
         source: the catalog.
         folder: where the modules are written for the checkers.
         bound: seconds that a run waits for its check.
+        start: seconds from the start of a language's checker in which runs wait for it.
     """
 
     def __init__(
@@ -94,11 +98,15 @@ class Checker:
         folder: Path,
         *,
         bound: float = BOUND,
+        start: float = START,
         makers: Mapping[str, Maker] = MAKERS,
     ) -> None:
         self._source = source
         self._parent = folder
         self._bound = bound
+        self._start = start
+        self._begun: dict[str, float] = {}
+        """When the first check of each language began."""
         self._makers = makers
         self._languages: dict[str, LanguageChecker | str] = {}
         """The checker of each language that was asked for, or why there is none."""
@@ -127,7 +135,9 @@ class Checker:
 
     def begin(self, code: str, language: str = "python") -> Check:
         """Start a check; it executes nothing of ``code``."""
-        check = Check(self._bound)
+        now = anyio.current_time()
+        started = self._begun.setdefault(language, now)
+        check = Check(max(now + self._bound, started + self._start))
         if self._clean.get((language, code)) == {}:
             check.give(Verdict())
         elif len(code) > _LONGEST:
@@ -194,4 +204,6 @@ class Checker:
         except (OSError, ImportError, SandboxUnavailable) as error:
             return f"the checker of {language} cannot be started: {error}"
         self._tasks.start_soon(checker.server.serve)
+        # While the tools of the servers are listed, which may have to be started themselves.
+        checker.server.start()
         return checker

@@ -113,6 +113,10 @@ class LanguageServer:
             await anyio.sleep(min(_FIRST_PAUSE * 2 ** (self._deaths - 1), _LONGEST_PAUSE))
             self.resting = False
 
+    def start(self) -> None:
+        """Have the server started before there is a program."""
+        self._wanted.set()
+
     async def diagnose(self, text: str) -> list[dict[str, Any]]:
         """Return the diagnostics of a program, as the protocol has them. Raises ``ServerDied``."""
         async with self._turn:
@@ -170,6 +174,9 @@ class LanguageServer:
             await connection.initialize()
             self._connection = connection
             self._ready.give(None)
+            if not self._turn.locked():
+                # Nobody waits yet: it reads meanwhile what every program needs.
+                await self.diagnose("")
 
 
 class _Connection:
