@@ -84,9 +84,13 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_mcp_codegen_is_generate_under_another_name(tmp_path: Path) -> None:
-    shown = underpass("--help", cwd=tmp_path, program="mcp-codegen")
+    shown = underpass("-h", cwd=tmp_path, program="mcp-codegen")
     assert shown.status == 0
-    assert "--output" in shown.stdout
+    assert shown.stdout.startswith("Usage: mcp-codegen [OPTIONS]")
+    assert "$ mcp-codegen --format python --output" in shown.stdout
+    assert "underpass generate" not in shown.stdout
+    wrong = underpass("--outptu", "x", cwd=tmp_path, program="mcp-codegen")
+    assert (wrong.status, "'mcp-codegen --help'" in wrong.stderr) == (2, True)
 
 
 def test_a_reader_who_has_seen_enough_causes_no_traceback(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from copy import copy
 from io import TextIOWrapper
-from typing import cast
+from typing import NoReturn, cast
 
 import click
 
@@ -51,21 +52,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The status is 0, 1 when a run or a check failed, 2 for a mistake in the call or in a
     configuration, 130 after SIGINT.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a locale without these characters must not be an error
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(_status(list(sys.argv[1:] if arguments is None else arguments)))
+    _exit(cli, "underpass", sys.argv[1:] if arguments is None else arguments)
 
 
 def codegen() -> None:
-    """`mcp-codegen`: the same as `underpass generate`."""
-    main(["generate", *sys.argv[1:]])
+    """`mcp-codegen`: the same as `underpass generate`, under its own name."""
+    generate = copy(cli.get_command(click.Context(cli), "generate"))
+    assert generate is not None
+    generate.context_settings = cli.context_settings
+    generate.epilog = (generate.epilog or "").replace("underpass generate", "mcp-codegen")
+    _exit(generate, "mcp-codegen", sys.argv[1:])
 
 
-def _status(arguments: list[str]) -> int:
+def _exit(command: click.Command, name: str, arguments: Sequence[str]) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a locale without these characters must not be an error
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_status(command, name, list(arguments)))
+
+
+def _status(command: click.Command, name: str, arguments: list[str]) -> int:
     try:
         # Without its standalone mode click returns the status of a command that asks to exit.
-        status = cli.main(arguments, prog_name="underpass", standalone_mode=False)
+        status = command.main(arguments, prog_name=name, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
