@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
@@ -74,9 +75,8 @@ _LINK_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One place where a term stands.
+class Match(NamedTuple):
+    """One place where a term stands; a tuple, because a text can have a million.
 
     Parameters:
         term: the thesaurus's key, which may differ in case from the text.
@@ -106,6 +106,8 @@ class Paragraph:
 class Matcher:
     """The automaton of one thesaurus; made once for it, and kept as long as it lives.
 
+    ``terms`` and ``concepts`` are what the automaton's numbers stand for.
+
     The automaton reads bytes with ASCII letters made small, as the terms are: nothing else folds,
     so an offset in what it reads is an offset in the text.
     """
@@ -117,8 +119,8 @@ class Matcher:
             pattern = _utf8(term).lower()
             if len(pattern) >= MIN_PATTERN_LENGTH and not term.isspace():
                 folded.setdefault(pattern, term)
-        self._terms = list(folded.values())
-        self._concepts = [thesaurus.terms[term] for term in self._terms]
+        self.terms: Sequence[str] = list(folded.values())
+        self.concepts: Sequence[Concept] = [thesaurus.terms[term] for term in self.terms]
         self._patterns = list(folded)
 
     @classmethod
@@ -138,18 +140,10 @@ class Matcher:
         """The number of a term, and where it begins and ends, for each match in UTF-8 text."""
         return self._automaton.find_matches_as_indexes(data.lower()) if self._automaton else []
 
-    def term(self, number: int) -> str:
-        """The term of that number."""
-        return self._terms[number]
-
-    def concept(self, number: int) -> Concept:
-        """The concept of that number's term."""
-        return self._concepts[number]
-
     @cached_property
     def concept_ids(self) -> list[int]:
         """The concept's id for each term's number."""
-        return [concept.id for concept in self._concepts]
+        return [concept.id for concept in self.concepts]
 
 
 _MATCHERS: WeakKeyDictionary[Thesaurus, Matcher] = WeakKeyDictionary()
@@ -160,21 +154,21 @@ def find(text: str, thesaurus: Thesaurus) -> list[Match]:
 
     Terms of fewer than two bytes, or of blanks alone, match nothing.
     """
-    return list(_matches(text, Matcher.of(thesaurus)))
-
-
-def _matches(text: str, matcher: Matcher) -> Iterator[Match]:
+    matcher = Matcher.of(thesaurus)
+    terms, concepts = matcher.terms, matcher.concepts
     data = _utf8(text)
     spans = matcher.spans(data)
     if len(data) == len(text):
-        for number, start, end in spans:
-            yield Match(matcher.term(number), matcher.concept(number), start, end, start, end)
-        return
+        return [
+            Match(terms[number], concepts[number], start, end, start, end) for number, start, end in spans
+        ]
+    found: list[Match] = []
     characters, seen = 0, 0
     for number, start, end in spans:
         first = characters + _length(data, seen, start)
         characters, seen = first + _length(data, start, end), end
-        yield Match(matcher.term(number), matcher.concept(number), start, end, first, characters)
+        found.append(Match(terms[number], concepts[number], start, end, first, characters))
+    return found
 
 
 def replace(text: str, thesaurus: Thesaurus, link_type: LinkType) -> str:
@@ -190,7 +184,7 @@ def replace(text: str, thesaurus: Thesaurus, link_type: LinkType) -> str:
             continue
         link = written.get(number)
         if link is None:
-            link = written[number] = _utf8(link_type.write(matcher.concept(number)))
+            link = written[number] = _utf8(link_type.write(matcher.concepts[number]))
         parts += (data[position:start], link)
         position = end
     parts.append(data[position:])
@@ -221,7 +215,7 @@ def paragraphs(text: str, thesaurus: Thesaurus, *, include_term: bool = True) ->
     ends = [end.start() for end in _PARAGRAPH_END.finditer(text)]
     upcoming = iter(ends)
     paragraph_end = next(upcoming, len(text))
-    for match in _matches(text, Matcher.of(thesaurus)):
+    for match in find(text, thesaurus):
         while paragraph_end < match.end_char:
             paragraph_end = next(upcoming, len(text))
         start = match.start_char if include_term else match.end_char
