@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any
 
+from terraphim import sieve
 from terraphim.documents import Document
 from terraphim.errors import FolderUnreadable, IndexInvalid
 
@@ -90,6 +91,8 @@ class MarkdownFolder:
         self._glob = glob
         self._tags = tuple(tag.casefold() for tag in tags)
         self._max_file_bytes = max_file_bytes
+        self._found: dict[str, FileState] = {}
+        self._found_ids: dict[str, str] = {}
         self._files: dict[str, FileState] = {}
         self._ids: dict[str, str] = {}
         self._documents: set[str] = set()
@@ -103,6 +106,11 @@ class MarkdownFolder:
         return [path, self._location, self._glob or "", *self._tags, str(self._max_file_bytes)]
 
     @property
+    def file_count(self) -> int:
+        """How many files the last look listed."""
+        return len(self._found)
+
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What the last look left out, or found damaged; sorted by path."""
         return tuple(Skipped(path, why) for path, why in sorted({**self._damaged, **self._skipped}.items()))
@@ -113,9 +121,23 @@ class MarkdownFolder:
         Raises:
             FolderUnreadable: the folder is missing, is no folder, or cannot be listed.
         """
+        self.look()
+        return self.update()
+
+    def look(self) -> int:
+        """List the files as they are now, without reading them; returns the size of all, in bytes.
+
+        Raises:
+            FolderUnreadable: as ``refresh``.
+        """
         self._skipped = {}
-        found = dict(sorted(self._scan()))
-        ids = self._names(found)
+        self._found = dict(sorted(self._scan()))
+        self._found_ids = self._names(self._found)
+        return sum(state.size for state in self._found.values() if state.size <= self._max_file_bytes)
+
+    def update(self) -> Change:
+        """Read the files that were new or changed when ``look`` was called."""
+        found, ids = self._found, self._found_ids
         put: list[Document] = []
         documents: set[str] = set()
         for name, state in found.items():
@@ -129,6 +151,21 @@ class MarkdownFolder:
         self._damaged = {name: why for name, why in self._damaged.items() if name in found}
         self._files, self._ids, self._documents = found, ids, documents
         return Change(tuple(put), tuple(removed))
+
+    def files_with(self, needles: Sequence[str]) -> list[str]:
+        """The listed files that contain one of ``needles``, ASCII letters in any case."""
+        names = [name for name, state in self._found.items() if state.size <= self._max_file_bytes]
+        return sieve.files_with(self.path, names, needles)
+
+    def read(self, names: Iterable[str]) -> list[Document]:
+        """Read listed files, and keep nothing of them."""
+        read = (self._read(name, self._found_ids[name], self._found[name]) for name in names)
+        return [document for document in read if document is not None]
+
+    def document(self, document_id: str) -> Document | None:
+        """Read the listed file that has this id, and keep nothing of it."""
+        names = [name for name, id_ in self._found_ids.items() if id_ == document_id]
+        return next(iter(self.read(names)), None)
 
     def snapshot(self) -> Any:
         """What the last look found, as a JSON value."""
@@ -157,7 +194,7 @@ class MarkdownFolder:
         """Forget everything; the next look reads all files again."""
         removed = tuple(sorted(self._documents))
         self._files, self._ids, self._documents = {}, {}, set()
-        self._damaged, self._skipped = {}, {}
+        self._damaged = {}
         return Change((), removed)
 
     def _scan(self) -> Iterator[tuple[str, FileState]]:
@@ -194,8 +231,8 @@ class MarkdownFolder:
         return self._glob is None or fnmatchcase(name, self._glob) or PurePath(name).match(self._glob)
 
     def _names(self, found: Mapping[str, FileState]) -> dict[str, str]:
-        if found.keys() == self._ids.keys():
-            return self._ids
+        if found.keys() == self._found_ids.keys():
+            return self._found_ids
         ids: dict[str, str] = {}
         taken: set[str] = set()
         for name in found:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from terraphim import thesaurus as thesauri
-from terraphim.builder import KnowledgeGraphFolder
+from terraphim import matching
 from terraphim.config import Haystack, Places, Role
 from terraphim.documents import Document
 from terraphim.errors import FolderUnreadable, IndexInvalid, RoleUnsuitable
 from terraphim.haystack import Change, MarkdownFolder, Skipped
+from terraphim.pace import MANY_FILES, Pace
 from terraphim.ranking import DocumentIndex, Ranked, Relevance
 from terraphim.rolegraph import RoleGraph
 from terraphim.store import Store
+from terraphim.terms import Terms
 from terraphim.thesaurus import Thesaurus
 
-_SHARE = 20
-"""Looking at folders may take one part in this many of the time."""
+MAX_INDEXED_BYTES = 256 * 1024 * 1024
+"""Larger haystacks are not held in memory: each search looks through the files."""
+_MAX_SIFTED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,77 +47,6 @@ class Found:
     skipped: tuple[Skipped, ...]
 
 
-class Pace:
-    """Says when to look at a folder again: the sooner, the faster a look is.
-
-    A folder of ten files is looked at before each search; one of ten thousand about twice a second.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._again = float("-inf")
-
-    def due(self) -> bool:
-        """Whether it is time."""
-        return self._clock() >= self._again
-
-    def done(self, began: float) -> None:
-        """Note that a look, begun at ``began`` by the same clock, is over."""
-        now = self._clock()
-        self._again = now + _SHARE * (now - began)
-
-    def now(self) -> float:
-        """The clock."""
-        return self._clock()
-
-
-class Terms:
-    """Where a role's thesaurus comes from: a file or address (``automata_path``), else a folder."""
-
-    def __init__(self, name: str, role: Role, places: Places) -> None:
-        self._name = name
-        self._places = places
-        self._source = role.kg.automata_path if role.kg else None
-        local = role.kg.knowledge_graph_local if role.kg else None
-        if self._source is None and local is not None and local.input_type == "json":
-            self._source = local.path
-        self._folder = local.path if local is not None and local.input_type == "markdown" else None
-        self._loaded: tuple[object, Thesaurus] | None = None
-        self._built: KnowledgeGraphFolder | None = None
-        self._pace = Pace()
-
-    async def current(self) -> Thesaurus | None:
-        """The terms as they are now; the same object until they change. None for a role without a graph.
-
-        Raises:
-            ThesaurusUnavailable, ThesaurusInvalid, FolderUnreadable: they cannot be had.
-        """
-        if self._source is not None:
-            return await self._from_file(self._source)
-        if self._folder is not None:
-            return await anyio.to_thread.run_sync(self._from_folder, self._folder)
-        return None
-
-    async def _from_file(self, source: str) -> Thesaurus:
-        remote = "://" in source
-        place = source if remote else str(self._places.resolve(source))
-        mark = place if remote else await anyio.to_thread.run_sync(_mark, Path(place))
-        if self._loaded is None or self._loaded[0] != mark:
-            self._loaded = (mark, await thesauri.load(place))
-        return self._loaded[1]
-
-    def _from_folder(self, folder: str) -> Thesaurus:
-        began = self._pace.now()
-        if self._built is None:
-            self._built = KnowledgeGraphFolder(self._places.resolve(folder), name=self._name)
-        elif self._pace.due():
-            self._built.refresh()
-        else:
-            return self._built.thesaurus
-        self._pace.done(began)
-        return self._built.thesaurus
-
-
 class RoleIndex:
     """What one role searches.
 
@@ -126,14 +55,24 @@ class RoleIndex:
         role: its configuration.
         places: finds its folders.
         store: keeps the index between starts; None keeps it nowhere.
+        max_indexed_bytes: haystacks of more text are looked through for each search, not held in memory.
     """
 
-    def __init__(self, name: str, role: Role, places: Places, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        role: Role,
+        places: Places,
+        store: Store | None = None,
+        *,
+        max_indexed_bytes: int = MAX_INDEXED_BYTES,
+    ) -> None:
         self.name = name
         self.role = role
         self._terms = Terms(name, role, places)
         self._folders = [_folder(haystack, places) for haystack in role.haystacks if haystack.is_local]
-        self._key = json.dumps([name, *(folder.identity for folder in self._folders)])
+        self.key = json.dumps([name, *(folder.identity for folder in self._folders)])
+        """The name under which the index is kept."""
         self._foreign = tuple(
             Skipped(haystack.location, f"the service {haystack.service} is not searched by this server")
             for haystack in role.haystacks
@@ -147,6 +86,9 @@ class RoleIndex:
         self._restored = store is None
         self._unsaved = False
         self._graph: tuple[Thesaurus, RoleGraph] | None = None
+        self._max_indexed_bytes = max_indexed_bytes
+        self._too_large = False
+        self._left_over = 0
         self._pace = Pace()
         self._lock = anyio.Lock()
 
@@ -159,10 +101,16 @@ class RoleIndex:
         """The role's graph over its documents, as they are now.
 
         Raises:
-            RoleUnsuitable: the role has no knowledge graph, or nothing to search.
+            RoleUnsuitable: the role has no knowledge graph, nothing to search, or too much.
         """
         async with self._lock:
             graph = await self._refreshed()
+            if self._too_large:
+                raise RoleUnsuitable(
+                    f"Role '{self.name}' has over {self._max_indexed_bytes:,} bytes of documents: "
+                    "too much for a graph in memory",
+                    role=self.name,
+                )
             if graph is None:
                 raise RoleUnsuitable(f"Role '{self.name}' has no knowledge graph", role=self.name)
             return graph
@@ -178,10 +126,14 @@ class RoleIndex:
         """
         async with self._lock:
             graph = await self._refreshed()
-            return await anyio.to_thread.run_sync(self._ranked, query, graph, limit, skip)
+            index = self._index
+            if self._too_large:
+                thesaurus = await self._thesaurus()
+                index, graph = await anyio.to_thread.run_sync(self._sifted, query, thesaurus)
+            return await anyio.to_thread.run_sync(self._ranked, query, index, graph, limit, skip)
 
     async def documents(self) -> Sequence[Document]:
-        """All documents, in the order of their ids. Raises as ``search``."""
+        """All documents that are held in memory, in the order of their ids. Raises as ``search``."""
         async with self._lock:
             await self._refreshed()
             return sorted(self._index, key=_id)
@@ -190,7 +142,10 @@ class RoleIndex:
         """The document with that id, if there is one. Raises as ``search``."""
         async with self._lock:
             await self._refreshed()
-            return self._index.get(document_id)
+            if not self._too_large:
+                return self._index.get(document_id)
+            found = [folder.document(document_id) for folder in self._folders]
+            return next((document for document in found if document is not None), None)
 
     async def _refreshed(self) -> RoleGraph | None:
         if not self._folders:
@@ -200,8 +155,10 @@ class RoleIndex:
                 hint="give the role a haystack of the service Ripgrep",
                 role=self.name,
             )
-        thesaurus = await self._terms.current() if self.role.uses_graph and self.role.has_graph else None
-        return await anyio.to_thread.run_sync(self._refresh, thesaurus)
+        return await anyio.to_thread.run_sync(self._refresh, await self._thesaurus())
+
+    async def _thesaurus(self) -> Thesaurus | None:
+        return await self._terms.current() if self.role.uses_graph and self.role.has_graph else None
 
     def _refresh(self, thesaurus: Thesaurus | None) -> RoleGraph | None:
         if not self._restored:
@@ -224,7 +181,8 @@ class RoleIndex:
         self._unsaved = self._unsaved or any(changes)
         if self._failure is not None:
             raise self._failure
-        self._save()
+        if not self._too_large:
+            self._save()
         return known
 
     def _restore(self, thesaurus: Thesaurus | None) -> None:
@@ -233,7 +191,7 @@ class RoleIndex:
         assert self._store is not None
         empty = [folder.snapshot() for folder in self._folders]
         try:
-            value = self._store.load(self._key)
+            value = self._store.load(self.key)
             if value is None:
                 return
             for folder, state in zip(self._folders, value["folders"], strict=True):
@@ -260,39 +218,70 @@ class RoleIndex:
         }
         # Where nothing can be kept, each start builds the index again: slower, and no failure.
         with suppress(OSError):
-            self._store.save(self._key, value)
+            self._store.save(self.key, value)
         self._unsaved = False
         self._stored.done(began)
 
     def _look(self) -> list[Change]:
         began = self._pace.now()
-        changes: list[Change] = []
-        unreadable: list[FolderUnreadable] = []
+        unreadable: dict[MarkdownFolder, FolderUnreadable] = {}
+        size = 0
         for folder in self._folders:
             try:
-                changes.append(folder.refresh())
+                size += folder.look()
             except FolderUnreadable as error:
-                changes.append(folder.clear())
-                unreadable.append(error)
-        self._unreadable = tuple(Skipped(error.data["folder"], error.message) for error in unreadable)
-        self._failure = unreadable[0] if len(unreadable) == len(self._folders) else None
-        if self._failure is None:
+                unreadable[folder] = error
+        if sum(folder.file_count for folder in self._folders) > MANY_FILES:
             self._pace.done(began)
+        self._too_large = size > self._max_indexed_bytes
+        changes = [
+            folder.clear() if self._too_large or folder in unreadable else folder.update()
+            for folder in self._folders
+        ]
+        self._unreadable = tuple(
+            Skipped(error.data["folder"], error.message) for error in unreadable.values()
+        )
+        failed = len(unreadable) == len(self._folders)
+        self._failure = next(iter(unreadable.values())) if failed else None
         return changes
 
-    def _ranked(self, query: str, graph: RoleGraph | None, limit: int | None, skip: int) -> Found:
+    def _sifted(self, query: str, thesaurus: Thesaurus | None) -> tuple[DocumentIndex, RoleGraph | None]:
+        """Index only the files that contain what is looked for."""
+        needles = query.split()
+        if thesaurus is not None:
+            named = {match.concept.id for match in matching.find(query, thesaurus)}
+            needles += [term for term, concept in thesaurus.terms.items() if concept.id in named]
+        index = DocumentIndex()
+        self._left_over = 0
+        for folder in self._folders:
+            names = folder.files_with(needles)
+            self._left_over += max(0, len(names) - _MAX_SIFTED)
+            for document in folder.read(names[:_MAX_SIFTED]):
+                index.put(document)
+        if thesaurus is None:
+            return index, None
+        graph = RoleGraph(self.name, thesaurus)
+        return index, _applied(Change(tuple(sorted(index, key=_id)), ()), graph, in_order=True)
+
+    def _ranked(
+        self, query: str, index: DocumentIndex, graph: RoleGraph | None, limit: int | None, skip: int
+    ) -> Found:
         relevance = self.role.relevance_function
         ranked: list[Ranked] = []
         if relevance is not Relevance.TERRAPHIM_GRAPH or graph is not None:
-            ranked = self._index.search(query, relevance, graph=graph)
+            ranked = index.search(query, relevance, graph=graph)
         if relevance is Relevance.TERRAPHIM_GRAPH and not ranked:
             relevance = Relevance.BM25
-            ranked = self._index.search(query, relevance)
+            ranked = index.search(query, relevance)
         end = None if limit is None else skip + limit
         return Found(self.name, relevance, len(ranked), tuple(ranked[skip:end]), self._skipped())
 
     def _skipped(self) -> tuple[Skipped, ...]:
-        own = (skipped for folder in self._folders for skipped in folder.skipped)
+        own = [skipped for folder in self._folders for skipped in folder.skipped]
+        if self._too_large and self._left_over:
+            own.append(
+                Skipped("", f"{self._left_over:,} more files contain words of the query: name rarer ones")
+            )
         return (*self._foreign, *self._unreadable, *own)
 
 
@@ -322,12 +311,3 @@ def _applied(change: Change, graph: RoleGraph, *, in_order: bool) -> RoleGraph:
     if in_order:
         return graph
     return RoleGraph(graph.role, graph.thesaurus, snapshot=sorted(graph.snapshot()))
-
-
-def _mark(path: Path) -> object:
-    """What shows that a file is still the same; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (str(path), status.st_mtime_ns, status.st_size, status.st_ino)
