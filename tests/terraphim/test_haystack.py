@@ -1,5 +1,9 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -118,22 +122,57 @@ def test_a_folder_that_is_not_there_or_no_folder_is_an_error(tmp_path: Path) -> 
         MarkdownFolder(tmp_path / "a.md").refresh()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_named_and_the_rest_is_searched(tmp_path: Path) -> None:
-    write(tmp_path, a="x", closed="x", sub__b="x")
-    (tmp_path / "closed.md").chmod(0)
-    (tmp_path / "sub").chmod(0)
-    folder = MarkdownFolder(tmp_path)
-    try:
-        assert titles(folder.refresh().put) == ["a"]
-        assert [(skipped.path, skipped.reason) for skipped in folder.skipped] == [
-            ("closed.md", "cannot be read: Permission denied"),
-            ("sub", "cannot be listed: Permission denied"),
-        ]
-    finally:
-        (tmp_path / "sub").chmod(0o755)
-    (tmp_path / "closed.md").chmod(0o644)
-    assert titles(folder.refresh().put) == ["closed", "b"]
+LOOK_TWICE = """
+import os, sys
+from pathlib import Path
+from terraphim.errors import FolderUnreadable
+from terraphim.haystack import MarkdownFolder
+if os.geteuid() == 0:  # root may read everything
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+folder = MarkdownFolder(Path(sys.argv[1]))
+print([document.title for document in folder.refresh().put])
+print([(skipped.path, skipped.reason) for skipped in folder.skipped])
+print("again", flush=True)
+input()
+print([document.title for document in folder.refresh().put])
+try:
+    MarkdownFolder(Path(sys.argv[1]) / "closed").refresh()
+except FolderUnreadable as error:
+    print(error.message.rpartition(": ")[2])
+"""
+"""Looks at a folder, waits, and looks again."""
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_is_searched() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        write(folder, a="x", closed="x", sub__b="x", closed__c="x")
+        for closed in ("closed.md", "sub", "closed"):
+            (folder / closed).chmod(0)
+        try:
+            with subprocess.Popen(
+                [sys.executable, "-c", LOOK_TWICE, name], stdin=PIPE, stdout=PIPE, text=True
+            ) as process:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                first = [process.stdout.readline() for _ in range(3)]
+                for opened, mode in (("closed.md", 0o644), ("sub", 0o755)):
+                    (folder / opened).chmod(mode)
+                then = process.communicate("\n", timeout=30)[0]
+        finally:
+            for opened in ("sub", "closed"):
+                (folder / opened).chmod(0o755)
+    denied = "Permission denied"
+    unlisted = f"cannot be listed: {denied}"
+    assert first == [
+        "['a']\n",
+        f"[('closed', '{unlisted}'), ('closed.md', 'cannot be read: {denied}'), ('sub', '{unlisted}')]\n",
+        "again\n",
+    ]
+    assert then == "['closed', 'b']\nPermission denied\n"
 
 
 def test_a_name_that_is_no_text_is_shown_as_well_as_can_be(tmp_path: Path) -> None:

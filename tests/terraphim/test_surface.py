@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -658,14 +657,3 @@ async def test_a_document_of_any_role_is_read(tmp_path: Path) -> None:
         assert (await client.list_resources()).resources == []
         (found,) = value(await ask(client, "search", query="soup", role="B"))
         assert (await client.read_resource(f"terraphim://{found['id']}")).contents
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-async def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    project(tmp_path)
-    (tmp_path / "notes").chmod(0)
-    try:
-        async with connected(Config.of_folders(kg="kg", haystack="notes"), tmp_path) as client:
-            assert "Permission denied" in await refused(client, "search", query="rust")
-    finally:
-        (tmp_path / "notes").chmod(0o755)
