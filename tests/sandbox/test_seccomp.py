@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from underpass.sandbox.kernel.seccomp import assemble
-from underpass.sandbox.kernel.seccomp_table import GROUPS, ArgumentIs, MaskedArgumentIs, Rule, rules
+from underpass.sandbox.kernel.seccomp_table import GROUPS, ArgumentIs, MaskedArgumentIs, Rule, rules, stages
 
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -60,6 +60,26 @@ def test_every_number_gets_the_tables_verdict_and_all_others_are_denied(machine:
         rule = table.get(number)
         arguments = (0xDEAD,) * 6 if rule is not None and rule.only_if is not None else ()
         assert judge(program, number, ARCH[machine], arguments) == expected(rule), number
+
+
+@pytest.mark.requirement("R15")
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_two_stages_together_are_the_table(machine: str) -> None:
+    table = rules(machine)
+    program = assemble(table, machine)
+    both = [assemble(stage, machine) for stage in stages(machine)]
+    for number in range(max(table) + 1):
+        rule = table.get(number)
+        condition = None if rule is None else rule.only_if
+        tried = {(0,) * 6, (0xDEAD,) * 6, (1,) * 6}
+        if condition is not None:
+            values = condition.values if isinstance(condition, ArgumentIs) else (condition.value,)
+            tried |= {(*(0,) * condition.index, value, 0, 0, 0, 0, 0)[:6] for value in values}
+        for arguments in tried:
+            verdicts = [judge(stage, number, ARCH[machine], arguments) for stage in both]
+            # The kernel takes the strictest verdict of all filters: here, the one that is not ALLOW.
+            strictest = next((verdict for verdict in verdicts if verdict != ALLOW), ALLOW)
+            assert strictest == judge(program, number, ARCH[machine], arguments), (number, arguments)
 
 
 @pytest.mark.requirement("R15")

@@ -8,6 +8,7 @@ machine has no such call.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -204,12 +205,37 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
 )  # fmt: skip
 
 
+_, _UNTIL_LOCKED = _allow(
+    "what the zygote does, and a child before it knows its agent: only our own code runs until then",
+    ("clone", 56, 220), ("wait4", 61, 260), ("kill", 62, 129), ("sendmsg", 46, 211), ("prctl", 157, 167),
+    ("setsid", 112, 157), ("mount", 165, 40), ("setrlimit", 160, 164), ("prlimit64", 302, 261),
+    ("capset", 126, 91), ("landlock_restrict_self", 446, 446), ("seccomp", 317, 277),
+)  # fmt: skip
+
+
 def rules(machine: str) -> dict[int, Rule]:
     """Return the table for one machine (``x86_64`` or ``aarch64``), by system call number."""
+    return _by_number((rule for _, group in GROUPS for rule in group), machine)
+
+
+def stages(machine: str) -> tuple[dict[int, Rule], dict[int, Rule]]:
+    """Return two tables that together are ``rules``: for the zygote and its children, and for the lock.
+
+    The kernel checks and compiles a filter when it is installed. The first is installed once, and
+    children inherit it; what a child installs is a quarter as long. A call must pass both.
+    """
+    strict = rules(machine)
+    reserved = _by_number(_UNTIL_LOCKED, machine)
+    allowed = Rule("any other: the first stage decides", None, None)
+    last = max(strict.keys() | reserved.keys())
+    second = {number: allowed for number in range(last + 1) if number not in reserved}
+    return strict | reserved, second | {number: strict[number] for number in reserved if number in strict}
+
+
+def _by_number(table: Iterable[Rule], machine: str) -> dict[int, Rule]:
     numbered: dict[int, Rule] = {}
-    for _, group in GROUPS:
-        for rule in group:
-            number: int | None = getattr(rule, machine)
-            if number is not None:
-                numbered[number] = rule
+    for rule in table:
+        number: int | None = getattr(rule, machine)
+        if number is not None:
+            numbered[number] = rule
     return numbered
