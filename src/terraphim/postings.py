@@ -69,10 +69,11 @@ class Postings:
                 places = self._places.add(word)
                 self._vocabulary = None
             places.documents.append(number)
-            places.body.append(body[word])
-            places.title.append(title[word])
-            places.description.append(description[word])
-            places.tags.append(tags[word])
+            # A Counter makes a call of its own for a word that it does not have.
+            places.body.append(body.get(word, 0))
+            places.title.append(title.get(word, 0))
+            places.description.append(description.get(word, 0))
+            places.tags.append(tags.get(word, 0))
             places.in_any += 1
             places.in_body += word in body
         self._body_lengths.append(body.total())
