@@ -127,7 +127,8 @@ import os, sys
 from pathlib import Path
 from terraphim.errors import FolderUnreadable
 from terraphim.haystack import MarkdownFolder
-if os.geteuid() == 0:  # root may read everything
+if os.geteuid() == 0:  # root may read everything; nobody may not read the library
+    "".encode("utf-8-sig")
     os.setgroups([])
     os.setresgid(65534, 65534, 65534)
     os.setresuid(65534, 65534, 65534)
