@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import JaroWinkler
 
-from terraphim import envelope
+from terraphim import envelope, jaro_winkler
 from terraphim.autocomplete import AutocompleteIndex
 from terraphim.errors import IndexInvalid
 from terraphim.thesaurus import Concept, Thesaurus
@@ -132,3 +133,9 @@ def test_content_that_is_no_json_is_refused() -> None:
         AutocompleteIndex.deserialize(header + content)
     with pytest.raises(IndexInvalid, match="damaged"):
         AutocompleteIndex.deserialize(sealed[:4] + b"\1" + sealed[5:21] + zlib.compress(b"x")[:-1] + b"\0")
+
+
+@given(st.text("abcd", max_size=9), st.text("abcd", max_size=9))
+def test_a_similarity_is_the_librarys_but_for_rounding(first: str, second: str) -> None:
+    library = JaroWinkler.similarity(first, second)
+    assert abs(jaro_winkler.similarity(first, second) - library) < 1e-9
