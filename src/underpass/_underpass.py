@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underpass.broker import Broker
 from underpass.catalog.catalog import Catalog
+from underpass.catalog.lock import ToolLock
 from underpass.checking.checker import Checker
 from underpass.codegen.documentation import document
 from underpass.config import Settings, load_settings, state_dir
 from underpass.discovery.directory import ToolDirectory
-from underpass.discovery.index import Hit
+from underpass.discovery.hit import Hit
 from underpass.errors import ConfigError
 from underpass.execution.host import OnProgress
 from underpass.execution.language import Language
@@ -87,7 +88,8 @@ class Underpass:
         Servers start when they are first needed.
 
         Parameters:
-            config: a file of ``mcpServers``, the same as a mapping, or None for no servers.
+            config: a file of ``mcpServers``, the same as a mapping, or None for no servers. Beside a
+                file stands ``underpass.lock``: a tool that is no longer what it was there is refused.
             sandbox: ``"process"`` (default) or ``"none"``, which isolates nothing.
             home: where ``workspace/`` and ``.underpass/`` are; by default beside the configuration
                 file, and in the current folder where there is none.
@@ -95,7 +97,7 @@ class Underpass:
                 ``underpass.toml`` and the environment.
 
         Raises:
-            ConfigError: the configuration or a setting is missing or malformed.
+            ConfigError: the configuration, a setting or the lock file is missing or malformed.
             SandboxUnavailable: the isolation cannot be had here (raised by the first ``run``).
         """
         path = Path(config) if isinstance(config, Path | str) else None
@@ -106,7 +108,12 @@ class Underpass:
         beside = Path.cwd() if path is None else path.absolute().parent
         state = Path(home) / ".underpass" if home is not None else state_dir(path, beside)
         chosen = load_settings(beside, arguments={"sandbox.tier": sandbox, **(settings or {})})
-        catalog = Catalog({} if config is None else config, settings=chosen.servers, limits=chosen.calls)
+        lock = None if path is None else ToolLock(path)
+        if lock is not None:
+            lock.check()
+        catalog = Catalog(
+            {} if config is None else config, settings=chosen.servers, limits=chosen.calls, lock=lock
+        )
         async with AsyncExitStack() as stack:
             modules = GeneratedModules(catalog).shared()
             place = await _sandbox(stack, chosen, _workspaces(state), modules)
@@ -196,17 +203,53 @@ class Underpass:
 
         return environments.find(name, self.settings, self.state)
 
-    async def search_tools(self, query: str, *, server: str | None = None, limit: int = 10) -> list[Hit]:
+    async def search_tools(
+        self,
+        query: str,
+        *,
+        server: str | None = None,
+        category: str | None = None,
+        capabilities: Iterable[str] = (),
+        limit: int = 10,
+    ) -> list[Hit]:
         """Return the tools that fit ``query`` best.
 
         Parameters:
             query: words for one step of a task.
             server: search this server alone; the others are not started.
+            category: only tools of this category.
+            capabilities: only tools that have all of these.
+            limit: how many at most.
+
+        Raises:
+            ServerNotFound, ServerUnavailable: for a ``server`` that is named.
+            ValidationFailed: no tool is of this category, or has one of these capabilities.
+        """
+        return await self._directory.search(
+            query, server=server, category=category, capabilities=capabilities, limit=limit
+        )
+
+    async def list_categories(self, server: str | None = None) -> dict[str, int]:
+        """Return each category of tools with how many there are, the largest first.
+
+        Parameters:
+            server: of this server's tools only.
 
         Raises:
             ServerNotFound, ServerUnavailable: for a ``server`` that is named.
         """
-        return await self._directory.search(query, server=server, limit=limit)
+        return await self._directory.categories(server)
+
+    async def list_capabilities(self, server: str | None = None) -> dict[str, int]:
+        """Return each capability with how many tools have it, the commonest first.
+
+        Parameters:
+            server: of this server's tools only.
+
+        Raises:
+            ServerNotFound, ServerUnavailable: for a ``server`` that is named.
+        """
+        return await self._directory.capabilities(server)
 
     async def tool_documentation(self, names: Sequence[str]) -> dict[str, str]:
         """Return the Markdown documentation of tools, by the names given (``git.git_log``).

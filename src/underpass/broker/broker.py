@@ -15,12 +15,13 @@ from underpass.broker.blobs import BlobStore, InMemoryBlobs
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
 from underpass.broker.source import ToolSource
 from underpass.broker.unwrap import unwrap
-from underpass.catalog import Finding, Listing, Progress, ToolDefinition, ToolOutcome
+from underpass.catalog import Change, Finding, Listing, Progress, ToolDefinition, ToolOutcome
 from underpass.config import CallLimits
 from underpass.errors import (
     ServerNotFound,
     ServerUnavailable,
     ToolArgumentsInvalid,
+    ToolChanged,
     ToolError,
     ToolFailed,
     ToolLimitExceeded,
@@ -100,7 +101,7 @@ class Broker:
             return await calls.call(server, tool, arguments)
 
     async def tool(self, server: str, name: str) -> _Tool:
-        """Return a tool ready to be called. Raises ``ToolNotFound`` or ``ToolUnavailable``."""
+        """Return a tool ready to be called. Raises ``ToolNotFound``, ``ToolUnavailable``, ``ToolChanged``."""
         try:
             listing = await self._source.listing(server)
         except ServerNotFound as error:
@@ -112,6 +113,9 @@ class Broker:
             known = self._tools[server] = (listing, {})
         tools = known[1]
         if name not in tools:
+            for change in listing.changes:
+                if change.tool == name and change.kind == "changed":
+                    raise _changed(change)
             definition = next((tool for tool in listing.tools if tool.name == name), None)
             if definition is None:
                 raise ToolNotFound.named(server, name, (tool.name for tool in listing.tools))
@@ -237,6 +241,20 @@ class RunCalls:
             value=value,
             setting=f"calls.{limit}",
         )
+
+
+def _changed(change: Change) -> ToolChanged:
+    # Parts by name only: the text itself may be made for a model to read.
+    what = ", ".join(change.parts) or "its definition"
+    return ToolChanged(
+        f"{change.server}.{change.tool} is no longer the tool that was trusted: {what} changed",
+        hint=f"a person has to look at it: `underpass trust {change.server}.{change.tool}`",
+        server=change.server,
+        tool=change.tool,
+        parts=list(change.parts),
+        trusted=change.trusted,
+        found=change.found,
+    )
 
 
 def _encode(tool: ToolDefinition, arguments: Mapping[str, Any]) -> bytes:

@@ -1,15 +1,17 @@
 """Which tools exist: configurations, connections to servers, and tolerant listings."""
 
 from underpass.catalog.catalog import Catalog, ServerState
-from underpass.catalog.definition import Finding, Listing, ToolDefinition
+from underpass.catalog.definition import Change, Finding, Listing, ToolDefinition
 from underpass.catalog.discover import FoundConfig, discover_configs
 from underpass.catalog.edit import add_server
+from underpass.catalog.lock import ToolLock
 from underpass.catalog.servers_file import find_config, load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.upstream import InMemoryUpstream, Progress, ToolOutcome, Upstream
 
 __all__ = [
     "Catalog",
+    "Change",
     "Finding",
     "FoundConfig",
     "InMemoryUpstream",
@@ -18,6 +20,7 @@ __all__ = [
     "ServerSpec",
     "ServerState",
     "ToolDefinition",
+    "ToolLock",
     "ToolOutcome",
     "Upstream",
     "add_server",

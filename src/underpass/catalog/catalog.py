@@ -9,14 +9,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from underpass.catalog.definition import Finding, Listing
+from underpass.catalog.definition import Change, Finding, Listing
+from underpass.catalog.lock import ToolLock
 from underpass.catalog.servers_file import is_in_process, load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.upstream import Progress, ToolOutcome, Upstream
 from underpass.config import CallLimits, ServerSettings
-from underpass.errors import ServerNotFound, ServerUnavailable
+from underpass.errors import ConfigError, ServerNotFound, ServerUnavailable
 
 if TYPE_CHECKING:
     from underpass.catalog.connection import Connection
@@ -35,6 +37,8 @@ class ServerState:
     tools: int | None = None
     """How many tools it listed; None before it did."""
     findings: tuple[Finding, ...] = ()
+    changes: tuple[Change, ...] = ()
+    """How its tools differ from what is trusted."""
     stderr: str = ""
 
 
@@ -47,6 +51,7 @@ class Catalog:
         servers: a file, or a mapping of names to entries, ``ServerSpec``, ``Upstream`` or SDK server
             objects; see ``load_servers``.
         limits: ``timeout`` and ``max_result_bytes`` hold for calls that give none of their own.
+        lock: what is trusted; by default every tool is taken as it is listed.
 
     Raises:
         ConfigError: the file or an entry is malformed.
@@ -58,7 +63,9 @@ class Catalog:
         *,
         settings: ServerSettings | None = None,
         limits: CallLimits | None = None,
+        lock: ToolLock | None = None,
     ) -> None:
+        self.lock = lock
         loaded = load_servers(servers)
         self._disabled = {
             name: spec for name, spec in loaded.items() if isinstance(spec, ServerSpec) and spec.disabled
@@ -70,6 +77,10 @@ class Catalog:
         self._upstreams: dict[str, Upstream] = {}
         self._connections: dict[str, Connection] = {}
         self._listings: dict[str, Listing] = {}
+        self._untrusted: dict[str, Listing] = {}
+        """The listings that differ from what is trusted, as the servers gave them."""
+        self._stale: set[str] = set()
+        """The servers that said that their tools changed."""
         self._errors: dict[str, ServerUnavailable] = {}
         self._locks = {name: anyio.Lock() for name in self._sources}
 
@@ -79,25 +90,52 @@ class Catalog:
         return tuple(self._sources)
 
     async def listing(self, server: str) -> Listing:
-        """Return a server's tools. It is started and asked once; then the answer is kept.
+        """Return a server's tools, as they are trusted.
+
+        It is started and asked once, and again when it says that its tools changed.
 
         Raises:
             ServerNotFound: no server has that name.
             ServerUnavailable: it could not be started or listed. The next call tries again, after a
                 short while.
         """
-        if (listing := self._listings.get(server)) is not None:
+        if (listing := self._kept(server)) is not None:
             return listing
         upstream = self._upstream(server)
         async with self._locks[server]:
-            if (listing := self._listings.get(server)) is None:
+            if (listing := self._kept(server)) is None:
                 try:
-                    listing = self._listings[server] = await upstream.list_tools()
+                    listing = self._listings[server] = await self._ask(server, upstream)
                 except ServerUnavailable as error:
                     self._errors[server] = error
                     raise
                 self._errors.pop(server, None)
         return listing
+
+    def _kept(self, server: str) -> Listing | None:
+        listing = self._listings.get(server)
+        if listing is None or server in self._stale:
+            return None
+        if listing.changes and self.lock is not None and self.lock.is_outdated(server):
+            return None  # another process may have accepted the changes
+        return listing
+
+    async def _ask(self, server: str, upstream: Upstream) -> Listing:
+        listing = self._untrusted.pop(server, None)
+        if listing is None or server in self._stale:
+            self._stale.discard(server)  # before asking: it may change again meanwhile
+            listing = await upstream.list_tools()
+        if self.lock is not None:
+            try:
+                pinned = await anyio.to_thread.run_sync(self.lock.pin, server, listing)
+            except ConfigError as error:
+                raise ServerUnavailable(error.message, hint=error.hint, server=server) from error
+            if pinned.changes:
+                self._untrusted[server] = listing
+            listing = pinned
+        # Who made something of the same tools can go on using it.
+        before = self._listings.get(server)
+        return before if before == listing and before is not None else listing
 
     async def listings(self) -> dict[str, Listing | ServerUnavailable]:
         """Return every server's tools, or why there are none. All are asked at once."""
@@ -160,6 +198,7 @@ class Catalog:
             error=error.message if error else None,
             tools=len(listing.tools) if listing else None,
             findings=listing.findings if listing else (),
+            changes=listing.changes if listing else (),
             stderr=connection.stderr if connection else "",
         )
 
@@ -187,6 +226,7 @@ class Catalog:
             tasks,
             start_timeout=timeout,
             max_result_bytes=limit,
+            tools_changed=lambda: self._stale.add(name),
         )
         return SdkUpstream(connection, listing_timeout=timeout, max_result_bytes=limit)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
 import anyio
+import anyio.lowlevel
 import mcp_types as types
 from anyio.abc import TaskGroup
 from mcp import Client
@@ -70,6 +72,7 @@ class Connection:
             entered it.
         start_timeout: seconds until the first request must have been answered.
         max_result_bytes: a larger answer is refused.
+        tools_changed: called when the server says that its list of tools changed.
     """
 
     def __init__(
@@ -80,7 +83,9 @@ class Connection:
         *,
         start_timeout: float,
         max_result_bytes: int,
+        tools_changed: Callable[[], object],
     ) -> None:
+        self._tools_changed = tools_changed
         self.name = name
         self._source = source
         self._tasks = tasks
@@ -181,9 +186,14 @@ class Connection:
 
     def _client(self, attempt: Attempt) -> Client:
         if not isinstance(self._source, ServerSpec):
-            return Client(self._source, cache=None)
+            return Client(self._source, cache=None, message_handler=self._noticed)
         attempt.wire = RawResults(self._transport(self._source, attempt))
-        return Client(attempt.wire, cache=None)
+        return Client(attempt.wire, cache=None, message_handler=self._noticed)
+
+    async def _noticed(self, message: object) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            self._tools_changed()
+        await anyio.lowlevel.checkpoint()
 
     def _transport(self, spec: ServerSpec, attempt: Attempt) -> AbstractAsyncContextManager[Any]:
         limit = self._max_result_bytes + _ENVELOPE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A tool whose definition is not the one in the lock file."""
+
+    server: str
+    tool: str
+    kind: Literal["changed", "extended", "new", "removed"]
+    """``extended``: optional output fields were added, nothing else; such a tool can be called."""
+    parts: tuple[str, ...] = ()
+    """What differs, of ``title``, ``description``, ``inputSchema``, ``outputSchema`` and ``annotations``."""
+    trusted: str | None = None
+    """The digest in the lock file."""
+    found: str | None = None
+    """The digest of what the server says now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The tools of one server, in the server's order, and what was odd about them."""
 
     tools: tuple[ToolDefinition, ...] = ()
+    """A tool that changed since it was trusted stands here as it was trusted."""
     findings: tuple[Finding, ...] = ()
+    changes: tuple[Change, ...] = ()
+    """The tools that changed, were extended or are gone."""

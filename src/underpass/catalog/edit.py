@@ -42,7 +42,7 @@ def add_server(path: Path, name: str, entry: Mapping[str, Any], *, replace: bool
             server=name,
         )
     named[name] = dict(entry)
-    _write(path, json.dumps(content, indent=_indentation(path), ensure_ascii=False) + "\n")
+    write_atomically(path, json.dumps(content, indent=_indentation(path), ensure_ascii=False) + "\n")
 
 
 def _indentation(path: Path) -> int | str:
@@ -51,7 +51,8 @@ def _indentation(path: Path) -> int | str:
     return 2
 
 
-def _write(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Put ``text`` into the file in one step. ``mode`` is that of a new file; an old one keeps its own."""
     # A link stays a link: what it points to is replaced.
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +60,7 @@ def _write(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        if target.exists():
-            Path(name).chmod(target.stat().st_mode & 0o7777)
+        Path(name).chmod(target.stat().st_mode & 0o7777 if target.exists() else mode)
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from underpass.catalog.definition import Listing
+from underpass.catalog.lock import ToolLock
 from underpass.catalog.servers_file import load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.cli.running import open_catalog
@@ -19,6 +20,9 @@ from underpass.environments import store
 from underpass.errors import ServerUnavailable, UnderpassError
 from underpass.metrics import tokens
 from underpass.sandbox.probe import probe
+
+_LOCK = "lock file"
+_WHY_LOCK = "A server that changes a tool behind your back is noticed, and the tool refused until you look."
 
 Status = Literal["ok", "warning", "failed"]
 
@@ -123,7 +127,27 @@ async def servers(config: Path) -> list[Check]:
     async with open_catalog(config) as catalog:
         listings = await catalog.listings()
     sources = load_servers(config)
-    return [_server(name, listing, sources[name]) for name, listing in listings.items()]
+    assert catalog.lock is not None
+    return [
+        _recorded(catalog.lock),
+        *(_server(name, listing, sources[name]) for name, listing in listings.items()),
+    ]
+
+
+def lock_file(config: Path) -> Check | None:
+    """What is wrong with the lock file: nothing is asked of a server while it cannot be read."""
+    try:
+        ToolLock(config).check()
+    except UnderpassError as error:
+        return Check(_LOCK, "failed", error.message, _WHY_LOCK, error.hint)
+    return None
+
+
+def _recorded(lock: ToolLock) -> Check:
+    if lock.unwritable is None:
+        return Check(_LOCK, "ok", str(lock.file.path), _WHY_LOCK)
+    hint = "make the folder writable, or bring a lock file along: `underpass trust --all` writes one"
+    return Check(_LOCK, "warning", lock.unwritable, _WHY_LOCK, hint)
 
 
 def _server(name: str, listing: Listing | ServerUnavailable, source: object) -> Check:
@@ -131,6 +155,9 @@ def _server(name: str, listing: Listing | ServerUnavailable, source: object) -> 
     if isinstance(listing, ServerUnavailable):
         return Check(title, "failed", listing.message, why, _by_hand(source))
     what = f"{len(listing.tools)} tools"
+    if refused := [change.tool for change in listing.changes if change.kind == "changed"]:
+        changed = f"{what}; refused, because they changed since they were trusted: {', '.join(refused)}"
+        return Check(title, "warning", changed, _WHY_LOCK, f"underpass trust {name}")
     if not listing.findings:
         return Check(title, "ok", what, why)
     reasons = "; ".join(

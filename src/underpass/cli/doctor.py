@@ -48,7 +48,8 @@ def _all(config: Path | None) -> list[Check]:
     configuration = checks.configuration_file(config)
     found += [configuration, *checks.environments(config)]
     if config is not None and configuration.status == "ok":
-        found += run_async(lambda: checks.servers(config))
+        broken = checks.lock_file(config)
+        found += [broken] if broken else run_async(lambda: checks.servers(config))
     return found
 
 

@@ -13,6 +13,7 @@ import click
 
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing
+from underpass.catalog.lock import ToolLock
 from underpass.catalog.servers_file import find_config
 from underpass.codegen.observed import Observations
 from underpass.config import load_settings, state_dir
@@ -39,10 +40,13 @@ def open_catalog(config: Path | None) -> Catalog:
     """Return the catalog of a configuration, with the settings beside it; enter it before use.
 
     Raises:
-        ConfigError: the configuration or the settings are malformed.
+        ConfigError: the configuration, the settings or the lock file are malformed.
     """
     settings = load_settings(config.absolute().parent if config else Path.cwd())
-    return Catalog(config or {}, settings=settings.servers, limits=settings.calls)
+    lock = None if config is None else ToolLock(config)
+    if lock is not None:
+        lock.check()
+    return Catalog(config or {}, settings=settings.servers, limits=settings.calls, lock=lock)
 
 
 def observations(config: Path | None) -> Observations:

@@ -20,7 +20,7 @@ from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.directory import ToolDirectory
-from underpass.discovery.index import Hit, ToolIndex, summary
+from underpass.discovery.hit import Hit, summary
 from underpass.errors import ServerUnavailable
 
 _MARKS = {"started": ("●", "green"), "failed": ("●", "red")}
@@ -33,6 +33,8 @@ _MARKS = {"started": ("●", "green"), "failed": ("●", "red")}
 )
 @click.argument("query", required=False)
 @click.option("--server", help="This server only.")
+@click.option("--category", help="With a QUERY: tools of this category only.")
+@click.option("--capability", "capabilities", multiple=True, help="With a QUERY: tools that have it; repeatable.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
 @click.option(
     "--manifest",
@@ -45,6 +47,8 @@ def command(
     *,
     query: str | None,
     server: str | None,
+    category: str | None,
+    capabilities: tuple[str, ...],
     limit: int,
     manifest: Path | None,
     config: Path | None,
@@ -54,9 +58,13 @@ def command(
 
     Words of a QUERY are matched with names, descriptions and parameters; naming the server helps.
     """
+    if query is None and (category is not None or capabilities):
+        raise click.UsageError("--category and --capability need a QUERY")
     if query is not None:
-        hits = _search_manifest(manifest, query, server, limit) if manifest else None
-        hits = hits if hits is not None else _search_servers(config, query, server, limit)
+        search = partial(
+            _search, query=query, server=server, category=category, capabilities=capabilities, limit=limit
+        )
+        hits = search(_Manifest(manifest)) if manifest else _search_servers(config, search)
         if as_json:
             print_json([hit.to_dict() for hit in hits])
         else:
@@ -69,26 +77,7 @@ def command(
         _show_servers(servers, with_tools=server is not None)
 
 
-def _search_servers(config: Path | None, query: str, server: str | None, limit: int) -> Sequence[Hit]:
-    path = configuration(config)
-
-    async def search() -> Sequence[Hit]:
-        async with open_catalog(path) as catalog:
-            directory = ToolDirectory(catalog, observations(path))
-            return await directory.search(query, server=server, limit=limit)
-
-    with progress("Asking the servers for their tools…"):
-        return run_async(search)
-
-
-def _search_manifest(manifest: Path, query: str, server: str | None, limit: int) -> Sequence[Hit]:
-    listings = chosen(read_manifest(manifest), server)
-    return ToolIndex.build(tool for listing in listings.values() for tool in listing.tools).search(
-        query, limit
-    )
-
-
-def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any]]:
+XXdef _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any]]:
     path = configuration(config)
     observed = observations(path)
 
@@ -142,10 +131,11 @@ def _from_manifest(manifest: Path, server: str | None) -> list[dict[str, Any]]:
 
 def _listed(listing: Listing | ServerUnavailable, observed: Observations) -> dict[str, Any]:
     if isinstance(listing, ServerUnavailable):
-        return {"tools": [], "findings": []}
+        return {"tools": [], "findings": [], "changes": []}
     return {
         "tools": [_tool(tool, observed) for tool in listing.tools],
         "findings": [asdict(finding) for finding in listing.findings],
+        "changes": [asdict(change) for change in listing.changes],
     }
 
 
@@ -183,10 +173,22 @@ def _show_servers(servers: Sequence[Mapping[str, Any]], *, with_tools: bool) -> 
         for finding in server["findings"]:
             line = f"{server['name']}.{finding['tool']} {finding['action']}: {finding['reason']}"
             out().print(text(line, "yellow"), soft_wrap=True)
+        for change in server["changes"]:
+            out().print(
+                text(_changed(change), "red" if change["kind"] == "changed" else "yellow"), soft_wrap=True
+            )
         if with_tools:
             out().print()
             for tool in server["tools"]:
                 _show_tool(tool["signature"], tool["summary"])
+
+
+def _changed(change: Mapping[str, Any]) -> str:
+    name = f"{change['server']}.{change['tool']}"
+    if change["kind"] == "changed":
+        return f"{name} changed and is refused: `underpass trust {name}` shows how, and accepts it"
+    what = "is gone" if change["kind"] == "removed" else "has more optional output than was trusted"
+    return f"{name} {what}: `underpass trust {name}` records it"
 
 
 def _show_hits(hits: Sequence[Hit]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
-
-import orjson
+from typing import Final
 
 from underpass.catalog.definition import ToolDefinition
+from underpass.catalog.digest import tool_digest
 
 FORMAT: Final = 1
 """Raised whenever the same definition gives other text."""
@@ -25,50 +22,10 @@ TYPESCRIPT_HEADER: Final = f"{MARKS[1]} {_REST}"
 
 def definition_digest(tool: ToolDefinition) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of the definition's canonical JSON."""
-    definition = {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.input_schema,
-        "outputSchema": tool.output_schema,
-        "annotations": tool.annotations,
-    }
-    try:
-        canonical = orjson.dumps(definition, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # too deep, lone surrogates, integers of more than 64 bits
-        return _hash(_tokens(definition))
-    return hashlib.sha256(canonical).hexdigest()[:16]
+    return tool_digest(tool)[:16]
 
 
 def label(name: str) -> str:
     """Return a name as a comment may show it: no directive to Python or a type checker fits in it."""
     shown = "".join(letter if letter.isalnum() or letter in " _-./@" else "?" for letter in name[:100])
     return json.dumps(shown, ensure_ascii=False)
-
-
-def _hash(tokens: Iterator[str]) -> str:
-    hasher = hashlib.sha256()
-    for token in tokens:
-        hasher.update(token.encode("utf-8", "surrogatepass"))
-        hasher.update(b"\0")
-    return hasher.hexdigest()[:16]
-
-
-def _tokens(value: object) -> Iterator[str]:
-    """Yield an unambiguous description of a value of any depth."""
-    pending: list[object] = [value]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, Mapping):
-            members = sorted(cast("Mapping[Any, object]", value).items(), key=lambda member: str(member[0]))
-            yield f"object {len(members)}"
-            for key, member in members:
-                pending += (member, str(key))
-        elif isinstance(value, list | tuple):
-            entries = cast("list[object]", value)
-            yield f"array {len(entries)}"
-            pending.extend(entries)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            yield f"int {value:x}"
-        else:
-            yield f"{type(value).__name__} {value}"
