@@ -1,1 +1,1 @@
-"""A knowledge graph of terms and documents, and its MCP server; usable without anything else of this project."""
+"""A knowledge graph of terms and documents, and its MCP server; it needs nothing else of this project."""
