@@ -63,11 +63,13 @@ class AutocompleteIndex:
 
     @classmethod
     def build(cls, thesaurus: Thesaurus) -> AutocompleteIndex:
-        """Index a thesaurus's terms; of terms that differ in case alone, the first in byte order stays."""
+        """Index a thesaurus's terms; of terms that differ in case alone, the first in byte order stays.
+
+        A blank term counts, and is never suggested.
+        """
         concepts: dict[str, Concept] = {}
         for term in sorted(thesaurus.terms):
-            if term and not term.isspace():
-                concepts.setdefault(term.lower(), thesaurus.terms[term])
+            concepts.setdefault(term.lower(), thesaurus.terms[term])
         return cls(thesaurus.name, concepts)
 
     def prefix(self, query: str, limit: int = 10) -> list[Suggestion]:
@@ -83,7 +85,8 @@ class AutocompleteIndex:
             term = self._terms[position]
             if len(hits) >= limit or not term.startswith(start):
                 break
-            hits.append(term)
+            if term.strip():
+                hits.append(term)
         hits.sort(key=_byte_length)
         return [self._suggestion(term, 1.0) for term in hits]
 
@@ -176,7 +179,7 @@ class AutocompleteIndex:
         self, hits: list[Suggestion], scores: Mapping[str, float], limit: int
     ) -> list[Suggestion]:
         concepts = {hit.id for hit in hits}
-        similar = [term for term in scores if self._concepts[term].id not in concepts]
+        similar = [term for term in scores if term.strip() and self._concepts[term].id not in concepts]
         similar.sort(key=lambda term: (-scores[term], *_shortest_first(term)))
         return hits + [self._suggestion(term, scores[term]) for term in similar[: max(limit - len(hits), 0)]]
 
@@ -200,7 +203,8 @@ class AutocompleteIndex:
     def _terms_of_concept(self) -> Mapping[int, list[str]]:
         found: defaultdict[int, list[str]] = defaultdict(list)
         for term in self._terms:
-            found[self._concepts[term].id].append(term)
+            if term.strip():
+                found[self._concepts[term].id].append(term)
         return found
 
 

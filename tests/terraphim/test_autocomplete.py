@@ -32,9 +32,11 @@ def _terms(found: list[Any]) -> list[str]:
     return [hit.term for hit in found]
 
 
-def test_terms_are_kept_in_lower_case_and_empty_ones_left_out() -> None:
-    assert len(INDEX) == 5
+def test_terms_are_kept_in_lower_case_and_blank_ones_are_counted_but_never_suggested() -> None:
+    assert len(INDEX) == 7
     assert _terms(INDEX.prefix("RU")) == ["rust", "rustacean"]
+    assert INDEX.prefix(" ") == []
+    assert _terms(INDEX.levenshtein("xyz", 5, 50)) == ["crab", "rust", "python"]
 
 
 def test_similar_terms_come_behind_prefix_hits_and_never_twice() -> None:

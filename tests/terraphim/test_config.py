@@ -132,3 +132,12 @@ def test_two_folders_are_a_role() -> None:
     assert both.haystacks[0].location == "notes"
     assert Config.of_folders(kg="kg", haystack=None).roles["Default"].haystacks[0].location == "kg"
     assert not Config.of_folders(kg=None, haystack="notes").roles["Default"].uses_graph
+
+
+def test_the_desktop_configuration_of_upstream_selects_a_role_without_a_graph() -> None:
+    tree = "terraphim-ai@bcf33a298-plan-branch"
+    path = shared_data("terraphim", tree, "desktop/default/combined_desktop_roles_config.json")
+    config = read_config(path)
+    assert sorted(config.roles) == ["Default", "Rust Engineer", "Terraphim Engineer"]
+    assert config.selected_role == "Default"
+    assert not config.role(None)[1].uses_graph

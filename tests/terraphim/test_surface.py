@@ -657,3 +657,34 @@ async def test_a_document_of_any_role_is_read(tmp_path: Path) -> None:
         assert (await client.list_resources()).resources == []
         (found,) = value(await ask(client, "search", query="soup", role="B"))
         assert (await client.read_resource(f"terraphim://{found['id']}")).contents
+
+
+async def test_a_thesaurus_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    project(tmp_path)
+
+    def thesaurus(*terms: str) -> str:
+        return json.dumps({"name": "T", "data": {term: {"id": 1, "nterm": "tea"} for term in terms}})
+
+    (tmp_path / "tea.json").write_text(thesaurus("tea"))
+    by_path = graph_role(haystack="notes", kg="tea.json")
+    by_path["kg"]["knowledge_graph_local"]["input_type"] = "json"
+    config = {"roles": {"A": graph_role("tea.json", haystack="notes"), "B": by_path}}
+    async with connected(config, tmp_path) as client:
+        for role in ("A", "B"):
+            assert len(value(await ask(client, "find_matches", text="tea, chai", role=role))) == 1
+        (tmp_path / "tea.json").write_text(thesaurus("tea", "chai"))
+        for role in ("A", "B"):
+            assert len(value(await ask(client, "find_matches", text="tea, chai", role=role))) == 2
+        built = value(await ask(client, "build_autocomplete_index", role="B"))
+        assert built == {"terms": 2, "role": "B"}
+
+
+async def test_a_search_that_names_no_concept_goes_by_words(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        by_concept = await ask(client, "search", query="futures")
+        by_word = await ask(client, "search", query="ownership")
+        assert by_concept.meta is not None
+        assert by_word.meta is not None
+        assert by_concept.meta["ranking"] == "terraphim-graph"
+        assert by_word.meta["ranking"] == "bm25"
+        assert [one["title"] for one in value(by_word)] == ["Borrowing"]
