@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,11 @@ def test_help_shows_how_to_begin() -> None:
     done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True, timeout=60)
     for part in ("--config", "--kg", "--haystack", "--http", "$ terraphim-mcp --kg ./kg --haystack ./notes"):
         assert part in done.stdout
+
+
+def test_it_knows_nothing_of_underpass() -> None:
+    code = (
+        "import sys, terraphim.cli, terraphim.server.http\n"
+        "sys.exit(any(name.split('.')[0] == 'underpass' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
