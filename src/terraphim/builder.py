@@ -93,6 +93,8 @@ class KnowledgeGraphFolder:
         """
         self._unlisted = []
         found = dict(self._files())
+        if found == self._signatures and self._thesaurus.terms:
+            return FolderChange((), (), (), thesaurus_changed=False)
         removed = sorted(self._signatures.keys() - found.keys())
         added = sorted(found.keys() - self._signatures.keys())
         kept = found.keys() & self._signatures.keys()
