@@ -76,7 +76,9 @@ def test_a_query_ranks_tools(project: Path) -> None:
     done = underpass("tools", "convert between timezones", "--limit", "1", "--json", cwd=project)
     [hit] = done.json
     assert hit["id"] == "time::convert_time"
-    assert set(hit) == {"id", "server", "name", "summary", "signature", "score"}
+    assert set(hit) == {
+        "id", "server", "name", "summary", "signature", "category", "capabilities", "score"
+    }  # fmt: skip
     shown = underpass("tools", "convert between timezones", cwd=project)
     assert shown.stdout.startswith("time.convert_time(")
 

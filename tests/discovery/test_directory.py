@@ -88,7 +88,7 @@ async def test_a_name_without_a_server_is_answered_with_how_to_write_it() -> Non
 async def test_a_search_in_one_server_asks_that_server_alone() -> None:
     source = shelf()
     hits = await ToolDirectory(source).search("show", server="my_git")
-    assert [hit.id for hit in hits] == ["my-git::git_show"]
+    assert [hit.id for hit in hits] == ["my-git::git_show", "my-git::git.log"]
     assert source.asked == ["my-git"]
 
 

@@ -7,7 +7,8 @@ import pytest
 from tests.shared_data import shared_data
 
 from underpass.catalog.definition import ToolDefinition
-from underpass.discovery.index import ToolIndex, summary
+from underpass.discovery import ToolIndex
+from underpass.discovery.hit import summary
 
 pytestmark = pytest.mark.requirement("R21")
 
@@ -78,10 +79,13 @@ def test_a_hit_has_what_a_call_needs() -> None:
         "server": "time",
         "name": "convert_time",
         "summary": "Convert time between timezones",
-        "signature": hit.signature,
+        "signature": hit.signature("python"),
+        "category": "calendar",
+        "capabilities": ["read", "transform"],
         "score": pytest.approx(hit.score, abs=0.001),
     }
-    assert hit.signature.startswith("convert_time(")
+    assert hit.signature().startswith("convert_time(")
+    assert hit.signature("typescript").startswith("convertTime(")
 
 
 @pytest.mark.parametrize(

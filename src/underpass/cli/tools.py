@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from underpass.discovery.directory import ToolDirectory
 from underpass.discovery.hit import Hit, summary
 from underpass.errors import ServerUnavailable
 
+_Search = Callable[[ToolDirectory], Awaitable[Sequence[Hit]]]
+
 _MARKS = {"started": ("●", "green"), "failed": ("●", "red")}
 
 
@@ -34,7 +36,9 @@ _MARKS = {"started": ("●", "green"), "failed": ("●", "red")}
 @click.argument("query", required=False)
 @click.option("--server", help="This server only.")
 @click.option("--category", help="With a QUERY: tools of this category only.")
-@click.option("--capability", "capabilities", multiple=True, help="With a QUERY: tools that have it; repeatable.")
+@click.option(
+    "--capability", "capabilities", multiple=True, help="With a QUERY: tools that have it; repeatable."
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
 @click.option(
     "--manifest",
@@ -61,10 +65,13 @@ def command(
     if query is None and (category is not None or capabilities):
         raise click.UsageError("--category and --capability need a QUERY")
     if query is not None:
-        search = partial(
-            _search, query=query, server=server, category=category, capabilities=capabilities, limit=limit
-        )
-        hits = search(_Manifest(manifest)) if manifest else _search_servers(config, search)
+
+        def search(directory: ToolDirectory) -> Awaitable[Sequence[Hit]]:
+            return directory.search(
+                query, server=server, category=category, capabilities=capabilities, limit=limit
+            )
+
+        hits = _search_manifest(manifest, search) if manifest else _search_servers(config, search)
         if as_json:
             print_json([hit.to_dict() for hit in hits])
         else:
@@ -77,7 +84,40 @@ def command(
         _show_servers(servers, with_tools=server is not None)
 
 
-XXdef _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any]]:
+class _Manifest:
+    """The listings of a file, for a directory of tools."""
+
+    def __init__(self, listings: Mapping[str, Listing]) -> None:
+        self._listings = listings
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._listings)
+
+    async def listing(self, server: str) -> Listing:
+        return self._listings[server]
+
+    async def listings(self) -> Mapping[str, Listing]:
+        return self._listings
+
+
+def _search_servers(config: Path | None, search: _Search) -> Sequence[Hit]:
+    path = configuration(config)
+
+    async def ask() -> Sequence[Hit]:
+        async with open_catalog(path) as catalog:
+            return await search(ToolDirectory(catalog, observations(path)))
+
+    with progress("Asking the servers for their tools…"):
+        return run_async(ask)
+
+
+def _search_manifest(manifest: Path, search: _Search) -> Sequence[Hit]:
+    directory = ToolDirectory(_Manifest(read_manifest(manifest)))
+    return run_async(lambda: search(directory))
+
+
+def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any]]:
     path = configuration(config)
     observed = observations(path)
 
@@ -195,7 +235,7 @@ def _show_hits(hits: Sequence[Hit]) -> None:
     if not hits:
         out().print("no tool fits; try other words, or `underpass tools` for all servers")
     for hit in hits:
-        _show_tool(f"{hit.server}.{hit.signature}", hit.summary)
+        _show_tool(f"{hit.server}.{hit.signature()}", hit.summary)
 
 
 def _show_tool(signature: str, summary: str) -> None:

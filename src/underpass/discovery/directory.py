@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
-from underpass.discovery.index import Hit, ToolIndex
-from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound
+from underpass.discovery.categories import canonical
+from underpass.discovery.hit import Hit
+from underpass.discovery.index import ToolIndex
+from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound, ValidationFailed, did_you_mean
 
 
 class ListingSource(Protocol):
@@ -24,7 +26,7 @@ class ListingSource(Protocol):
 
 
 class ToolDirectory:
-    """Answers from the current listings; indexes are rebuilt when a listing changes.
+    """Answers from the current listings; a server whose listing changes is indexed again.
 
     Parameters:
         source: gives the listings.
@@ -34,28 +36,57 @@ class ToolDirectory:
     def __init__(self, source: ListingSource, observed: Observations = unobserved) -> None:
         self._source = source
         self._observed = observed
-        self._indexes: dict[str | None, tuple[list[Listing], ToolIndex]] = {}
+        self._index = ToolIndex()
+        self._indexed: dict[str, Listing] = {}
 
-    async def search(self, query: str, *, server: str | None = None, limit: int = 10) -> list[Hit]:
+    async def search(
+        self,
+        query: str,
+        *,
+        server: str | None = None,
+        category: str | None = None,
+        capabilities: Iterable[str] = (),
+        limit: int = 10,
+    ) -> list[Hit]:
         """Return the tools that fit ``query`` best.
 
         Parameters:
             query: words for one step of a task.
             server: search this server alone, by its configured name or its module's; the others
                 are not started. Default: all servers; one that cannot be listed is left out.
+            category: only tools of this category.
+            capabilities: only tools that have all of these.
             limit: how many at most.
 
         Raises:
             ServerNotFound, ServerUnavailable: for a ``server`` that is named.
+            ValidationFailed: no tool is of this category, or has one of these capabilities.
         """
-        if server is None:
-            found = await self._source.listings()
-            listings = [found[name] for name in sorted(found)]
-            usable = [listing for listing in listings if isinstance(listing, Listing)]
-        else:
-            server = self.server(server)
-            usable = [await self._source.listing(server)]
-        return self._index(server, usable).search(query, limit, observed=self._observed)
+        server, index = await self._current(server)
+        capabilities = tuple(capabilities)
+        if category is not None:
+            _check("category", canonical(category), index.list_categories(server))
+        for capability in capabilities:
+            _check("capability", capability, index.list_capabilities(server))
+        return index.search(query, limit, server, category, capabilities, observed=self._observed)
+
+    async def categories(self, server: str | None = None) -> dict[str, int]:
+        """Return each category with how many tools it has, the largest first.
+
+        Raises:
+            ServerNotFound, ServerUnavailable: for a ``server`` that is named.
+        """
+        server, index = await self._current(server)
+        return index.list_categories(server)
+
+    async def capabilities(self, server: str | None = None) -> dict[str, int]:
+        """Return each capability with how many tools have it, the commonest first.
+
+        Raises:
+            ServerNotFound, ServerUnavailable: for a ``server`` that is named.
+        """
+        server, index = await self._current(server)
+        return index.list_capabilities(server)
 
     def server(self, name: str) -> str:
         """Return the configured name of a server that is given by it or by its module's name.
@@ -96,13 +127,41 @@ class ToolDirectory:
             known=sorted(self._source.names),
         )
 
-    def _index(self, key: str | None, listings: list[Listing]) -> ToolIndex:
+    async def _current(self, server: str | None) -> tuple[str | None, ToolIndex]:
+        """Return the configured name of ``server``, and the index with its listing, or with all."""
+        if server is not None:
+            server = self.server(server)
+            self._update(server, await self._source.listing(server))
+            return server, self._index
+        found = await self._source.listings()
+        for name in self._indexed.keys() - found.keys():
+            self._update(name, None)
+        for name in sorted(found):
+            listing = found[name]
+            self._update(name, listing if isinstance(listing, Listing) else None)
+        return None, self._index
+
+    def _update(self, server: str, listing: Listing | None) -> None:
         # Equal lists of the same objects compare at once.
-        if (known := self._indexes.get(key)) is not None and known[0] == listings:
-            return known[1]
-        index = ToolIndex.build(tool for listing in listings for tool in listing.tools)
-        self._indexes[key] = (listings, index)
-        return index
+        if self._indexed.get(server) == listing:
+            return
+        self._index.remove(server)
+        if listing is None:
+            del self._indexed[server]
+        else:
+            self._index.add(listing.tools)
+            self._indexed[server] = listing
+
+
+def _check(kind: str, name: str, known: Iterable[str]) -> None:
+    names = sorted(known)
+    if name not in names:
+        close = did_you_mean(name, names)
+        raise ValidationFailed(
+            f"no tool here has the {kind} {name!r}",
+            hint=f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names[:40])}",
+            known=names,
+        )
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:

@@ -1,160 +1,287 @@
-"""A ranked search over tool definitions: field-weighted BM25, held in memory."""
+"""A ranked search over tool definitions, held in memory."""
 
 from __future__ import annotations
 
-import heapq
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import log
-from typing import Any, cast
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
 
 from underpass.catalog.definition import ToolDefinition
-from underpass.codegen.documentation import signature
 from underpass.codegen.observed import Observations, unobserved
+from underpass.discovery import storage
+from underpass.discovery.capabilities import capabilities_of
+from underpass.discovery.categories import canonical, classify
+from underpass.discovery.duplicates import collapsed
+from underpass.discovery.hit import Hit
+from underpass.discovery.labels import own_category
+from underpass.discovery.mentions import ServerNames
+from underpass.discovery.postings import Postings
+from underpass.discovery.query import query_terms
+from underpass.discovery.ranking import rank
+from underpass.discovery.storage import Entry
+from underpass.discovery.weights import impacts
 from underpass.discovery.words import terms
 
-_WEIGHTS = {"name": 3.0, "server": 2.0, "description": 1.0, "parameters": 1.0, "details": 0.5}
-_SATURATION = 1.2  # BM25's k1
-_LENGTH = 0.5  # BM25's b: tool descriptions differ in length for little reason
-
-_SUMMARY = 160
-_SENTENCE = re.compile(r"(?<=[.!?])\s")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One tool that a search found."""
-
-    id: str
-    server: str
-    name: str
-    summary: str
-    """The first sentence of the description, at most 160 characters."""
-    signature: str
-    """The generated function's signature, in one line."""
-    score: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The hit as a JSON object; the score rounded to three places."""
-        return {
-            "id": self.id,
-            "server": self.server,
-            "name": self.name,
-            "summary": self.summary,
-            "signature": self.signature,
-            "score": round(self.score, 3),
-        }
+Definition = ToolDefinition | Mapping[str, Any]
+"""A definition, or an entry of a ``tools/list`` answer with a key ``server`` beside it."""
 
 
 class ToolIndex:
-    """An immutable index; build a new one when the tools change."""
+    """Finds tools by words, with filters by server, category and capability.
 
-    def __init__(self, tools: Sequence[ToolDefinition], postings: Mapping[str, Mapping[int, float]]) -> None:
-        self._tools = tools
-        self._postings = postings
+    Made by ``ToolIndex.build`` or ``ToolIndex.load``. Servers come and go with ``add`` and ``remove``;
+    what is found depends on the tools that are in, and not on the order they came in.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry] = {}
+        self._tools: dict[int, ToolDefinition | memoryview] = {}
         self._by_server: dict[str, list[int]] = {}
-        for number, tool in enumerate(tools):
-            self._by_server.setdefault(tool.server, []).append(number)
+        self._groups: dict[str, dict[str, set[int]]] = {"category": {}, "capability": {}}
+        self._postings = Postings()
+        self._names = ServerNames()
+        self._words: dict[int, tuple[str, ...]] = {}  # of tools that were added here
+        self._next = 0
 
     def __len__(self) -> int:
-        return len(self._tools)
+        return len(self._entries)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names of the servers, sorted."""
+        return tuple(sorted(self._by_server))
 
     @classmethod
-    def build(cls, definitions: Iterable[ToolDefinition]) -> ToolIndex:
-        """Index ``definitions``; the order they come in changes no result."""
-        tools = sorted(definitions, key=lambda tool: tool.id)
-        fields = [_fields(tool) for tool in tools]
-        mean = {
-            name: sum(sum(field[name].values()) for field in fields) / max(len(tools), 1) or 1.0
-            for name in _WEIGHTS
-        }
-        weights: dict[str, dict[int, float]] = {}
-        for number, field in enumerate(fields):
-            for name, counts in field.items():
-                length = sum(counts.values())
-                scale = _WEIGHTS[name] / (1 - _LENGTH + _LENGTH * length / mean[name])
-                for term, times in counts.items():
-                    posting = weights.setdefault(term, {})
-                    posting[number] = posting.get(number, 0.0) + scale * times
-        return cls(tools, {term: _impacts(posting, len(tools)) for term, posting in weights.items()})
+    def build(cls, definitions: Iterable[Definition]) -> ToolIndex:
+        """Make an index of ``definitions``.
+
+        Parameters:
+            definitions: objects, or mappings with the keys ``server``, ``name``, ``description``,
+                ``inputSchema`` …; a key ``category`` is the server's own label.
+        """
+        index = cls()
+        index.add(definitions)
+        return index
+
+    def add(self, definitions: Iterable[Definition]) -> None:
+        """Add tools; one whose id is known already takes the other's place.
+
+        The other tools of a server that gains some keep the category that they have.
+        """
+        new: dict[str, dict[str, ToolDefinition]] = {}
+        for definition in definitions:
+            tool = definition if isinstance(definition, ToolDefinition) else _definition(definition)
+            new.setdefault(tool.server, {})[tool.name] = tool
+        for server in sorted(new):
+            for number in self._by_server.get(server, ()):
+                if self._entries[number].name in new[server]:
+                    self._drop(number)
+            tools = sorted(new[server].values(), key=lambda tool: tool.name)
+            self._add(server, tools)
+
+    def remove(self, server: str) -> None:
+        """Remove all tools of a server; of one that is not there, nothing."""
+        for number in self._by_server.get(server, ()):
+            self._drop(number)
+        self._tidy(server)
 
     def search(
         self,
         query: str,
         limit: int = 10,
         server: str | None = None,
+        category: str | None = None,
+        capabilities: str | Iterable[str] | None = None,
         *,
+        collapse: bool = False,
         observed: Observations = unobserved,
     ) -> list[Hit]:
         """Return the tools that fit ``query`` best, the best first.
 
         Parameters:
-            query: words for one step; names of servers in it count.
+            query: words for one step; a server that is named in it comes to the front.
             limit: how many at most.
-            server: only tools of the server with this exact name.
+            server: only tools of the server with this exact name; those that fit no word come last.
+            category: only tools of this category (``list_categories``).
+            capabilities: only tools that have all of these (``list_capabilities``).
+            collapse: whether of nearly equal tools of several servers only the best is returned, with
+                the others' ids in its ``also``.
             observed: finds what earlier results of a tool looked like, for its signature.
         """
-        postings = [self._postings[term] for term in dict.fromkeys(terms(query)) if term in self._postings]
-        scores = _scores(postings) if server is None else self._scores_of(server, postings)
-        best = heapq.nsmallest(limit, scores.items(), key=lambda scored: (-scored[1], scored[0]))
-        return [_hit(self._tools[number], score, observed) for number, score in best]
+        if limit <= 0:
+            return []
+        allowed = self._allowed(server, category, capabilities)
+        if allowed is not None and not allowed:
+            return []
+        found = query_terms(query)
+        named: dict[int, float] = {}
+        if server is None:
+            rarity = partial(self._postings.rarity, tools=len(self))
+            for name, sure in self._names.mentioned(query, found, rarity):
+                named.update(dict.fromkeys(self._by_server[name], sure))
+        scores = rank(
+            found,
+            self._postings,
+            len(self),
+            names=self._name_terms,
+            allowed=allowed,
+            named=named,
+        )
+        if server is not None and allowed is not None and len(scores) < limit:
+            scores |= dict.fromkeys(allowed - scores.keys(), 0.0)
+        best = sorted(scores, key=lambda number: (-scores[number], *self._key(number)))
+        if server is None:
+            best = [number for number in best if scores[number] > 0]
+        if not collapse:
+            return [self._hit(number, scores[number], observed) for number in best[:limit]]
+        groups = collapsed(best, self._tool, limit)
+        return [self._hit(first, scores[first], observed, also) for first, also in groups]
 
-    def _scores_of(self, server: str, postings: Sequence[Mapping[int, float]]) -> dict[int, float]:
-        scored = {
-            number: sum(posting.get(number, 0.0) for posting in postings)
-            for number in self._by_server.get(server, ())
-        }
-        return {number: score for number, score in scored.items() if score > 0}
+    def list_categories(self, server: str | None = None) -> dict[str, int]:
+        """Return each category with how many tools it has, the largest first.
+
+        Parameters:
+            server: of this server's tools only.
+        """
+        return self._counted("category", server)
+
+    def list_capabilities(self, server: str | None = None) -> dict[str, int]:
+        """Return each capability with how many tools have it, the commonest first.
+
+        Parameters:
+            server: of this server's tools only.
+        """
+        return self._counted("capability", server)
+
+    def save(self, path: Path | str) -> None:
+        """Write the index into a file, in one step.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        numbers = sorted(self._entries, key=self._key)
+        places = {number: place for place, number in enumerate(numbers)}
+        storage.write(
+            Path(path),
+            [self._entries[number] for number in numbers],
+            [self._text(number) for number in numbers],
+            list(self._postings.packed(places)),
+        )
+
+    @classmethod
+    def load(cls, path: Path | str) -> ToolIndex:
+        """Read an index that ``save`` has written.
+
+        Raises:
+            ConfigError: there is no such file, or it is of another version, or damaged.
+        """
+        stored = storage.read(Path(path))
+        index = cls()
+        index._postings = Postings(stored.postings)
+        for number, entry in enumerate(stored.entries):
+            index._enter(number, entry)
+        index._tools = dict(enumerate(stored.definitions))
+        index._next = len(stored.entries)
+        return index
+
+    def _add(self, server: str, tools: Sequence[ToolDefinition]) -> None:
+        weighed = [impacts(tool) for tool in tools]
+        guessed = classify(weighed)
+        for tool, weights, guess in zip(tools, weighed, guessed, strict=True):
+            number = self._next
+            self._next += 1
+            label = own_category(tool)
+            category = guess if label is None else canonical(label)
+            entry = Entry(server, tool.name, category, capabilities_of(tool, _terms(tool.name)))
+            self._enter(number, entry)
+            self._tools[number] = tool
+            self._postings.add(number, weights)
+            self._words[number] = tuple(weights)
+        self._tidy(server)
+
+    def _enter(self, number: int, entry: Entry) -> None:
+        self._entries[number] = entry
+        if entry.server not in self._by_server:
+            self._by_server[entry.server] = []
+            self._names.add(entry.server)
+        self._by_server[entry.server].append(number)
+        self._groups["category"].setdefault(entry.category, set()).add(number)
+        for capability in entry.capabilities:
+            self._groups["capability"].setdefault(capability, set()).add(number)
+
+    def _drop(self, number: int) -> None:
+        self._postings.remove(number, self._words.pop(number, None) or impacts(self._tool(number)))
+        entry = self._entries.pop(number)
+        del self._tools[number]
+        self._groups["category"][entry.category].discard(number)
+        for capability in entry.capabilities:
+            self._groups["capability"][capability].discard(number)
+
+    def _tidy(self, server: str) -> None:
+        left = [number for number in self._by_server.get(server, ()) if number in self._entries]
+        if left:
+            self._by_server[server] = left
+        elif self._by_server.pop(server, None) is not None:
+            self._names.remove(server)
+
+    def _allowed(
+        self, server: str | None, category: str | None, capabilities: str | Iterable[str] | None
+    ) -> set[int] | None:
+        wanted = [capabilities] if isinstance(capabilities, str) else list(capabilities or ())
+        sets: list[Collection[int]] = [self._groups["capability"].get(name, ()) for name in wanted]
+        if category is not None:
+            sets.append(self._groups["category"].get(canonical(category), ()))
+        if server is not None:
+            sets.append(self._by_server.get(server, ()))
+        if not sets:
+            return None
+        first, *rest = sorted(sets, key=len)
+        return set(first).intersection(*rest)
+
+    def _counted(self, kind: str, server: str | None) -> dict[str, int]:
+        within = None if server is None else set(self._by_server.get(server, ()))
+        counts = Counter(
+            {
+                name: len(numbers if within is None else numbers & within)
+                for name, numbers in sorted(self._groups[kind].items())
+            }
+        )
+        return {name: count for name, count in counts.most_common() if count}
+
+    def _key(self, number: int) -> tuple[str, str]:
+        entry = self._entries[number]
+        return entry.server, entry.name
+
+    def _name_terms(self, number: int) -> Sequence[str]:
+        return _terms(self._entries[number].name)
+
+    def _tool(self, number: int) -> ToolDefinition:
+        tool = self._tools[number]
+        if not isinstance(tool, ToolDefinition):
+            tool = self._tools[number] = storage.from_bytes(self._entries[number].server, tool)
+        return tool
+
+    def _text(self, number: int) -> bytes:
+        tool = self._tools[number]
+        return storage.to_bytes(tool) if isinstance(tool, ToolDefinition) else bytes(tool)
+
+    def _hit(self, number: int, score: float, observed: Observations, also: Sequence[int] = ()) -> Hit:
+        tool, entry = self._tool(number), self._entries[number]
+        others = tuple("::".join(self._key(other)) for other in also)
+        return Hit(tool, score, entry.category, entry.capabilities, others, observed(tool))
 
 
-def summary(description: str) -> str:
-    """Return the first sentence of ``description`` in one line of at most 160 characters."""
-    paragraph = description.strip().partition("\n\n")[0]
-    sentence = _SENTENCE.split(" ".join(paragraph.split()), maxsplit=1)[0]
-    return sentence if len(sentence) <= _SUMMARY else sentence[: _SUMMARY - 1].rstrip() + "…"
+@lru_cache(maxsize=65_536)
+def _terms(name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(terms(name)))
 
 
-def _scores(postings: Sequence[Mapping[int, float]]) -> dict[int, float]:
-    scores: dict[int, float] = {}
-    for posting in postings:
-        for number, impact in posting.items():
-            scores[number] = scores.get(number, 0.0) + impact
-    return scores
-
-
-def _impacts(posting: Mapping[int, float], tools: int) -> dict[int, float]:
-    """Turn weighted term frequencies into the scores they add to a search."""
-    rarity = log(1 + (tools - len(posting) + 0.5) / (len(posting) + 0.5))
-    return {
-        number: rarity * weight * (_SATURATION + 1) / (weight + _SATURATION)
-        for number, weight in posting.items()
-    }
-
-
-def _fields(tool: ToolDefinition) -> dict[str, Counter[str]]:
-    parameters = list(_parameters(tool.input_schema))
-    return {
-        "name": Counter(terms(tool.name)),
-        "server": Counter(terms(tool.server)),
-        "description": Counter(terms(f"{tool.title or ''} {tool.description}")),
-        "parameters": Counter(terms(" ".join(name for name, _ in parameters))),
-        "details": Counter(terms(" ".join(details for _, details in parameters))),
-    }
-
-
-def _parameters(schema: object) -> Iterator[tuple[str, str]]:
-    """Yield the name and description of each top-level parameter; odd schemas yield none."""
-    for name, details in _mapping(_mapping(schema).get("properties")).items():
-        described = _mapping(details).get("description")
-        yield name, described if isinstance(described, str) else ""
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def _hit(tool: ToolDefinition, score: float, observed: Observations) -> Hit:
-    line = signature(tool, observed=observed(tool))
-    return Hit(tool.id, tool.server, tool.name, summary(tool.description), line, score)
+def _definition(entry: Mapping[str, Any]) -> ToolDefinition:
+    server = entry.get("server") or str(entry.get("id", "")).partition("::")[0]
+    tool = ToolDefinition.from_json(server, entry)
+    label = entry.get("category")
+    if not isinstance(label, str) or own_category(tool) is not None:
+        return tool
+    return ToolDefinition.from_json(server, {**entry, "_meta": {**tool.meta, "category": label}})

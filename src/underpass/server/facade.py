@@ -206,7 +206,11 @@ class _Facade:
         return _answer(
             {
                 "tools": [
-                    {"module": self._modules[hit.server], "signature": hit.signature, "summary": hit.summary}
+                    {
+                        "module": self._modules[hit.server],
+                        "signature": hit.signature(),
+                        "summary": hit.summary,
+                    }
                     for hit in hits
                 ]
             }

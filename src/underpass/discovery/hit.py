@@ -1,0 +1,79 @@
+"""What a search returns for one tool."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from underpass.catalog.definition import ToolDefinition
+from underpass.codegen import documentation
+from underpass.codegen.calls import Language
+from underpass.codegen.observed import ObservedShape
+
+_SUMMARY = 160
+_SENTENCE = re.compile(r"(?<=[.!?])\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One tool that a search found."""
+
+    tool: ToolDefinition = field(repr=False)
+    score: float
+    """Comparable within one search only."""
+    category: str
+    capabilities: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    """The ids of nearly equal tools of other servers, where a search was asked to collapse them."""
+    observed: ObservedShape | None = field(default=None, repr=False)
+    """What earlier results of the tool looked like, for its signature."""
+
+    @property
+    def id(self) -> str:
+        """``server::name``."""
+        return self.tool.id
+
+    @property
+    def server(self) -> str:
+        """The server's name in the configuration."""
+        return self.tool.server
+
+    @property
+    def name(self) -> str:
+        """The tool's name in its server's listing."""
+        return self.tool.name
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the description, at most 160 characters."""
+        return summary(self.tool.description)
+
+    def signature(self, language: Language = "python") -> str:
+        """Return how generated code calls the tool, in one line.
+
+        Parameters:
+            language: ``"python"`` or ``"typescript"``.
+        """
+        return documentation.signature(self.tool, language, observed=self.observed)
+
+    def to_dict(self, language: Language = "python") -> dict[str, Any]:
+        """The hit as a JSON object; the score rounded to three places."""
+        shown: dict[str, Any] = {
+            "id": self.id,
+            "server": self.server,
+            "name": self.name,
+            "summary": self.summary,
+            "signature": self.signature(language),
+            "category": self.category,
+            "capabilities": list(self.capabilities),
+            "score": round(self.score, 3),
+        }
+        return shown | ({"also": list(self.also)} if self.also else {})
+
+
+def summary(description: str) -> str:
+    """Return the first sentence of ``description`` in one line of at most 160 characters."""
+    paragraph = description.strip().partition("\n\n")[0]
+    sentence = _SENTENCE.split(" ".join(paragraph.split()), maxsplit=1)[0]
+    return sentence if len(sentence) <= _SUMMARY else sentence[: _SUMMARY - 1].rstrip() + "…"

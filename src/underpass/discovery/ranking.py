@@ -1,0 +1,134 @@
+"""Scores tools for a request: gathers candidates from the rarest terms, then weighs each of them fully."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from heapq import nlargest
+from itertools import islice
+
+from underpass.discovery.postings import Postings
+from underpass.discovery.synonyms import SYNONYMS
+from underpass.discovery.weights import SCALE
+
+_READ = 2_500
+"""So many entries of postings are read at most, of the rarest terms first …"""
+_LEAST = 150
+"""… but of each term at least these, the tools it says most of."""
+_CANDIDATES = 120
+
+_UNIT = 2.2 / SCALE
+_SYNONYM = 0.3
+_TELLING = 2.7
+"""Synonyms of commoner terms ("get", "list") find everything, and are left out."""
+_COVERAGE = 0.3
+_NAMED = 3.0
+"""How many times more a tool counts whose server is named."""
+_NAMED_BASE = 3.0
+"""What it counts even if no other term fits: about one term of middling rarity."""
+
+
+def rank(
+    found: Sequence[str],
+    postings: Postings,
+    tools: int,
+    *,
+    names: Callable[[int], Sequence[str]],
+    allowed: Collection[int] | None = None,
+    named: Mapping[int, float],
+) -> dict[int, float]:
+    """Return scores of the tools that fit best; further ones are left out.
+
+    Parameters:
+        found: the request's terms.
+        postings: of all tools.
+        tools: how many there are.
+        names: the terms of a tool's own name.
+        allowed: only these tools. Default: all.
+        named: tools of servers that the request names, and how surely.
+    """
+    weighed = sorted(((postings.rarity(term, tools), term) for term in found), reverse=True)
+    present = [(rarity, term, postings.of(term)) for rarity, term in weighed]
+    known = [entry for entry in present if entry[2] or entry[1] in SYNONYMS]
+    if allowed is not None and len(allowed) <= _CANDIDATES:
+        candidates: Collection[int] = allowed
+    else:
+        candidates = _candidates(known, postings, tools, allowed, named)
+    return _weigh(candidates, known, postings, tools, names=names, named=named)
+
+
+_Known = Sequence[tuple[float, str, Mapping[int, int]]]
+
+
+def _candidates(
+    known: _Known,
+    postings: Postings,
+    tools: int,
+    allowed: Collection[int] | None,
+    named: Mapping[int, float],
+) -> Collection[int]:
+    scores: dict[int, float] = {}
+    get = scores.get
+    left = _READ
+    for rarity, term, posting in known:
+        entries = posting.items()
+        if allowed is not None:
+            entries = [(number, posting[number]) for number in allowed if number in posting]
+        elif len(entries) > left:
+            entries = islice(entries, max(left, _LEAST))
+        left -= len(posting)
+        unit = rarity * _UNIT
+        for number, impact in entries:
+            scores[number] = get(number, 0.0) + unit * impact
+        for other in SYNONYMS.get(term, ()):
+            if (other_rarity := postings.rarity(other, tools)) < _TELLING or allowed is not None:
+                continue
+            unit = _SYNONYM * min(rarity, other_rarity) * _UNIT
+            for number, impact in islice(postings.of(other).items(), _LEAST):
+                scores[number] = get(number, 0.0) + unit * impact
+    for number, sure in named.items():
+        if allowed is None or number in allowed:
+            scores[number] = (get(number, 0.0) + _NAMED_BASE * sure) * (1 + _NAMED * sure)
+    return scores if len(scores) <= _CANDIDATES else nlargest(_CANDIDATES, scores, key=scores.__getitem__)
+
+
+def _weigh(
+    candidates: Collection[int],
+    known: _Known,
+    postings: Postings,
+    tools: int,
+    *,
+    names: Callable[[int], Sequence[str]],
+    named: Mapping[int, float],
+) -> dict[int, float]:
+    whole = sum(rarity for rarity, _, _ in known) or 1.0
+    asked = {term for _, term, _ in known}
+    sources: list[tuple[float, float, Mapping[int, int], list[tuple[float, Mapping[int, int]]]]] = []
+    for rarity, term, posting in known:
+        others: list[tuple[float, Mapping[int, int]]] = []
+        for other in SYNONYMS.get(term, ()):
+            asked.add(other)
+            other_rarity = postings.rarity(other, tools)
+            if other_rarity >= _TELLING and (other_posting := postings.of(other)):
+                others.append((_SYNONYM * min(rarity, other_rarity) * _UNIT, other_posting))
+        sources.append((rarity, rarity * _UNIT, posting, others))
+    scores: dict[int, float] = {}
+    for number in candidates:
+        score = covered = 0.0
+        for rarity, unit, posting, others in sources:
+            best = unit * posting[number] if number in posting else 0.0
+            for other_unit, other in others:
+                if number in other and (value := other_unit * other[number]) > best:
+                    best = value
+            if best:
+                score += best
+                covered += rarity
+        total = matched = 0.0
+        for term in names(number):
+            total += (weight := postings.rarity(term, tools))
+            if term in asked:
+                matched += weight
+        score *= (covered / whole) ** _COVERAGE * (1 + matched / total if total else 1)
+        if sure := named.get(number):
+            score = (score + (_NAMED_BASE if sure == 1 else 0)) * (1 + _NAMED * sure)
+        scores[number] = score
+    return scores
