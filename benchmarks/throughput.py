@@ -12,9 +12,9 @@ from unittest.mock import patch
 from benchmarks.measure import Row, rate
 from benchmarks.processes import Cost, cost
 from underpass import Underpass
-from underpass.sandbox import control
 from underpass.sandbox.lease import dumps
 from underpass.sandbox.process import ProcessSandbox
+from underpass.sandbox.zygote_process import ZygoteProcess
 
 _IN_FLIGHT = 32
 _RUNS = 1_000
@@ -27,7 +27,7 @@ async def _pool(script: Path | None = None) -> AsyncGenerator[ProcessSandbox]:
     """A pool of the sandbox's own; ``script`` takes the place of its zygote."""
     async with AsyncExitStack() as stack:
         sandbox = ProcessSandbox(Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        with patch.object(control, "_SCRIPT", script) if script else nullcontext():
+        with patch.object(ZygoteProcess, "script", script) if script else nullcontext():
             # The zygote starts here, and lasts longer than what is measured.
             await stack.enter_async_context(sandbox)
         yield sandbox

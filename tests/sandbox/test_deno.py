@@ -56,11 +56,10 @@ async def test_each_lease_is_a_process_of_its_own_in_its_agents_workspace(tmp_pa
 async def test_a_process_that_was_killed_while_it_waited_is_not_leased(tmp_path: Path) -> None:
     async with sandbox(tmp_path, idle=1) as place:
         first = await place.lease("a")
-        zygote = place._zygote
-        assert zygote is not None
-        while len(zygote.processes) < 2:
+        zygote = place._zygotes[None]
+        while not zygote.idle:
             await anyio.lowlevel.checkpoint()
-        waiting = next(each for each in zygote.processes.values() if each is not first)
+        (waiting,) = zygote.idle
         os.kill(waiting.process, signal.SIGKILL)
         await waiting.ended()
         assert await value(await place.lease("a"), "return 2") == 2
@@ -70,14 +69,13 @@ async def test_a_process_that_was_killed_while_it_waited_is_not_leased(tmp_path:
 async def test_another_zygote_takes_the_place_of_one_that_died(tmp_path: Path) -> None:
     async with sandbox(tmp_path, idle=1) as place:
         lease = await place.lease("a")
-        zygote = place._zygote
-        assert zygote is not None
-        zygote._process.kill()
+        zygote = place._zygotes[None]
+        zygote._control._process.kill()
         how = await lease.ended()
         assert how.status == -9
         lease.release()
         assert await value(await place.lease("a"), "return 3") == 3
-        assert place._zygote is not zygote
+        assert place._zygotes[None] is not zygote
 
 
 async def test_callers_wait_for_room_and_too_many_are_refused(tmp_path: Path) -> None:
@@ -90,7 +88,7 @@ async def test_callers_wait_for_room_and_too_many_are_refused(tmp_path: Path) ->
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(second)
-            while place._waiting == 0:
+            while not place._callers:
                 await anyio.lowlevel.checkpoint()
             with pytest.raises(Overloaded):
                 await place.lease("c")

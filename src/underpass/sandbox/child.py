@@ -18,10 +18,7 @@ from typing import Any, Final, NoReturn
 from underpass.guest import importer, main
 from underpass.guest.channel import Channel, Closed
 from underpass.sandbox.kernel import root, seccomp, syscalls
-
-CHANNEL: Final = 3
-RULESET: Final = 4
-FIRST_OTHER: Final = 5
+from underpass.sandbox.zygote import CHANNEL, FIRST_OTHER, RULESET
 
 _TASKS: Final = 2_048
 """Processes and threads of all sandboxes together, beyond which a program gets no more threads."""

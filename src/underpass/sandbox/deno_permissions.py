@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from underpass.errors import SandboxUnavailable
 from underpass.sandbox import deno_binary, deno_guest
-from underpass.sandbox.deno_control import wait_until_ready
+from underpass.sandbox.deno_zygote_process import wait_until_ready
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Channel, Exit
 from underpass.workspace.folders import AgentFolders

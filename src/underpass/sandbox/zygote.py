@@ -1,14 +1,12 @@
-"""The warm process that every sandbox is forked from. Run as a script by ``ProcessSandbox``.
+"""The warm process that sandboxes are forked from; what they are forked into is for each kind to say.
 
-It imports what programs usually need, moves into namespaces of its own, and from then on forks
-children on request. A child is ready, but still has its rights inside those namespaces, until the
-first frame names the agent: then it mounts that agent's workspace, gives everything up, and
-only after that reads the program. The zygote holds no secret: children can read its memory.
+It moves into namespaces of its own, and from then on forks children on request. It holds no secret:
+children can read its memory. It reads nothing that a program says.
 
 Control messages are JSON on a SEQPACKET socket.
     to the zygote:    its settings · {"op": "mapped"} · {"fork": n, "kill": [pid, …]}
     from the zygote:  {"op": "unshared"} · {"op": "ready"} · {"op": "child", "pid": p} + a socket ·
-                      {"op": "exit", "pid": p, "status": s, "cpu": seconds} ·
+                      {"op": "exit", "pid": p, "status": s, "cpu": seconds, "peak": bytes} ·
                       {"op": "unforked", "reason": t} · {"op": "failed", "reason": t}
 """
 
@@ -18,7 +16,6 @@ import _socket
 import contextlib
 import fcntl
 import gc
-import importlib
 import json
 import os
 import resource
@@ -27,79 +24,89 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Final, NoReturn
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NoReturn
 
-# The script's own folder is not on the path (`python -I`), and no other package is to be found.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-# There is no network, so asyncio can do without TLS; OpenSSL would double what a fork copies.
-sys.modules["ssl"] = None  # type: ignore[assignment]
+from underpass.sandbox.kernel import landlock, root, syscalls
 
-from underpass.sandbox.child import CHANNEL, FIRST_OTHER, RULESET, Child
-from underpass.sandbox.kernel import landlock, root, seccomp, seccomp_table, syscalls
-
-# By name, because nothing here uses what it imports.
-importlib.import_module("underpass.sandbox.preload")
-sys.path.pop(0)
-del sys.modules["ssl"]
+CHANNEL: Final = 3
+"""A child's end of its channel to the host."""
+RULESET: Final = 4
+"""The rules of Landlock that every child restricts itself by."""
+FIRST_OTHER: Final = 5
+"""From here on, descriptors are the zygote's alone: children close them."""
 
 _FORK_PAUSE: Final = 0.02
 
-_ONE_THREAD: Final[dict[str, str]] = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
-
 
 class Zygote:
-    """Forks sandboxes, reports their ends, and ends with its host."""
+    """Forks sandboxes, reports their ends, and ends with its host.
+
+    Its kinds say what a child sees of the host (``_gather``), what it has loaded (``_preload``), what it
+    does (``_make_ready``), and what is to be done last before the first is forked (``_warm_up``).
+    """
+
+    channel: ClassVar[int] = int(socket.SOCK_STREAM)
+    """The type of a child's channel."""
+    _live: Callable[[], NoReturn]
+    """What a child does."""
 
     def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
         self._control = control
         self._settings = settings
         self._children: set[int] = set()
+        self._channel = self.channel
         self.ready = {"op": "ready"}
         """What the host learns when children can be forked."""
 
     def enter(self) -> None:
         """Move into namespaces of our own, and make ready whatever is the same for every child."""
-        used = address_space()
         user = self._settings["user"]
         try:
             root.unshare()
         except OSError as error:
-            if self._settings["walls"] == "full":
-                raise
-            self._do_without_namespaces(str(error))
+            self._do_without_namespaces(error)
         # The host writes the user map: it may have the right to give us a user of our own. Until
         # we become that user the host's files are open to us, and after the pivot there are none.
         self.send({"op": "unshared"})
         _receive(self._control)
         # A name of its own, and no path of the host left where children could read it.
         socket.sethostname("sandbox")
-        trees = root.Root(self._settings.pop("workspaces"), self._settings["packages"])
+        place = self._gather()
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
-        trees.enter(user)
-        preload_packages(self._settings, root.PACKAGES)
+        place.enter(user)
+        self._preload()
         for capability in set(range(41)) - {syscalls.CAP_SYS_ADMIN}:
             syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+        # For children, too: no memory is writable and executable, nor becomes executable.
         syscalls.prctl(syscalls.PR_SET_MDWE, syscalls.PR_MDWE_REFUSE_EXEC_GAIN)
-        ruleset = landlock.ruleset(trees.read_only, [root.AGENT])
+        ruleset = landlock.ruleset(place.read_only, [root.AGENT])
+        for path in place.executable:
+            landlock.allow_execution(ruleset, path)
         os.dup2(ruleset, RULESET, inheritable=False)
         os.close(ruleset)
-        program = seccomp.assemble(seccomp_table.rules(syscalls.MACHINE), syscalls.MACHINE)
-        self._child = Child(self._settings, seccomp.Filter(program))
-        limit_resources(self._settings, used)
+        self._make_ready()
         self._clone = syscalls.Cloner(syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
 
-    def _do_without_namespaces(self, reason: str) -> NoReturn:
-        settings = json.dumps({**self._settings, "refused": reason})
-        control = fcntl.fcntl(self._control, fcntl.F_DUPFD, FIRST_OTHER)
-        script = os.path.join(os.path.dirname(__file__), "zygote_landlock.py")
-        # Nothing has begun yet; what the other script needs is not loaded in the usual way.
-        os.execv(  # noqa: S606 - no shell
-            sys.executable, [*sys.orig_argv[:-2], script, str(control), settings]
-        )
+    def _do_without_namespaces(self, refused: OSError) -> NoReturn:
+        """Go on in another way where there is one."""
+        raise refused
+
+    def _gather(self) -> root.Root:
+        """Gather what children see, while all of the host can be reached."""
+        raise NotImplementedError
+
+    def _preload(self) -> None:
+        """Load what children share, where no more of the host is seen than by their programs."""
+
+    def _make_ready(self) -> None:
+        """Set ``_live``, and the limits that children inherit."""
+        raise NotImplementedError
+
+    def _warm_up(self) -> None:
+        """Do what is best done last before children are forked."""
 
     def serve(self) -> None:
         """Fork and reap until the host closes the control socket."""
@@ -114,7 +121,7 @@ class Zygote:
         gc.freeze()
         gc.disable()
         # After the collection, which empties the lists of free objects.
-        self._child.warm_up()
+        self._warm_up()
         # Up to here errors went to a file of the host; children must not inherit it.
         os.dup2(0, 2)
         self.send(self.ready)
@@ -137,11 +144,11 @@ class Zygote:
     def _fork(self) -> None:
         try:
             # Not Python's own functions: what they touch is copied after each fork.
-            ours, theirs = _socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            ours, theirs = _socket.socketpair(socket.AF_UNIX, self._channel)
             try:
                 os.dup2(theirs.fileno(), CHANNEL)
                 # Looked up here: a child would have to adapt the instruction, and copy what it touches.
-                live = self._child.live
+                live = self._live
                 process = self._clone()
                 if process == 0:
                     live()
@@ -167,8 +174,10 @@ class Zygote:
             if process == 0:
                 return
             self._children.discard(process)
-            cpu = usage.ru_utime + usage.ru_stime
-            self._control.send(b'{"op":"exit","pid":%d,"status":%d,"cpu":%f}' % (process, status, cpu))
+            cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1_024
+            self._control.send(
+                b'{"op":"exit","pid":%d,"status":%d,"cpu":%f,"peak":%d}' % (process, status, cpu, peak)
+            )
 
     def end(self) -> None:
         """End every child, and see to it that none is left. (Were we killed, the kernel would end them.)"""
@@ -183,36 +192,21 @@ class Zygote:
         self._control.send(json.dumps(message).encode())
 
 
-def preload_packages(settings: dict[str, Any], folder: str) -> None:
-    """Make the environment's packages importable, and import those that are to be shared.
+def limit_resources(settings: dict[str, Any], kind: int, memory: int) -> None:
+    """Set the limits that children inherit; none counts what several processes use together.
 
-    They see no more of the host than the programs that will use them.
+    Parameters:
+        kind: the limit that holds their memory.
+        memory: its value, in bytes.
     """
-    if settings["packages"] is None:
-        return
-    sys.path.append(folder)
-    # Threads do not survive a fork; numerical libraries start some when they are imported.
-    os.environ.update(_ONE_THREAD)
-    for name in settings["preload"]:
-        importlib.import_module(name)
-
-
-def limit_resources(settings: dict[str, Any], used: int) -> None:
-    """Set the limits that children inherit; none counts what several processes use together."""
-    memory = used + settings["memory_mb"] * 1_048_576
     for limit, value in (
-        (resource.RLIMIT_AS, memory),
+        (kind, memory),
         (resource.RLIMIT_FSIZE, settings["file_bytes"]),
         (resource.RLIMIT_NOFILE, settings["open_files"]),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(limit, (value, value))
-
-
-def address_space() -> int:
-    with open("/proc/self/statm", encoding="utf-8") as statm:
-        return int(statm.read().split()[0]) * resource.getpagesize()
 
 
 class _HostGone(Exception):
@@ -226,7 +220,7 @@ def _receive(control: socket.socket) -> dict[str, Any]:
     return json.loads(message)
 
 
-def run(control_descriptor: int, settings: dict[str, Any] | None = None, kind: type[Zygote] = Zygote) -> None:
+def run(kind: type[Zygote], control_descriptor: int, settings: dict[str, Any] | None = None) -> None:
     """Be the zygote: the script's whole work. Without ``settings``, the host's first message has them."""
     control = socket.socket(fileno=fcntl.fcntl(control_descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_OTHER))
     os.close(control_descriptor)
@@ -243,7 +237,3 @@ def run(control_descriptor: int, settings: dict[str, Any] | None = None, kind: t
             zygote.send({"op": "failed", "reason": str(error) or repr(error)})
     finally:
         zygote.end()
-
-
-if __name__ == "__main__":
-    run(int(sys.argv[1]))

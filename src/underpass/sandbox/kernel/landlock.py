@@ -80,6 +80,15 @@ def ruleset(read_only: Iterable[str], read_write: Iterable[str], listed: Iterabl
     return descriptor
 
 
+def allow_execution(descriptor: int, path: str) -> None:
+    """Add the file ``path`` to a set, to read and execute."""
+    beneath = _place(path)
+    try:
+        _add(descriptor, _rule(beneath, _EXECUTE | _READ_FILE, is_directory=False))
+    finally:
+        os.close(beneath)
+
+
 class Template:
     """Rules for several trees to read, from which each child makes a set of its own and adds to it.
 

@@ -1,11 +1,11 @@
-"""Builds the file system that the sandbox sees: read-only, and little more than an interpreter."""
+"""The file system that a sandbox sees: read-only, little more than what runs in it, and of one form."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-import sysconfig
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from underpass.sandbox.kernel import syscalls
@@ -16,54 +16,22 @@ when it is on the parent of a mount point."""
 WORKSPACE: Final = "/agent/workspace"
 TMP: Final = "/agent/tmp"
 WORKSPACES: Final = "/workspaces"
-"""All agents' workspaces: seen by the waiting child only, and covered before it runs code."""
+"""All agents' workspaces: seen by the zygote and by who waits, and covered before anyone's code runs."""
 EMPTY: Final = "/empty"
 """What they are covered with. Unmounting would do as well, but makes the kernel wait for all its
 processors, for a millisecond and more."""
 
-PACKAGES: Final = "/packages"
-"""The packages of the sandbox's environment, where it has one."""
+_MOUNT_ATTR_NOEXEC: Final = 8
+PROGRAM: Final = syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
+"""The attributes of a mount with programs or libraries."""
+DATA: Final = PROGRAM | _MOUNT_ATTR_NOEXEC
+DEVICE: Final = DATA & ~syscalls.MOUNT_ATTR_NODEV
+"""A device node on a mount without devices cannot be opened."""
+WRITABLE: Final = DATA & ~syscalls.MOUNT_ATTR_RDONLY
 
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
 _APPARMOR: Final = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 _PROFILE: Final = "/proc/self/attr/apparmor/current"
-_READ_ONLY: Final = syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
-_MOUNT_ATTR_NOEXEC: Final = 8
-
-
-def library_paths() -> list[str]:
-    """What the interpreter may still have to read: its library, the C library's folder, time zones."""
-    standard = sysconfig.get_path("stdlib")
-    found = [standard, "/usr/share/zoneinfo"]
-    with open("/proc/self/maps", encoding="utf-8") as maps:
-        for line in maps:
-            _, _, path = line.rstrip().rpartition(" ")
-            # Extension modules find the libraries they need beside the C library.
-            if os.path.basename(path).startswith(("libc.so", "libc-", "ld-musl", "ld-linux")):
-                found.append(os.path.dirname(path))
-    inside = [os.path.realpath(path) for path in found if os.path.isdir(path)]
-    return [
-        path
-        for at, path in enumerate(inside)
-        if path not in inside[:at] and not any(path.startswith(f"{other}/") for other in inside)
-    ]
-
-
-def devices() -> list[str]:
-    """The devices that a sandbox has."""
-    return [path for path in _DEVICES if os.path.exists(path)]
-
-
-def not_installed(libraries: list[str]) -> list[str]:
-    """What is in ``libraries`` without the packages that are installed among them."""
-    found: list[str] = []
-    for library in libraries:
-        names = os.listdir(library)
-        if any(name in _INSTALLED for name in names):
-            found += [f"{library}/{name}" for name in names if name not in _INSTALLED]
-        else:
-            found.append(library)
-    return found
+_SECURE: Final = syscalls.MS_NOSUID | syscalls.MS_NODEV
 
 
 def unshare() -> None:
@@ -86,65 +54,67 @@ def _content(path: str) -> str:
 
 
 class Root:
-    """The mounts of the new root: gathered while the host's files can be reached, attached later."""
+    """The mounts of a new root: gathered while the host's files can be reached, attached later.
 
-    def __init__(self, workspaces: str, packages: str | None = None) -> None:
-        self.libraries = library_paths()
-        self.read_only = [*self.libraries, "/dev", *([PACKAGES] if packages else [])]
-        """What Landlock lets be read."""
-        self._hidden = [
-            path
-            for path in (f"{library}/{name}" for library in self.libraries for name in _INSTALLED)
-            if os.path.isdir(path)
-        ]
-        self._links = {path: os.readlink(path) for path in ("/lib", "/lib64") if os.path.islink(path)}
-        self._trees = [(path, syscalls.clone_tree(path, _READ_ONLY)) for path in self.libraries]
-        if packages:
-            self._trees.append((PACKAGES, syscalls.clone_tree(packages, _READ_ONLY)))
-        self._trees += [
-            # A device node on a mount without devices cannot be opened, so NODEV is left out.
-            (path, syscalls.clone_tree(path, _READ_ONLY & ~syscalls.MOUNT_ATTR_NODEV | _MOUNT_ATTR_NOEXEC))
-            for path in devices()
-        ]
-        writable = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV | _MOUNT_ATTR_NOEXEC
-        self._trees.append((WORKSPACES, syscalls.clone_tree(workspaces, writable)))
+    Parameters:
+        workspaces: the folder of the host that holds a folder for each agent.
+        trees: where each other tree goes, and what ``syscalls.clone_tree`` returned for it.
+        read_only: what Landlock lets be read.
+        executable: the files that Landlock lets be executed.
+        links: symbolic links, and what each leads to.
+        hidden: folders in ``trees`` that nobody sees the content of.
+        files: empty files, to mount something at.
+    """
+
+    def __init__(
+        self,
+        workspaces: str,
+        trees: Sequence[tuple[str, int]],
+        *,
+        read_only: Sequence[str],
+        executable: Sequence[str] = (),
+        links: Mapping[str, str],
+        hidden: Sequence[str] = (),
+        files: Sequence[str] = (),
+    ) -> None:
+        self._trees = (*trees, (WORKSPACES, syscalls.clone_tree(workspaces, WRITABLE)))
+        self.read_only = read_only
+        self.executable = executable
+        self._links = links
+        self._hidden = hidden
+        self._files = files
 
     def enter(self, user: int) -> None:
         """Make the gathered mounts the whole file system; ``user`` owns what is writable in it."""
         syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
         base = "/tmp"
-        secure = syscalls.MS_NOSUID | syscalls.MS_NODEV
         options = f"size=1m,nr_inodes=4096,mode=755,uid={user},gid={user}"
-        syscalls.mount("tmpfs", base, "tmpfs", secure, options)
-        for target, source in self._links.items():
-            os.symlink(source, base + target)
+        syscalls.mount("tmpfs", base, "tmpfs", _SECURE, options)
+        for path, source in self._links.items():
+            os.makedirs(os.path.dirname(base + path), exist_ok=True)
+            os.symlink(source, base + path)
         for path, tree in self._trees:
-            _make_mount_point(base + path, like=tree)
+            if os.stat(tree).st_mode & 0o170000 == 0o040000:
+                os.makedirs(base + path, exist_ok=True)
+            else:
+                _make_file(base + path)
             syscalls.attach_tree(tree, base + path)
         for path in self._hidden:
-            syscalls.mount("tmpfs", base + path, "tmpfs", secure | syscalls.MS_RDONLY, "size=4k,mode=755")
+            syscalls.mount("tmpfs", base + path, "tmpfs", _SECURE | syscalls.MS_RDONLY, "size=4k,mode=755")
+        for path in self._files:
+            _make_file(base + path)
         for path in (WORKSPACE, TMP, EMPTY, "/old"):
             os.makedirs(base + path, exist_ok=True)
-        os.symlink(WORKSPACE, f"{base}/workspace")
-        os.symlink(TMP, f"{base}/tmp")
         os.chdir(base)
         syscalls.pivot_root(".", "old")
         syscalls.umount("/old")
         os.rmdir("/old")
-        flags = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | secure
+        flags = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | _SECURE
         syscalls.mount("none", "/", flags=flags)
         os.chdir("/")
 
 
-_INSTALLED: Final = ("site-packages", "dist-packages")
-"""The host interpreter's installed packages are not the sandbox's."""
-
-
-def _make_mount_point(path: str, *, like: int) -> None:
-    is_directory = os.stat(like).st_mode & 0o170000 == 0o040000
-    if is_directory:
-        os.makedirs(path, exist_ok=True)
-        return
+def _make_file(path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
 

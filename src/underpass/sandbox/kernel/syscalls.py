@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -61,6 +61,7 @@ MOUNT_ATTR_NODEV: Final = 4
 _NUMBERS: Final = {
     "x86_64": {
         "clone": 56,
+        "execve": 59,
         "getppid": 110,
         "capset": 126,
         "pivot_root": 155,
@@ -71,6 +72,7 @@ _NUMBERS: Final = {
     },
     "aarch64": {
         "clone": 220,
+        "execve": 221,
         "getppid": 173,
         "capset": 91,
         "pivot_root": 41,
@@ -117,6 +119,11 @@ def _checked(name: str, *arguments: int | bytes | None) -> None:
 def unshare(flags: int) -> None:
     """Move this process into new namespaces."""
     _checked("unshare", flags)
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """Move this process into the namespace of that ``kind`` that ``descriptor`` stands for."""
+    _checked("setns", descriptor, kind)
 
 
 def prctl(option: int, argument: int = 0) -> None:
@@ -227,6 +234,26 @@ class Path:
     def set(self, path: str) -> None:
         """Raises ``ValueError`` where it is too long."""
         self._buffer.value = path.encode()
+
+
+class Execution:
+    """A prepared ``execve``: its arguments stand where they are from the start, so a filter can name them."""
+
+    def __init__(self, path: str, arguments: Iterable[str], environment: Mapping[str, str]) -> None:
+        # Kept, for the kernel reads their memory.
+        self._path = ctypes.create_string_buffer(path.encode())
+        self._arguments = _strings(arguments)
+        self._environment = _strings(f"{name}={value}" for name, value in environment.items())
+        self.path = ctypes.addressof(self._path)
+        """The address of the path."""
+        self.step = step(
+            "execve", self.path, ctypes.addressof(self._arguments), ctypes.addressof(self._environment)
+        )
+
+
+def _strings(values: Iterable[str]) -> ctypes.Array[ctypes.c_char_p]:
+    encoded = [value.encode() for value in values]
+    return (ctypes.c_char_p * (len(encoded) + 1))(*encoded, None)
 
 
 def bind_mount(source: int | bytes, target: bytes) -> Callable[[], int]:

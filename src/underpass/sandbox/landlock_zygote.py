@@ -1,6 +1,6 @@
 """The zygote where namespaces are forbidden: Landlock and seccomp are all the walls there are.
 
-A script that ``zygote.py`` becomes when the kernel refuses it namespaces. Children share the host's
+A script that ``python_zygote.py`` becomes when the kernel refuses it namespaces. Children share the host's
 process ids, file system and network, and are kept from them by two layers of Landlock rules (what no
 sandbox may see; what is this one's own) and by a narrower table of system calls.
 """
@@ -21,14 +21,15 @@ from typing import Any, Final
 _SOURCE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, _SOURCE)
 
-from underpass.guest.channel import Closed  # noqa: E402
-from underpass.sandbox import child, zygote  # noqa: E402
-from underpass.sandbox.kernel import landlock, root, seccomp, seccomp_shared, syscalls  # noqa: E402
+from underpass.guest.channel import Closed
+from underpass.sandbox import child, zygote
+from underpass.sandbox.kernel import landlock, python_root, seccomp, seccomp_shared, syscalls
+from underpass.sandbox.python_zygote import PythonZygote
 
 sys.path.remove(_SOURCE)
 
 
-class LandlockZygote(zygote.Zygote):
+class LandlockZygote(PythonZygote):
     """Forks sandboxes that have no namespaces of their own."""
 
     def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
@@ -39,7 +40,6 @@ class LandlockZygote(zygote.Zygote):
     def enter(self) -> None:
         """Make ready whatever is the same for every child."""
         settings = self._settings
-        used = zygote.address_space()
         if (version := landlock.abi()) < landlock.ALONE_SINCE:
             raise OSError(
                 f"{settings['refused']}; without namespaces, landlock of version {landlock.ALONE_SINCE} "
@@ -52,24 +52,23 @@ class LandlockZygote(zygote.Zygote):
         if os.geteuid() == 0:
             os.setresgid(settings["owner"], settings["owner"], settings["owner"])
             os.setresuid(settings["owner"], settings["owner"], settings["owner"])
-        libraries = root.library_paths()
+        libraries = python_root.library_paths()
         packages = [settings["packages"]] if settings["packages"] else []
         for path in (*libraries, *packages, settings["workspaces"], self._folder):
             # The folder of workspaces is passed through, and its names are nobody's business.
             if not os.access(path, os.X_OK if path == settings["workspaces"] else os.R_OK | os.X_OK):
                 raise OSError(f"{settings['refused']}; without namespaces, {_NOT_READABLE.format(path)}")
-        zygote.preload_packages(settings, settings["packages"])
+        self._preload_packages(settings["packages"])
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
         syscalls.prctl(syscalls.PR_SET_MDWE, syscalls.PR_MDWE_REFUSE_EXEC_GAIN)
         outer = landlock.ruleset(
-            [*root.not_installed(libraries), *root.devices(), *packages],
+            [*python_root.not_installed(libraries), *python_root.devices(), *packages],
             [settings["workspaces"], self._folder],
             libraries,
         )
-        inner = landlock.Template([*libraries, *root.devices(), *packages])
+        inner = landlock.Template([*libraries, *python_root.devices(), *packages])
         program = seccomp.assemble(seccomp_shared.rules(syscalls.MACHINE), syscalls.MACHINE)
-        self._child = LandlockChild(settings, seccomp.Filter(program), self._folder, outer, inner)
-        zygote.limit_resources(settings, used)
+        self._fork_into(LandlockChild(settings, seccomp.Filter(program), self._folder, outer, inner))
         self._clone = syscalls.Cloner(0)
 
     def _reap(self) -> None:
@@ -133,7 +132,7 @@ class LandlockChild(child.Child):
         syscalls.do(self._restrict_outer)
         rules = self._inner.create()
         self._inner.allow_writing(rules, folder)
-        os.dup2(rules, child.RULESET, inheritable=False)
+        os.dup2(rules, zygote.RULESET, inheritable=False)
         syscalls.do(self._detachment)
         if os.getppid() != self._zygote:
             # It ended before we asked for a signal at its end.
@@ -142,7 +141,7 @@ class LandlockChild(child.Child):
 
     def _lock(self, agent: str) -> None:
         workspace = f"{self._workspaces}/{agent}"
-        self._inner.allow_writing(child.RULESET, workspace)
+        self._inner.allow_writing(zygote.RULESET, workspace)
         os.chdir(workspace)
         self._guest.move(workspace)
         syscalls.do(self._surrender)
@@ -152,4 +151,4 @@ _NOT_READABLE: Final = "the user of the sandbox must be able to read {}"
 
 
 if __name__ == "__main__":
-    zygote.run(int(sys.argv[1]), json.loads(sys.argv[2]), LandlockZygote)
+    zygote.run(LandlockZygote, int(sys.argv[1]), json.loads(sys.argv[2]))
