@@ -112,7 +112,11 @@ class Underpass:
         if lock is not None:
             lock.check()
         catalog = Catalog(
-            {} if config is None else config, settings=chosen.servers, limits=chosen.calls, lock=lock
+            {} if config is None else config,
+            settings=chosen.servers,
+            limits=chosen.calls,
+            lock=lock,
+            state=state,
         )
         async with AsyncExitStack() as stack:
             modules = GeneratedModules(catalog).shared()

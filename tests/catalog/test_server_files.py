@@ -16,6 +16,8 @@ from underpass.catalog import (
     find_config,
     load_servers,
 )
+from underpass.catalog.references import resolve
+from underpass.catalog.secret_store import SecretStore
 from underpass.errors import ConfigError
 
 pytestmark = pytest.mark.requirement("R01")
@@ -68,18 +70,22 @@ def test_the_file_of_vs_code_is_read(tmp_path: Path) -> None:
     assert server.command == "${input:x}"
 
 
-def test_variables_are_expanded_wherever_a_program_would() -> None:
+@pytest.mark.anyio
+async def test_variables_are_expanded_when_the_server_starts_wherever_a_program_would(tmp_path: Path) -> None:
     environ = {"A": "1", "EMPTY": ""}
     entry = {
         "command": "${A}/run",
         "args": ["${A}${A}", "${NONE:-x y}", "${EMPTY:-z}", "${NONE}", "$A", "${A:-no}"],
         "env": {"T": "${A}"},
     }
-    server = spec(entry, environ)
+    read = spec(entry, environ)
+    assert read.command == "${A}/run"
+    server, _ = await resolve(read, SecretStore(tmp_path))
     assert server.command == "1/run"
     assert server.args == ("11", "x y", "z", "${NONE}", "$A", "1")
     assert server.env == {"T": "1"}
     remote = spec({"url": "http://${A}", "headers": {"H": "Bearer ${A}"}}, environ)
+    remote, _ = await resolve(remote, SecretStore(tmp_path))
     assert (remote.url, remote.headers) == ("http://1", {"H": "Bearer 1"})
 
 

@@ -14,10 +14,11 @@ from anyio.abc import TaskGroup
 
 from underpass.catalog.definition import Change, Finding, Listing
 from underpass.catalog.lock import ToolLock
+from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.servers_file import is_in_process, load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.upstream import Progress, ToolOutcome, Upstream
-from underpass.config import CallLimits, ServerSettings
+from underpass.config import CallLimits, ServerSettings, state_dir
 from underpass.errors import ConfigError, ServerNotFound, ServerUnavailable
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Catalog:
         servers: a file, or a mapping of names to entries, ``ServerSpec``, ``Upstream`` or SDK server
             objects; see ``load_servers``.
         limits: ``timeout`` and ``max_result_bytes`` hold for calls that give none of their own.
+        state: the state folder, for ``keyring://``; by default ``.underpass`` in the current folder.
         lock: what is trusted; by default every tool is taken as it is listed.
 
     Raises:
@@ -64,7 +66,9 @@ class Catalog:
         settings: ServerSettings | None = None,
         limits: CallLimits | None = None,
         lock: ToolLock | None = None,
+        state: Path | None = None,
     ) -> None:
+        self._secrets = SecretStore(state or state_dir(None, Path.cwd()))
         self.lock = lock
         loaded = load_servers(servers)
         self._disabled = {
@@ -226,6 +230,7 @@ class Catalog:
             tasks,
             start_timeout=timeout,
             max_result_bytes=limit,
+            secrets=self._secrets,
             tools_changed=lambda: self._stale.add(name),
         )
         return SdkUpstream(connection, listing_timeout=timeout, max_result_bytes=limit)

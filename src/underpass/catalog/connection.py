@@ -19,10 +19,13 @@ from mcp.shared.exceptions import MCPError
 from underpass.catalog.http import http_transport, sse_transport
 from underpass.catalog.process import ServerProcess
 from underpass.catalog.raw_results import RawResults
+from underpass.catalog.redaction import Redactor
+from underpass.catalog.references import resolve
+from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.stderr import Tail
 from underpass.catalog.stdio import stdio_transport
-from underpass.errors import ServerUnavailable
+from underpass.errors import ConfigError, ServerUnavailable
 
 # The SDK logs what a server did wrong; without a handler Python would print that on the terminal.
 for _name in ("mcp", "client"):
@@ -50,6 +53,7 @@ class Attempt:
         self.wire: RawResults | None = None
         self.process: ServerProcess | None = None
         self.tail = Tail()
+        self.redactor = Redactor()
         self.error: ServerUnavailable | None = None
 
     @property
@@ -72,6 +76,7 @@ class Connection:
             entered it.
         start_timeout: seconds until the first request must have been answered.
         max_result_bytes: a larger answer is refused.
+        secrets: what ``keyring://`` refers to.
         tools_changed: called when the server says that its list of tools changed.
     """
 
@@ -83,8 +88,10 @@ class Connection:
         *,
         start_timeout: float,
         max_result_bytes: int,
+        secrets: SecretStore,
         tools_changed: Callable[[], object],
     ) -> None:
+        self._secrets = secrets
         self._tools_changed = tools_changed
         self.name = name
         self._source = source
@@ -148,7 +155,7 @@ class Connection:
     async def _own(self, attempt: Attempt) -> None:
         try:
             with attempt.scope:
-                async with self._client(attempt) as client:
+                async with self._client(attempt, await self._resolved(attempt)) as client:
                     attempt.client = client
                     attempt.scope.deadline = math.inf
                     self._failures = 0
@@ -158,6 +165,8 @@ class Connection:
             if attempt.client is not None and not attempt.leave.is_set():
                 words = await attempt.process.last_words() if attempt.process else "closed the connection"
                 self._fail(attempt, words)
+        except ConfigError as error:
+            self._fail(attempt, f"could not be started: {error.message}", error.hint)
         except Exception as error:  # noqa: BLE001 - whatever ended it is the reason that callers are told
             inner = _innermost(error)
             what = (
@@ -184,10 +193,18 @@ class Connection:
             tasks.start_soon(wake, attempt.leave)
             tasks.start_soon(wake, attempt.wire.ended)
 
-    def _client(self, attempt: Attempt) -> Client:
+    async def _resolved(self, attempt: Attempt) -> ServerSpec | MCPServer | Server[Any]:
+        """Look the secrets up; nobody but this life of the connection has them."""
         if not isinstance(self._source, ServerSpec):
-            return Client(self._source, cache=None, message_handler=self._noticed)
-        attempt.wire = RawResults(self._transport(self._source, attempt))
+            return self._source
+        spec, attempt.redactor = await resolve(self._source, self._secrets)
+        attempt.tail.redact, attempt.tail.margin = attempt.redactor.text, attempt.redactor.longest
+        return spec
+
+    def _client(self, attempt: Attempt, source: ServerSpec | MCPServer | Server[Any]) -> Client:
+        if not isinstance(source, ServerSpec):
+            return Client(source, cache=None, message_handler=self._noticed)
+        attempt.wire = RawResults(self._transport(source, attempt), attempt.redactor)
         return Client(attempt.wire, cache=None, message_handler=self._noticed)
 
     async def _noticed(self, message: object) -> None:
@@ -217,9 +234,9 @@ class Connection:
             return None
         return await attempt.process.last_words() if attempt.process else "closed the connection"
 
-    def _fail(self, attempt: Attempt, what: str) -> None:
+    def _fail(self, attempt: Attempt, what: str, hint: str = "") -> None:
         if attempt.error is None and not attempt.leave.is_set():
-            attempt.error = self.unavailable(attempt, what)
+            attempt.error = self.unavailable(attempt, what, hint)
             if not attempt.settled.is_set():
                 self._failures += 1
                 backoff = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
@@ -237,14 +254,14 @@ class Connection:
         status = attempt.tail.text().rpartition("\n")[2]
         return f"could not be reached: {why}" + (f" {status}" if status.startswith("(HTTP)") else "")
 
-    def unavailable(self, attempt: Attempt, what: str) -> ServerUnavailable:
+    def unavailable(self, attempt: Attempt, what: str, hint: str = "") -> ServerUnavailable:
         """Build the error that the server ``what``, with its last words."""
         stderr = attempt.tail.text(STDERR_IN_ERRORS)
         # A server that ended or never answered mostly said why, in the last line it wrote.
         last = stderr.strip().rpartition("\n")[2].strip() if what.startswith(("ended", "did not")) else ""
         return ServerUnavailable(
-            f"server {self.name!r} {what}" + (f"; it said: {last}" if last else ""),
-            hint="`underpass doctor` shows more",
+            attempt.redactor.text(f"server {self.name!r} {what}") + (f"; it said: {last}" if last else ""),
+            hint=hint or "`underpass doctor` shows more",
             server=self.name,
             stderr=stderr,
         )

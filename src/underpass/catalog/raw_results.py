@@ -16,6 +16,8 @@ import mcp_types as types
 from mcp.client import Transport
 from mcp.shared.message import SessionMessage
 
+from underpass.catalog.redaction import Redactor
+
 if TYPE_CHECKING:
     # The names of what a Transport yields; the SDK exports only the Transport itself.
     from mcp.client._transport import ReadStream, TransportStreams, WriteStream
@@ -31,8 +33,9 @@ def raw_of(meta: Mapping[str, Any] | None) -> Any:
 class RawResults:
     """A transport that wraps another. ``ended`` is set when the server will send nothing more."""
 
-    def __init__(self, inner: Transport) -> None:
+    def __init__(self, inner: Transport, redactor: Redactor) -> None:
         self._inner = inner
+        self._redactor = redactor
         self._methods: dict[types.RequestId, str] = {}
         self.ended = anyio.Event()
 
@@ -54,7 +57,8 @@ class RawResults:
             self._methods.pop((message.params or {}).get("requestId", ""), None)
 
     def received(self, message: types.JSONRPCMessage) -> types.JSONRPCMessage:
-        """Replace an answer whose request was noted."""
+        """Take secrets out, and replace an answer whose request was noted."""
+        self._redactor.message(message)
         if not isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)) or message.id is None:
             return message
         method = self._methods.pop(_own_id(message.id), None)

@@ -133,7 +133,7 @@ class SdkUpstream:
                 stderr=attempt.tail.text(STDERR_IN_ERRORS),
                 **facts,
             )
-        return ToolFailed(error.message[:STDERR_IN_ERRORS], code=error.code, **facts)
+        return ToolFailed(attempt.redactor.text(error.message)[:STDERR_IN_ERRORS], code=error.code, **facts)
 
 
 def _without_rejected(entries: Sequence[object], accepted: set[str], tolerance: Tolerance) -> list[object]:

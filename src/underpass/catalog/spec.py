@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,11 @@ Transport = Literal["stdio", "http", "sse"]
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """How to reach one server: a command to start (``stdio``), or a ``url`` (``http``, ``sse``)."""
+    """How to reach one server: a command to start (``stdio``), or a ``url`` (``http``, ``sse``).
+
+    ``${VAR}`` and references to secrets stand in ``command``, ``args``, ``env``, ``url`` and ``headers``
+    as they are written; ``references.resolve`` looks them up when the server starts.
+    """
 
     name: str
     transport: Transport
@@ -30,6 +35,8 @@ class ServerSpec:
     disabled: bool = False
     source: Path | None = None
     """The file that names the server."""
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False, compare=False)
+    """What ``${VAR}`` refers to."""
 
 
 _TRANSPORTS: dict[str, Transport] = {
@@ -74,12 +81,13 @@ def read_entry(
     Raises:
         ConfigError: a value has the wrong shape, or the entry names neither a command nor a URL.
     """
-    read = _Reader(at, source, environ)
+    read = _Reader(at, source)
     fields = read.mapping("", entry)
     http_url = read.text("httpUrl", fields.get("httpUrl"))
     url = http_url or read.text("url", fields.get("url"))
     command = read.text("command", fields.get("command"))
     cwd = read.text("cwd", fields.get("cwd"))
+    cwd = None if cwd is None else expand(cwd, environ)
     transport = read.transport(fields.get("type"), command=command, url=url)
     if transport == "stdio" and not command:
         raise read.error("", "names no command to start", hint='add "command", or a "url"')
@@ -96,8 +104,10 @@ def read_entry(
         url=url,
         headers=read.table("headers", fields.get("headers")),
         # One file often serves us and names us to another client: we must not connect to ourselves.
-        disabled=read.flag("disabled", fields.get("disabled")) or starts_underpass(command or "", args),
+        disabled=read.flag("disabled", fields.get("disabled"))
+        or starts_underpass(expand(command or "", environ), (expand(word, environ) for word in args)),
         source=source,
+        environ=environ,
     )
 
 
@@ -115,7 +125,6 @@ class _Reader:
 
     at: str
     source: Path | None
-    environ: Mapping[str, str]
 
     def error(self, key: str, what: str, *, hint: str = "") -> ConfigError:
         place = f"{self.at}.{key}" if key else self.at
@@ -133,7 +142,7 @@ class _Reader:
             return None
         if not isinstance(value, str):
             raise self.error(key, f"must be a string, but is {json_type(value)}")
-        return expand(value, self.environ)
+        return value
 
     def texts(self, key: str, value: object) -> tuple[str, ...]:
         if value is None:
@@ -156,7 +165,7 @@ class _Reader:
             return str(value)
         if not isinstance(value, str):
             raise self.error(key, f"must be a string, but is {json_type(value)}")
-        return expand(value, self.environ)
+        return value
 
     def flag(self, key: str, value: object) -> bool:
         if value is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 KEPT_BYTES = 64 * 1024
 
@@ -13,15 +14,27 @@ class Tail:
     def __init__(self) -> None:
         self._chunks: deque[bytes] = deque()
         self._size = 0
+        self._cut = False
+        self.redact: Callable[[str], str] = str
+        """Takes secrets out of the text; a server prints what it likes."""
+        self.margin = 0
+        """Characters of the longest secret: where the text is cut, that much is left out."""
 
     def write(self, chunk: bytes) -> None:
         """Add ``chunk``, and forget as much from the start."""
+        self._cut = self._cut or len(chunk) > KEPT_BYTES
         chunk = chunk[-KEPT_BYTES:]
         self._chunks.append(chunk)
         self._size += len(chunk)
         while self._size - len(self._chunks[0]) >= KEPT_BYTES:
             self._size -= len(self._chunks.popleft())
+            self._cut = True
 
     def text(self, limit: int = KEPT_BYTES) -> str:
         """The last ``limit`` bytes as text."""
-        return b"".join(self._chunks)[-limit:].decode("utf-8", errors="replace").strip()
+        data = b"".join(self._chunks)
+        cut = self._cut or len(data) > KEPT_BYTES
+        text = self.redact(data[-KEPT_BYTES:].decode("utf-8", errors="replace"))
+        # Redacted as a whole first: half a secret would not be recognised.
+        text = text[self.margin :] if cut else text
+        return text.encode()[-limit:].decode("utf-8", errors="replace").strip()

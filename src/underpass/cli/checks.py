@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 from underpass.catalog.definition import Listing
 from underpass.catalog.lock import ToolLock
+from underpass.catalog.references import shown_line
 from underpass.catalog.servers_file import load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.cli.running import open_catalog
@@ -172,5 +172,5 @@ def _server(name: str, listing: Listing | ServerUnavailable, source: object) -> 
 
 def _by_hand(source: object) -> str:
     if isinstance(source, ServerSpec) and source.command is not None:
-        return f"start it by hand to see what it says: {shlex.join([source.command, *source.args])}"
-    return f"look whether {getattr(source, 'url', 'it')} answers"
+        return f"start it by hand to see what it says: {shown_line(source)}"
+    return f"look whether {shown_line(source) if isinstance(source, ServerSpec) else 'it'} answers"

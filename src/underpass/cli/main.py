@@ -21,6 +21,7 @@ COMMANDS = {
     "add": ("underpass.cli.add", "Add a server to the configuration."),
     "tools": ("underpass.cli.tools", "List servers and their tools, or search them."),
     "trust": ("underpass.cli.trust", "Show how tools changed since they were trusted, and accept it."),
+    "secret": ("underpass.cli.secret", "Keep the secrets that configurations name as keyring://NAME."),
     "docs": ("underpass.cli.docs", "Show a tool's documentation."),
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
     "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),

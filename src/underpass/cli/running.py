@@ -46,7 +46,13 @@ def open_catalog(config: Path | None) -> Catalog:
     lock = None if config is None else ToolLock(config)
     if lock is not None:
         lock.check()
-    return Catalog(config or {}, settings=settings.servers, limits=settings.calls, lock=lock)
+    return Catalog(
+        config or {},
+        settings=settings.servers,
+        limits=settings.calls,
+        lock=lock,
+        state=state_dir(config, Path.cwd()),
+    )
 
 
 def observations(config: Path | None) -> Observations:

@@ -21,7 +21,7 @@ from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, progress, text
 from underpass.cli.running import run_async
 from underpass.codegen.names import identifiers
-from underpass.config import load_settings
+from underpass.config import load_settings, state_dir
 from underpass.errors import ConfigError, ServerNotFound, ServerUnavailable, ToolNotFound
 
 _STYLES = {"same": "", "removed": "red strike", "added": "green bold"}
@@ -77,7 +77,9 @@ def command(*, name: str | None, everything: bool, check: bool, config: Path | N
         )
     lock = ToolLock(path)
     settings = load_settings(path.absolute().parent)
-    catalog = Catalog(path, settings=settings.servers, limits=settings.calls)
+    catalog = Catalog(
+        path, settings=settings.servers, limits=settings.calls, state=state_dir(path, Path.cwd())
+    )
     with progress("Asking the servers for their tools…"):
         found, tool = run_async(lambda: _ask(catalog, lock, name))
     changes = found.changes(tool)
