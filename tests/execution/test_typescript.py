@@ -407,6 +407,52 @@ async def test_the_time_of_a_run_ends_it_wherever_it_is(opened: Open) -> None:
             0.3,
         )
     assert after.value == 1
+    assert looping.error is not None
+    assert "it was computing, so its line is not known" in looping.error.hint
+
+
+async def test_a_program_whose_time_ends_while_it_waits_says_where(opened: Open) -> None:
+    reached = anyio.Event()
+
+    async def slow(_arguments: Mapping[str, Any]) -> None:
+        reached.set()
+        await anyio.sleep_forever()
+
+    async def quick(_arguments: Mapping[str, Any]) -> int:
+        return 1
+
+    calling = (
+        'import { demo } from "mcp-servers";\nconst first = await demo.quick();\n'
+        "async function ask() {\n  return await demo.slow();\n}\nawait ask();\n"
+    )
+    waiting = (
+        'import { callTool } from "mcp-runtime";\n\nawait callTool("demo", "quick");\n'
+        "await new Promise(() => {});"
+    )
+    demo = server("demo", slow=slow, quick=quick)
+    async with opened(demo) as up:
+        in_call = await up.run(calling, language="typescript", check=False, timeout=1)
+        after_call = await up.run(waiting, language="typescript", check=False, timeout=1)
+    assert reached.is_set()
+    assert in_call.error is not None
+    assert in_call.error.message == "the run took longer than 1 s (it was at line 4)"
+    assert in_call.error.traceback.startswith("waiting for a tool called here:\n    at async ask (program.ts:4:")
+    assert after_call.error is not None
+    assert (after_call.error.type, after_call.error.data["line"]) == ("Timeout", None)
+    assert after_call.error.traceback == "waiting, after the last tool call:\n    at program.ts:3:7\n"
+
+
+async def test_too_many_open_files_are_told_by_their_setting(tmp_path: Path) -> None:
+    opening = 'const files = [];\nfor (;;) files.push(Deno.openSync("a", { write: true, create: true }));'
+    at_once = (
+        'await Promise.all(Array.from({ length: 999 }, () => Deno.open("a", { write: true, create: true })));'
+    )
+    async with Underpass.open({}, home=tmp_path) as up:
+        results = [await up.run(code, language="typescript", check=False) for code in (opening, at_once)]
+    for result in results:
+        assert result.error is not None
+        assert (result.error.type, result.error.data["setting"]) == ("LimitExceeded", "run.open_files")
+        assert "files open at once (it was at line" in result.error.message
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,17 @@ class Conversation:
         host: answers its questions.
         timeout: wall-clock seconds, wherever the program spends them.
         output_bytes: how much it may print.
+        keeps_time: whether the guest ends the program in time; it is told when time is over otherwise.
     """
 
-    def __init__(self, lease: Lease, host: Host, *, timeout: float, output_bytes: int) -> None:
+    def __init__(
+        self, lease: Lease, host: Host, *, timeout: float, output_bytes: int, keeps_time: bool = True
+    ) -> None:
         self._lease = lease
         self._channel = lease.channel
         self._host = host
         self._timeout = timeout
+        self._keeps_time = keeps_time
         self._output_left = output_bytes
         self._output_bytes = output_bytes
         self._outcome = Outcome()
@@ -92,15 +96,23 @@ class Conversation:
             except SandboxCrashed as error:
                 outcome.error = error
             else:
+                if not self._keeps_time:
+                    self._tasks.start_soon(self._tell_time)
                 await self._serve()
         if scope.cancelled_caught and outcome.done is None and outcome.error is None:
+            silent = "" if self._keeps_time else "it was computing, so its line is not known; "
             outcome.error = Timeout(
                 f"the run took longer than {self._timeout:g} s",
-                hint="do less in one run, call tools concurrently (asyncio.gather, Promise.all), "
+                hint=f"{silent}do less in one run, call tools concurrently (asyncio.gather, Promise.all), "
                 "or raise the timeout",
                 timeout=self._timeout,
             )
         return outcome
+
+    async def _tell_time(self) -> None:
+        """Let a guest that waits say where, when time is over."""
+        await anyio.sleep(self._timeout)
+        await self._reply({"op": "timeout"})
 
     async def _serve(self) -> None:
         """Read frames to the last, or until a question has to wait: another task reads on then.
@@ -124,7 +136,7 @@ class Conversation:
             )
         except UnderpassError as error:
             self._outcome.error = error
-        if self._unanswered:
+        if self._unanswered or not self._keeps_time:
             self._tasks.cancel_scope.cancel()
 
     async def _heed(self, frame: frames.GuestFrame, size: int) -> bool:
@@ -228,9 +240,12 @@ class Conversation:
                 cpu=how.cpu,
             )
         if how.status >= 0:
+            # Deno gives up with this status where it wants a file of its own and gets none.
+            deno = how.status == 1 and not self._keeps_time
+            more = "; or it had too many files or workers: see the setting run.open_files" if deno else ""
             return SandboxCrashed(
                 f"the program ended its process with status {how.status} before it had a value",
-                hint="end a program with its last expression or `return`, not by ending its process",
+                hint="end a program with its last expression or `return`, not by ending its process" + more,
                 status=how.status,
             )
         return SandboxCrashed(

@@ -28,9 +28,10 @@ _HINTS = {
     "CpuLimit": "do less in one run, or raise the setting run.cpu_seconds",
     "MemoryError": "process the data in smaller pieces, or raise the setting run.memory_mb",
     FILE_SIZE: "write several files, or raise the setting run.file_mb",
-    "OpenFilesLimit": "close files, best with `with open(...) as file`, or raise the setting run.open_files",
-    "ThreadMemory": "use fewer threads, or smaller ones by threading.stack_size(65_536), or asyncio, or raise the "
-    "setting run.memory_mb",
+    "OpenFilesLimit": "close files, best with `with open(...) as file` or `using`, or raise the setting "
+    "run.open_files",
+    "ThreadMemory": "use fewer threads, or smaller ones by threading.stack_size(65_536), or asyncio, or "
+    "raise the setting run.memory_mb",
     "TmpLimit": "write to the workspace, which is the current folder, or raise the setting run.tmp_mb",
 }
 _NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}

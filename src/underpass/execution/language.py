@@ -17,6 +17,9 @@ class Language(Protocol):
     load: str
     """How a program of it reads a file of the workspace; ``{}`` stands for the file's name."""
 
+    keeps_time: bool
+    """Whether its guest ends a program in time; it is told when time is over otherwise."""
+
     @property
     def sandbox(self) -> Sandbox:
         """Where its programs run."""
@@ -32,6 +35,7 @@ class Python:
 
     name = "python"
     load = "workspace.load_data({})"
+    keeps_time = True
 
     def __init__(self, sandbox: Sandbox, modules: GeneratedModules) -> None:
         self.sandbox = sandbox

@@ -154,7 +154,11 @@ class Runner:
         self, run: str, program: Program, lease: Lease, host: RunHost, language: Language
     ) -> Outcome:
         conversation = Conversation(
-            lease, host, timeout=program.timeout, output_bytes=self._settings.output_bytes
+            lease,
+            host,
+            timeout=program.timeout,
+            output_bytes=self._settings.output_bytes,
+            keeps_time=language.keeps_time,
         )
         return await conversation.hold(
             program.agent,

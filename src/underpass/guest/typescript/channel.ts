@@ -27,6 +27,8 @@ interface Question {
 }
 
 interface Answer {
+  /** `timeout` is no answer: it says that the program's time is over. */
+  op?: string;
   id?: number;
   value?: unknown;
   error?: Record<string, unknown>;
@@ -35,12 +37,26 @@ interface Answer {
 let buffer = new Uint8Array(0);
 let chunk = new Uint8Array(SMALL);
 let lastId = 0;
+let lastSite: Error | null = null;
+let whenOutOfTime = () => {};
 const asked = new Map<number, Question>();
 const waiting: Question[] = [];
 
 /** How many questions have no answer yet. */
 export function unanswered(): number {
   return asked.size + waiting.length;
+}
+
+/** Where the program waits for an answer, the longest, or else where it asked last; null where it never did. */
+export function lastQuestion(): { site: Error; waits: boolean } | null {
+  const [oldest] = asked.values();
+  const site = oldest?.site ?? lastSite;
+  return site && { site, waits: oldest !== undefined };
+}
+
+/** Call `then` when the host says that time is over, which it can only where the program waits. */
+export function onTimeout(then: () => void): void {
+  whenOutOfTime = then;
 }
 
 /** Send one frame; waits while the host is slow. */
@@ -76,7 +92,7 @@ export function receive(): string | null {
 
 /** Ask, and return a promise of the answer's value. It fails with what the host answers. */
 export function ask(frame: Record<string, unknown>): Promise<unknown> {
-  const site = new Error();
+  const site = lastSite = new Error();
   return new Promise((settle, fail) => {
     const question = { frame, settle, fail, site };
     if (asked.size < MOST_QUESTIONS) {
@@ -109,6 +125,10 @@ export async function listen(): Promise<void> {
 }
 
 function answer(frame: Answer): void {
+  if (frame.op === "timeout") {
+    whenOutOfTime();
+    return;
+  }
   const question = asked.get(frame.id ?? 0);
   if (question === undefined) {
     return;

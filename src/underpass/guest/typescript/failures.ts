@@ -1,6 +1,6 @@
 // Says why a program failed, in its own line numbers, with a hint where the cause is a known one.
 
-import { unanswered } from "./channel.ts";
+import { lastQuestion, unanswered } from "./channel.ts";
 import { ToolError } from "./errors.ts";
 
 /** The function that holds a program; never a name of the program's. */
@@ -8,6 +8,8 @@ const MAIN = "__program__";
 const MOST_FRAMES = 12;
 const RUNTIME = /mcp-runtime'|runtime\.[jt]s'/;
 const NO_MEMORY = /^Array buffer allocation failed|^Invalid array buffer length|out of memory/;
+
+const TOO_MANY_FILES = /Too many open files \(os error 24\)/;
 
 /** A tool was called, but its result never awaited. */
 export class NeverAwaited extends Error {}
@@ -52,10 +54,24 @@ export function describe(thrown: unknown, place: Place): Failure {
   const type = kindOf(thrown);
   const message = messageOf(thrown, place);
   const frames = ownFrames(String(thrown.stack ?? ""), place);
-  const line = Number(/:(\d+):\d+\)?$/.exec(frames[0] ?? "")?.[1] ?? 0) || null;
+  const line = lineOf(frames);
   const head = `${type}: ${message.slice(0, 2_000)}`;
   const traceback = frames.length > 0 ? [head, ...frames].join("\n") + "\n" : "";
   return wellFormed({ type, message, hint: hintFor(thrown, type, message), traceback, line });
+}
+
+/** Describe a program whose time is over while it waits. */
+export function describeTimeout(place: Place): Failure {
+  const question = lastQuestion();
+  const frames = question === null ? [] : ownFrames(String(question.site.stack ?? ""), place);
+  const what = question?.waits ? "waiting for a tool called here:" : "waiting, after the last tool call:";
+  return {
+    type: "TimeLimit",
+    message: "",
+    hint: "",
+    traceback: frames.length > 0 ? [what, ...frames].join("\n") + "\n" : "",
+    line: question?.waits ? lineOf(frames) : null,
+  };
 }
 
 function wellFormed(failure: Failure): Failure {
@@ -72,6 +88,9 @@ function wellFormed(failure: Failure): Failure {
 function kindOf(error: Error): string {
   if (error instanceof RangeError && NO_MEMORY.test(error.message)) {
     return "MemoryError";
+  }
+  if ((error as { code?: unknown }).code === "EMFILE" || TOO_MANY_FILES.test(error.message)) {
+    return "OpenFilesLimit";
   }
   if (error instanceof NeverAwaited) {
     return "NeverAwaited";
@@ -115,6 +134,10 @@ function ownFrames(stack: string, place: Place): string[] {
       "$1$2",
     );
   });
+}
+
+function lineOf(frames: string[]): number | null {
+  return Number(/:(\d+):\d+\)?$/.exec(frames[0] ?? "")?.[1] ?? 0) || null;
 }
 
 function columnOf(line: number, column: number, place: Place): number {

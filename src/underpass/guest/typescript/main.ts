@@ -1,7 +1,7 @@
 // Runs one program that the host sends, and answers with its value or its error.
 
-import { listen, receive, send, sendText, unanswered } from "./channel.ts";
-import { describe, NeverAwaited, type Place, type Shift, ValueTooLarge } from "./failures.ts";
+import { listen, onTimeout, receive, send, sendText, unanswered } from "./channel.ts";
+import { describe, describeTimeout, NeverAwaited, type Place, type Shift, ValueTooLarge } from "./failures.ts";
 import { flush, install } from "./output.ts";
 import { callTool, ToolError, workspace } from "./runtime.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
@@ -84,6 +84,7 @@ async function run(frame: Frame): Promise<void> {
     event.preventDefault();
     fail(event.error);
   });
+  onTimeout(() => finish({ error: describeTimeout(place) }, "null"));
   // It also keeps a program alive that waits for what never comes; the host knows how long. No timer
   // does it: the first use of any costs Deno half of what its start does.
   listen();
