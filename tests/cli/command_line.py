@@ -48,8 +48,13 @@ def underpass(
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def at_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run the installed command at a terminal of 100 columns; return its status and all it showed."""
+def at_terminal(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, typed: str = ""
+) -> tuple[int, str]:
+    """Run the installed command at a terminal of 100 columns; return its status and all it showed.
+
+    What is ``typed`` is typed when it first asks: when what it showed ends in a colon and a space.
+    """
     here, there = pty.openpty()
     termios.tcsetwinsize(there, (40, 100))
     environment = {**os.environ, "HOME": str(cwd), "TERM": "xterm-256color", **(env or {})}
@@ -61,6 +66,9 @@ def at_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
         with suppress(OSError):  # how a terminal's end is told
             while part := os.read(here, 65_536):
                 parts.append(part)
+                if typed and b"".join(parts).endswith(b": "):
+                    os.write(here, typed.encode())
+                    typed = ""
     os.close(here)
     return process.returncode, b"".join(parts).decode()
 

@@ -30,7 +30,7 @@ def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     for line in sys.stdin:
         message = json.loads(line)
-        params = message.get("params") or {}
+        params: dict[str, Any] = message.get("params") or {}
         match message.get("method"):
             case "initialize":
                 result: dict[str, Any] = {

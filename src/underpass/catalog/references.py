@@ -42,7 +42,7 @@ async def resolve(spec: ServerSpec, store: SecretStore) -> tuple[ServerSpec, Red
         headers={name: await look.up(name, text) for name, text in spec.headers.items()},
         url=None if spec.url is None else await look.up("url", spec.url, encoded=True),
     )
-    return resolved, Redactor({**_open_secrets(resolved), **look.secrets})
+    return resolved, Redactor({**_open_secrets(spec), **look.secrets})
 
 
 def shown_line(spec: ServerSpec) -> str:
