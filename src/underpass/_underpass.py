@@ -12,6 +12,7 @@ from underpass.broker import Broker
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.lock import ToolLock
 from underpass.checking.checker import Checker
+from underpass.codegen.calls import Language as CallLanguage
 from underpass.codegen.documentation import document
 from underpass.config import Settings, load_settings, state_dir
 from underpass.discovery.directory import ToolDirectory
@@ -255,14 +256,22 @@ class Underpass:
         """
         return await self._directory.capabilities(server)
 
-    async def tool_documentation(self, names: Sequence[str]) -> dict[str, str]:
+    async def tool_documentation(
+        self, names: Sequence[str], *, language: CallLanguage = "python"
+    ) -> dict[str, str]:
         """Return the Markdown documentation of tools, by the names given (``git.git_log``).
+
+        Parameters:
+            names: the tools, as their servers or as generated code of either language calls them.
+            language: ``"python"`` or ``"typescript"``, of signatures and examples.
 
         Raises:
             ServerNotFound, ServerUnavailable, ToolNotFound
         """
         tools = {name: await self._directory.tool(name) for name in names}
-        return {name: document(tool, observed=self.shapes.find(tool)) for name, tool in tools.items()}
+        return {
+            name: document(tool, language, observed=self.shapes.find(tool)) for name, tool in tools.items()
+        }
 
     async def _answer_search(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
         server = arguments.get("server")
@@ -271,16 +280,22 @@ class Underpass:
             server=None if server is None else str(server),
             limit=min(max(int(arguments.get("limit", 10)), 1), 100),
         )
-        return [hit.to_dict() for hit in hits]
+        return [hit.to_dict(_call_language(arguments)) for hit in hits]
 
     async def _answer_docs(self, arguments: Mapping[str, Any]) -> dict[str, str]:
-        return await self.tool_documentation([str(name) for name in arguments["names"]][:50])
+        names = [str(name) for name in arguments["names"]][:50]
+        return await self.tool_documentation(names, language=_call_language(arguments))
 
     async def _answer_servers(self, _arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [
             {"name": state.name, "state": state.state, "tools": state.tools, "error": state.error}
             for state in self.catalog.states()
         ]
+
+
+def _call_language(arguments: Mapping[str, Any]) -> CallLanguage:
+    """The language of the program that asks."""
+    return "typescript" if arguments.get("language") == "typescript" else "python"
 
 
 def _workspaces(state: Path) -> Path:

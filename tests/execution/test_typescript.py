@@ -366,12 +366,13 @@ async def test_discovery_and_progress_work_from_inside(tmp_path: Path) -> None:
 import { getToolDocs, listServers, progress, searchTools } from "mcp-runtime";
 progress(1, 2, "half");
 const [hit] = await searchTools("echo", { limit: 1 });
-const docs = await getToolDocs(hit.id);
-[hit.id, Object.keys(docs).length, (await listServers())[0].name]
+const docs = await getToolDocs(hit.id, "demo.echo");
+const [{ name }] = await listServers();
+[hit.signature.split(": Promise")[1], docs["demo.echo"].includes('from "mcp-servers"'), name]
 """
     async with Underpass.open({"demo": server("demo", echo=echo)}, home=tmp_path) as up:
         result = await up.run(code, language="typescript", check=False, on_progress=note)
-    assert result.value[1:] == [1, "demo"]
+    assert result.value == ["<unknown>", True, "demo"]
     assert seen == [(1.0, 2.0, "half")]
 
 
@@ -436,7 +437,9 @@ async def test_a_program_whose_time_ends_while_it_waits_says_where(opened: Open)
     assert reached.is_set()
     assert in_call.error is not None
     assert in_call.error.message == "the run took longer than 1 s (it was at line 4)"
-    assert in_call.error.traceback.startswith("waiting for a tool called here:\n    at async ask (program.ts:4:")
+    assert in_call.error.traceback.startswith(
+        "waiting for a tool called here:\n    at async ask (program.ts:4:"
+    )
     assert after_call.error is not None
     assert (after_call.error.type, after_call.error.data["line"]) == ("Timeout", None)
     assert after_call.error.traceback == "waiting, after the last tool call:\n    at program.ts:3:7\n"

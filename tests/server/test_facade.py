@@ -167,7 +167,25 @@ async def test_a_program_may_be_in_typescript_where_that_can_be_run() -> None:
     assert run_code.input_schema["properties"]["language"]["enum"] == ["python", "typescript"]
     assert (chosen, backend.language, wrong.is_error) == ("typescript", "python", True)
     async with connected(server("git", "git_log")) as (client, _):
-        assert "language" not in (await client.list_tools()).tools[0].input_schema["properties"]
+        for tool in (await client.list_tools()).tools:
+            assert "language" not in tool.input_schema["properties"]
+
+
+@pytest.mark.requirement("R05", "R06")
+async def test_signatures_and_documentation_are_in_the_language_that_is_asked_for() -> None:
+    async with connected(server("my-git", "git_log"), typescript=True) as (client, _):
+        asked = {"query": "git log", "language": "typescript"}
+        found = (await client.call_tool("search_tools", asked)).structured_content
+        python = (await client.call_tool("search_tools", {"query": "git log"})).structured_content
+        names = {"names": ["myGit.gitLog"], "language": "typescript"}
+        shown = (await client.call_tool("get_tool_documentation", names)).structured_content
+    assert found is not None
+    assert python is not None
+    assert shown is not None
+    assert (found["tools"][0]["module"], python["tools"][0]["module"]) == ("myGit", "my_git")
+    assert found["tools"][0]["signature"].startswith("gitLog(")
+    assert python["tools"][0]["signature"].startswith("git_log(")
+    assert 'import { myGit } from "mcp-servers";' in shown["documentation"]
 
 
 @pytest.mark.requirement("R12")

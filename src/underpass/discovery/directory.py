@@ -96,9 +96,10 @@ class ToolDirectory:
         """
         if name in self._source.names:
             return name
-        for server, module in identifiers(self._source.names, "server").items():
-            if module == name:
-                return server
+        for kind in ("server", "namespace"):
+            for server, module in identifiers(self._source.names, kind).items():
+                if module == name:
+                    return server
         raise ServerNotFound.named(name, self._source.names)
 
     async def tool(self, name: str) -> ToolDefinition:
@@ -177,7 +178,8 @@ def _named(server: str, name: str, listing: Listing) -> ToolDefinition:
     by_name = {tool.name: tool for tool in listing.tools}
     if name in by_name:
         return by_name[name]
-    for tool, function in identifiers(tuple(by_name), "tool").items():
-        if function == name:
-            return by_name[tool]
+    for kind in ("tool", "function"):
+        for tool, function in identifiers(tuple(by_name), kind).items():
+            if function == name:
+                return by_name[tool]
     raise ToolNotFound.named(server, name, by_name)

@@ -15,6 +15,7 @@ from mcp_types import Tool, ToolAnnotations
 MAX_TIMEOUT = 600.0
 MAX_HITS = 50
 MAX_NAMES = 20
+LANGUAGES = ["python", "typescript"]
 
 _MODULES_SHOWN = 30
 _ENVIRONMENTS_SHOWN = 10
@@ -35,7 +36,8 @@ def definitions(
     shown = _listed(modules)
     servers = f"the MCP servers {shown}" if shown else "the connected MCP servers"
     run_code = _run_code(servers, {**_language(typescript=typescript), **_environment(environments)})
-    return [run_code, _search_tools(servers), _get_tool_documentation(), _list_servers(servers)]
+    asked = {"language": {"type": "string", "enum": LANGUAGES, "default": "python"}} if typescript else {}
+    return [run_code, _search_tools(servers, asked), _get_tool_documentation(asked), _list_servers(servers)]
 
 
 def _listed(modules: Iterable[str]) -> str:
@@ -74,7 +76,7 @@ def _language(*, typescript: bool) -> dict[str, Any]:
     return {
         "language": {
             "type": "string",
-            "enum": ["python", "typescript"],
+            "enum": LANGUAGES,
             "default": "python",
             "description": (
                 'TypeScript imports { <server> } from "mcp-servers" and awaits '
@@ -134,7 +136,7 @@ def _run_code(servers: str, more: Mapping[str, Any]) -> Tool:
     )
 
 
-def _search_tools(servers: str) -> Tool:
+def _search_tools(servers: str, more: Mapping[str, Any]) -> Tool:
     return Tool(
         name="search_tools",
         title="Search tools",
@@ -147,6 +149,7 @@ def _search_tools(servers: str) -> Tool:
                 "query": {"type": "string", "description": "Words for one step, e.g. 'commit history'."},
                 "server": {"type": "string", "description": "Search this server only."},
                 "limit": {"type": "integer", "default": 10, "minimum": 1, "maximum": MAX_HITS},
+                **more,
             },
             required=["query"],
         ),
@@ -170,7 +173,7 @@ def _search_tools(servers: str) -> Tool:
     )
 
 
-def _get_tool_documentation() -> Tool:
+def _get_tool_documentation(more: Mapping[str, Any]) -> Tool:
     return Tool(
         name="get_tool_documentation",
         title="Get tool documentation",
@@ -183,7 +186,8 @@ def _get_tool_documentation() -> Tool:
                     "minItems": 1,
                     "maxItems": MAX_NAMES,
                     "description": "Names as server.tool, e.g. ['git.git_log'].",
-                }
+                },
+                **more,
             },
             required=["names"],
         ),

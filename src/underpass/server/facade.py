@@ -21,6 +21,7 @@ from mcp_types import (
 )
 
 from underpass.catalog.catalog import ServerState
+from underpass.codegen.calls import Language
 from underpass.codegen.documentation import document
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
@@ -94,6 +95,10 @@ class _Facade:
         self._observed = observed
         self._directory = ToolDirectory(backend.catalog, observed)
         self._modules = identifiers(backend.catalog.names, "server")
+        self._namespaces: dict[Language, dict[str, str]] = {
+            "python": self._modules,
+            "typescript": identifiers(backend.catalog.names, "namespace"),
+        }
         self._tools = definitions(self._modules.values(), environments, typescript=typescript)
         self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in self._tools}
         self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
@@ -200,15 +205,21 @@ class _Facade:
         return await door.answer(self._call_tool, server, tool, arguments or {})
 
     async def _search_tools(
-        self, _context: ServerRequestContext[Any], query: str, server: str | None = None, limit: int = 10
+        self,
+        _context: ServerRequestContext[Any],
+        query: str,
+        server: str | None = None,
+        limit: int = 10,
+        *,
+        language: Language = "python",
     ) -> CallToolResult:
         hits = await self._directory.search(query, server=server, limit=limit)
         return _answer(
             {
                 "tools": [
                     {
-                        "module": self._modules[hit.server],
-                        "signature": hit.signature(),
+                        "module": self._namespaces[language][hit.server],
+                        "signature": hit.signature(language),
                         "summary": hit.summary,
                     }
                     for hit in hits
@@ -217,12 +228,12 @@ class _Facade:
         )
 
     async def _get_tool_documentation(
-        self, _context: ServerRequestContext[Any], names: list[str]
+        self, _context: ServerRequestContext[Any], names: list[str], *, language: Language = "python"
     ) -> CallToolResult:
         texts: list[str] = []
         room = _DOCUMENTATION_TOKENS
         for name in dict.fromkeys(names):
-            text = await self._document(name)
+            text = await self._document(name, language)
             room -= tokens.count(text)
             texts.append(text if room >= 0 else f"# {name}\nLeft out for length: ask for it alone.")
         documentation = "\n\n".join(texts)
@@ -231,10 +242,10 @@ class _Facade:
             structured_content={"documentation": documentation},
         )
 
-    async def _document(self, name: str) -> str:
+    async def _document(self, name: str, language: Language) -> str:
         try:
             tool = await self._directory.tool(name)
-            return document(tool, observed=self._observed(tool))
+            return document(tool, language, observed=self._observed(tool))
         except UnderpassError as error:
             return f"# {name[:_TEXT]}\n{error.message}" + (f"\n{error.hint}" if error.hint else "")
 

@@ -6,6 +6,8 @@ import { flush } from "./output.ts";
 import { toPlain, Unawaited } from "./values.ts";
 
 const { isArray } = Array;
+/** The language of signatures and examples. */
+const language = "typescript";
 
 export {
   ToolArgumentsInvalid,
@@ -41,12 +43,12 @@ export function callTool(server: string, tool: string, args: object = {}): Promi
 /** Find tools for one step of a task. */
 export async function searchTools(query: string, options: SearchOptions = {}): Promise<Hit[]> {
   const { server = null, limit = 10 } = options;
-  return await question({ op: "ask", what: "search_tools" }, { query, server, limit }) as Hit[];
+  return await question({ op: "ask", what: "search_tools" }, { query, server, limit, language }) as Hit[];
 }
 
 /** Return the Markdown documentation of tools, by name (`"git.git_log"`). */
 export async function getToolDocs(...names: string[]): Promise<Record<string, string>> {
-  const found = await question({ op: "ask", what: "get_tool_docs" }, { names: names.flat() });
+  const found = await question({ op: "ask", what: "get_tool_docs" }, { names: names.flat(), language });
   return found as Record<string, string>;
 }
 
