@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -185,3 +187,17 @@ async def test_a_guest_that_says_it_has_ended_and_goes_on_is_killed(tmp_path: Pa
         busy.channel.finished = True
         busy.release()
         assert (await busy.ended()).status == -9
+
+
+@pytest.mark.requirement("R17")
+async def test_a_child_that_was_killed_while_it_waited_is_not_leased(tmp_path: Path) -> None:
+    async with ProcessSandbox(tmp_path, idle=1) as sandbox:
+        await run(sandbox, "1")
+        (zygote,) = sandbox._zygotes.values()
+        with anyio.fail_after(10):
+            while not zygote.idle:
+                await anyio.lowlevel.checkpoint()
+        (waiting,) = zygote.idle
+        os.kill(waiting.process, signal.SIGKILL)
+        await waiting.ended()
+        assert (await run(sandbox, "2"))["value"] == 2

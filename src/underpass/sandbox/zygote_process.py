@@ -216,6 +216,10 @@ class ZygoteProcess:
             case "exit":
                 if child := self._children.pop(message["pid"], None):
                     self._ending.pop(child, None)
+                    if child in self.idle:
+                        # Killed while it waited: by a person, or by the kernel for want of memory.
+                        self.idle.remove(child)
+                        child.channel.close()
                     child.end(self._exit(message))
                     self._on_exit()
                     self._end_if_retired()
