@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -562,3 +564,24 @@ async def test_without_deno_the_error_says_how_to_install_it(
 async def test_the_result_as_json_names_language_and_sandbox(opened: Open) -> None:
     shown = (await run(opened, "1")).to_dict()
     assert json.loads(json.dumps(shown))["language"] == "typescript"
+
+
+async def test_modules_that_nobody_has_used_for_a_week_are_removed(tmp_path: Path) -> None:
+    folders = tmp_path / ".underpass" / "modules" / "typescript"
+    week_ago = time.time() - 8 * 86_400
+    first = 'import { demo } from "mcp-servers";\n(await demo.echo({ n: 1 })).n'
+    second = 'import { other } from "mcp-servers";\n(await other.echo({ n: 2 })).n'
+    servers = {name: server(name, echo=echo) for name in ("demo", "other")}
+    async with Underpass.open(servers, home=tmp_path) as up:
+        await up.run(first, language="typescript", check=False)
+        [used] = folders.iterdir()
+        for name in ("unused", ".making-unfinished", "lately"):
+            (folders / name / "demo").mkdir(parents=True)
+        for name in (used.name, "unused", ".making-unfinished"):
+            os.utime(folders / name, (week_ago, week_ago))
+        again = await up.run(first, language="typescript", check=False)
+        result = await up.run(second, language="typescript", check=False)
+        kept = {folder.name for folder in folders.iterdir()}
+    assert (again.value, result.value) == (1, 2)
+    assert kept >= {used.name, "lately"}
+    assert len(kept) == 3

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +21,8 @@ from underpass.codegen.typescript_literals import string
 from underpass.discovery.directory import ListingSource
 from underpass.errors import UnderpassError
 
+_KEPT: Final = 7 * 86_400
+"""Seconds after its last use from which a folder is removed: no run takes so long."""
 _UNAVAILABLE: Final = 'import {{ ToolUnavailable }} from "mcp-runtime";\nthrow new ToolUnavailable({}, {});\n'
 
 
@@ -25,7 +30,8 @@ class TypeScriptModules:
     """The package ``mcp-servers`` of a catalog, on disk, with the servers that programs name.
 
     Each set of definitions has a folder of its own below ``root``: a sandbox at work keeps what it
-    began with. Files are written once, before the first program that needs them runs.
+    began with. Files are written once, before the first program that needs them runs. Each use is noted
+    in the folder's own time, and what nobody has used for a week goes when another is written.
 
     Parameters:
         source: where the tools are listed.
@@ -61,7 +67,7 @@ class TypeScriptModules:
                 listings[package] = error
         key = self._key(listings)
         known = self._folders.get(key)
-        if known is None or not (self._root / known[0]).is_dir():
+        if known is None or not _note_use(self._root / known[0]):
             folder = await anyio.to_thread.run_sync(self._write, listings)
             known = self._folders[key] = (folder, listings)
         return known[0]
@@ -97,13 +103,33 @@ class TypeScriptModules:
         for path in sorted(files):
             digest.update(f"{path}\0{files[path]}\0".encode())
         folder = self._root / digest.hexdigest()[:24]
-        if not folder.is_dir():
+        if not _note_use(folder):
             _write_whole(folder, files)
+            _prune(self._root)
         return folder.name
 
 
 def _unavailable(error: UnderpassError) -> str:
     return _UNAVAILABLE.format(string(error.message), string(error.hint))
+
+
+def _note_use(folder: Path) -> bool:
+    """Note that a folder is used now; returns whether it is there."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return folder.is_dir()  # another user's
+    return True
+
+
+def _prune(root: Path) -> None:
+    """Remove the folders that no process has used for long, or has not finished."""
+    for folder in root.iterdir():
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _KEPT:
+                shutil.rmtree(folder)
 
 
 def _write_whole(folder: Path, files: Mapping[str, str]) -> None:
