@@ -31,6 +31,7 @@ def signature(
     *,
     name: str | None = None,
     observed: ObservedShape | None = None,
+    longest: int = _LONGEST_SIGNATURE,
 ) -> str:
     """Return how the tool is called, in one line.
 
@@ -42,6 +43,7 @@ def signature(
         language: the language of the line.
         name: the function's name where it differs from the tool's own identifier.
         observed: what earlier results looked like, for a tool that declares none; marked as such.
+        longest: characters; above it, types are shortened and then the last optional parameters left out.
     """
     calls = CALLS[language]
     interface = tool_interface(tool, observed)
@@ -50,10 +52,13 @@ def signature(
     for limit in (160, 80, 30):
         parts = [_parameter(calls, interface, field, names, limit) for field in interface.parameters]
         line = _signature(calls, function, parts, interface)
-        if len(line) <= _LONGEST_SIGNATURE:
+        if len(line) <= longest:
             return line
-    while len(line) > _LONGEST_SIGNATURE and parts:
-        parts = parts[: len(parts) * 3 // 4]
+    required = sum(field.required for field in interface.parameters)
+    # What a call cannot do without stays, up to the utmost.
+    while parts and len(line) > (longest if len(parts) > required else _LONGEST_SIGNATURE):
+        fewer = len(parts) * 3 // 4
+        parts = parts[: max(fewer, required) if len(parts) > required else fewer]
         line = _signature(calls, function, [*parts, "…"], interface)
     return line
 

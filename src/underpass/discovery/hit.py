@@ -12,6 +12,8 @@ from underpass.codegen.calls import Language
 from underpass.codegen.observed import ObservedShape
 
 _SUMMARY = 160
+_SIGNATURE = 220
+"""Characters; the last optional parameters are left out beyond them."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 
 
@@ -52,10 +54,12 @@ class Hit:
     def signature(self, language: Language = "python") -> str:
         """Return how generated code calls the tool, in one line.
 
+        Where it is long, ``…`` stands for optional parameters; the documentation has them all.
+
         Parameters:
             language: ``"python"`` or ``"typescript"``.
         """
-        return documentation.signature(self.tool, language, observed=self.observed)
+        return documentation.signature(self.tool, language, observed=self.observed, longest=_SIGNATURE)
 
     def to_dict(self, language: Language = "python") -> dict[str, Any]:
         """The hit as a JSON object; the score rounded to three places."""

@@ -37,7 +37,8 @@ class ToolIndex:
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
-        self._tools: dict[int, ToolDefinition | memoryview] = {}
+        self._tools: dict[int, ToolDefinition] = {}
+        self._stored: storage.Stored | None = None  # the definitions that are not read yet
         self._by_server: dict[str, list[int]] = {}
         self._groups: dict[str, dict[str, set[int]]] = {"category": {}, "capability": {}}
         self._postings = Postings()
@@ -182,7 +183,7 @@ class ToolIndex:
         index._postings = Postings(stored.postings)
         for number, entry in enumerate(stored.entries):
             index._enter(number, entry)
-        index._tools = dict(enumerate(stored.definitions))
+        index._stored = stored
         index._next = len(stored.entries)
         return index
 
@@ -214,7 +215,7 @@ class ToolIndex:
     def _drop(self, number: int) -> None:
         self._postings.remove(number, self._words.pop(number, None) or impacts(self._tool(number)))
         entry = self._entries.pop(number)
-        del self._tools[number]
+        self._tools.pop(number, None)
         self._groups["category"][entry.category].discard(number)
         for capability in entry.capabilities:
             self._groups["capability"][capability].discard(number)
@@ -258,14 +259,17 @@ class ToolIndex:
         return _terms(self._entries[number].name)
 
     def _tool(self, number: int) -> ToolDefinition:
-        tool = self._tools[number]
-        if not isinstance(tool, ToolDefinition):
-            tool = self._tools[number] = storage.from_bytes(self._entries[number].server, tool)
+        tool = self._tools.get(number)
+        if tool is None:
+            assert self._stored is not None
+            text = self._stored.definition(number)
+            tool = self._tools[number] = storage.from_bytes(self._entries[number].server, text)
         return tool
 
     def _text(self, number: int) -> bytes:
-        tool = self._tools[number]
-        return storage.to_bytes(tool) if isinstance(tool, ToolDefinition) else bytes(tool)
+        if number in self._tools or self._stored is None:
+            return storage.to_bytes(self._tool(number))
+        return bytes(self._stored.definition(number))
 
     def _hit(self, number: int, score: float, observed: Observations, also: Sequence[int] = ()) -> Hit:
         tool, entry = self._tool(number), self._entries[number]

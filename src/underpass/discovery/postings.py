@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import log
 from operator import itemgetter
 
 _NONE: Mapping[int, int] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Postings in two blocks, one after the other; each is in order.
+
+    Few objects for many terms: the interpreter's search for garbage would else take longer than reading.
+    """
+
+    places: dict[str, int]
+    """Term → which posting is its own."""
+    ends: Sequence[int]
+    """Where each posting begins, and the last ends."""
+    tools: memoryview
+    impacts: memoryview
+
+    def size(self, term: str) -> int:
+        """How many tools hold ``term``."""
+        place = self.places.get(term)
+        return 0 if place is None else self.ends[place + 1] - self.ends[place]
+
+    def take(self, term: str) -> dict[int, int]:
+        """Return the posting of ``term``, once."""
+        place = self.places.pop(term, None)
+        if place is None:
+            return {}
+        part = slice(self.ends[place], self.ends[place + 1])
+        return dict(zip(self.tools[part], self.impacts[part], strict=True))
+
+
 class Postings:
     """Term → number of a tool → impact. What comes from a file is unpacked when it is first looked up."""
 
-    def __init__(self, packed: dict[str, tuple[memoryview, memoryview]] | None = None) -> None:
-        self._packed = packed or {}
+    def __init__(self, packed: Packed | None = None) -> None:
+        self._packed = packed or Packed({}, (0,), memoryview(b""), memoryview(b""))
         self._open: dict[str, dict[int, int]] = {}
         self._ordered: set[str] = set()
         self._rarities: dict[str, float] = {}
@@ -24,7 +53,7 @@ class Postings:
         known = self._open
         for term, impact in impacts.items():
             if (posting := known.get(term)) is None:
-                posting = known[term] = self._unpacked(term)
+                posting = known[term] = self._packed.take(term)
             posting[number] = impact
         if self._ordered:
             self._ordered.difference_update(impacts)
@@ -34,7 +63,7 @@ class Postings:
         """Take a tool out of the postings of these terms."""
         for term in terms:
             if (posting := self._open.get(term)) is None:
-                posting = self._open[term] = self._unpacked(term)
+                posting = self._open[term] = self._packed.take(term)
             posting.pop(number, None)
         self._rarities = {}
 
@@ -44,11 +73,11 @@ class Postings:
             return self._open[term]
         posting = self._open.get(term)
         if posting is None:
-            if term not in self._packed:
+            if term not in self._packed.places:
                 return _NONE
-            posting = self._unpacked(term)
-        # Equal impacts stay in the tools' order.
-        posting = dict(sorted(sorted(posting.items()), key=itemgetter(1), reverse=True))
+            posting = self._packed.take(term)  # in order
+        else:
+            posting = dict(sorted(posting.items(), key=itemgetter(1), reverse=True))
         self._open[term] = posting
         self._ordered.add(term)
         return posting
@@ -57,10 +86,8 @@ class Postings:
         """BM25's inverse document frequency of ``term`` among so many tools."""
         known = self._rarities.get(term)
         if known is None:
-            if (posting := self._open.get(term)) is not None:
-                holding = len(posting)
-            else:
-                holding = len(self._packed[term][1]) if term in self._packed else 0
+            posting = self._open.get(term)
+            holding = self._packed.size(term) if posting is None else len(posting)
             known = self._rarities[term] = log(1 + (tools - holding + 0.5) / (holding + 0.5))
         return known
 
@@ -70,11 +97,7 @@ class Postings:
         Parameters:
             places: the numbers that the tools have from now on.
         """
-        for term in sorted(self._packed.keys() | self._open.keys()):
+        for term in sorted(self._packed.places.keys() | self._open.keys()):
             if posting := self.of(term):
                 numbers = array("I", map(places.__getitem__, posting))
                 yield term, numbers.tobytes(), bytes(posting.values())
-
-    def _unpacked(self, term: str) -> dict[int, int]:
-        tools, impacts = self._packed.pop(term, (b"", b""))
-        return dict(zip(tools, impacts, strict=True))

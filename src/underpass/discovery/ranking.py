@@ -10,11 +10,11 @@ from underpass.discovery.postings import Postings
 from underpass.discovery.synonyms import SYNONYMS
 from underpass.discovery.weights import SCALE
 
-_READ = 2_500
+_READ = 2_000
 """So many entries of postings are read at most, of the rarest terms first …"""
 _LEAST = 150
 """… but of each term at least these, the tools it says most of."""
-_CANDIDATES = 120
+_CANDIDATES = 100
 
 _UNIT = 2.2 / SCALE
 _SYNONYM = 0.3

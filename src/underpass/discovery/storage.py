@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from underpass.catalog.definition import ToolDefinition
+from underpass.discovery.postings import Packed
 from underpass.errors import ConfigError
 
 FORMAT = b"underpass tool index 1\n"
@@ -44,8 +45,15 @@ class Stored:
     """What a file holds."""
 
     entries: Sequence[Entry]
-    definitions: Sequence[memoryview]
-    postings: dict[str, tuple[memoryview, memoryview]]
+    definitions: memoryview
+    """All of them, one after the other."""
+    bounds: Sequence[int]
+    """Where each begins, and the last ends."""
+    postings: Packed
+
+    def definition(self, number: int) -> memoryview:
+        """The text of one definition."""
+        return self.definitions[self.bounds[number] : self.bounds[number + 1]]
 
 
 def write(
@@ -125,10 +133,8 @@ def _unpack(header: Mapping[str, Any], blocks: memoryview) -> Stored:
     total = ends[-1]
     numbers = blocks[: total * _WORD].cast("I")
     impacts = blocks[total * _WORD : total * (_WORD + 1)]
-    postings = {
-        term: (numbers[start:end], impacts[start:end])
-        for term, start, end in zip(header["terms"], ends, ends[1:], strict=False)
-    }
+    terms: list[str] = header["terms"]
+    places = dict(zip(terms, range(len(terms)), strict=True))
     texts = blocks[total * (_WORD + 1) :]
     bounds = list(accumulate(header["definitions"], initial=0))
     kinds: list[int] = header["kinds"]
@@ -138,7 +144,7 @@ def _unpack(header: Mapping[str, Any], blocks: memoryview) -> Stored:
         Entry(facts[kind][0], name, facts[kind][1], facts[kind][2])
         for kind, name in zip(kinds, header["names"], strict=True)
     ]
-    return Stored(entries, [texts[a:b] for a, b in pairwise(bounds)], postings)
+    return Stored(entries, texts, bounds, Packed(places, ends, numbers, impacts))
 
 
 def to_bytes(tool: ToolDefinition) -> bytes:
