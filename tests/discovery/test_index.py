@@ -96,6 +96,105 @@ def test_odd_schemas_do_not_stop_an_index(schema: Any) -> None:
     assert ToolIndex.build([odd]).search("odd")[0].name == "odd"
 
 
+def test_definitions_may_be_plain_objects_as_servers_list_them() -> None:
+    rows: list[dict[str, Any]] = [
+        {"server": "git", "name": "git_log", "description": "Shows commits", "inputSchema": {}},
+        {"id": "wiki::search", "name": "search", "description": "Finds pages"},
+    ]
+    index = ToolIndex.build(rows)
+    assert index.search("commits")[0].id == "git::git_log"
+    assert index.search("pages")[0].id == "wiki::search"
+
+
+def test_words_of_like_meaning_find_a_tool() -> None:
+    index = ToolIndex.build([*TOOLS, tool("render_chart", "Pie and bar"), tool("count_words")])
+    assert index.search("picture of a graph")[0].name == "render_chart"
+
+
+def test_a_path_in_a_request_means_a_file_and_not_its_words() -> None:
+    tools = [tool("write_file", server="disk"), tool("markdown_report"), tool("root_cause")]
+    found = ToolIndex.build(tools).search("save it as /root/markdown/report.md")
+    assert [hit.name for hit in found] == ["write_file"]
+
+
+def test_a_long_encoded_value_in_a_request_is_passed_over() -> None:
+    found = ToolIndex.build(TOOLS).search("commit " + "iVBORw0KGgo" * 10_000)
+    assert found[0].server == "git"
+
+
+@pytest.mark.parametrize("query", ["search using time", "search time server", "time: search"])
+def test_a_server_with_a_common_name_is_known_by_how_it_is_named(query: str) -> None:
+    tools = [*TOOLS, *(tool(f"time_{number}", "time", "clock") for number in range(30))]
+    assert ToolIndex.build(tools).search(query)[0].server == "time"
+
+
+def test_a_server_that_is_named_shows_its_tools_even_if_no_other_word_fits() -> None:
+    tools = [*TOOLS, tool("zebra", server="my-calculator")]
+    assert ToolIndex.build(tools).search("bmi my-calculator")[0].name == "zebra"
+    assert [hit.name for hit in ToolIndex.build(tools).search("bmi", server="my-calculator")] == ["zebra"]
+
+
+def test_filters_by_category_and_capability_hold_together() -> None:
+    index = ToolIndex.build(
+        [
+            {"server": "a", "name": "search_rows", "category": "Databases"},
+            {"server": "a", "name": "delete_rows", "category": "Databases"},
+            {"server": "b", "name": "delete_rows", "category": "Finance"},
+        ]
+    )
+    assert [hit.id for hit in index.search("rows", category="databases", capabilities="destructive")] == [
+        "a::delete_rows"
+    ]
+    assert len(index.search("rows", capabilities=["delete", "write"])) == 2
+    assert index.search("rows", capabilities=["delete", "read"]) == []
+    assert index.search("rows", category="weather") == []
+
+
+def test_alike_tools_of_several_servers_collapse_when_asked() -> None:
+    tools = [tool("read_file", "Reads a file from disk", server) for server in ("one", "two", "three")]
+    index = ToolIndex.build([*tools, tool("read_file", "Downloads a page of the book", "four")])
+    assert len(index.search("read file")) == 4
+    first, *rest = index.search("read file", collapse=True)
+    assert len(rest) == 1
+    assert sorted([first.id, *first.also]) == ["one::read_file", "three::read_file", "two::read_file"]
+    assert first.to_dict()["also"] == list(first.also)
+    assert [hit.also for hit in index.search("read file", 1, collapse=True)] == [first.also]
+
+
+def test_servers_come_and_go() -> None:
+    index = ToolIndex.build(TOOLS[:3])
+    assert index.search("pages") == []
+    index.add(TOOLS[3:])
+    index.remove("git")
+    index.remove("nowhere")
+    assert index.servers == ("time", "wiki")
+    fresh = ToolIndex.build(TOOLS[2:])
+    for query in ("commit", "pages", "time", "git wiki"):
+        assert index.search(query) == fresh.search(query)
+    assert index.list_categories() == fresh.list_categories()
+
+
+def test_a_tool_that_is_added_again_takes_the_others_place() -> None:
+    index = ToolIndex.build(TOOLS)
+    index.add([tool("git_log", "Lists zebras")])
+    assert len(index) == len(TOOLS)
+    assert [hit.id for hit in index.search("zebras")] == ["git::git_log"]
+    assert [hit.name for hit in index.search("commit logs")] == ["git_log", "git_show"]
+
+
+def test_a_long_signature_keeps_what_a_call_needs() -> None:
+    properties = {f"option_{number}": {"type": "string"} for number in range(60)}
+    schema = {"type": "object", "properties": {**properties, "needed": {}}, "required": ["needed"]}
+    line = ToolIndex.build([ToolDefinition("s", "big", input_schema=schema)]).search("big")[0].signature()
+    assert "needed" in line
+    assert "…" in line
+    assert len(line) <= 220
+
+
+def test_no_hits_are_asked_for() -> None:
+    assert ToolIndex.build(TOOLS).search("commit", 0) == []
+
+
 def test_a_summary_is_one_bounded_line() -> None:
     assert summary("Lists\n  things. And more.\n\nArgs: x") == "Lists things."
     assert summary("") == ""
@@ -112,7 +211,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 @pytest.mark.requirement("R23")
 @pytest.mark.parametrize(
     ("queries", "everywhere", "in_server"),
-    [("queries-azure.jsonl.gz", 0.90, 0.94), ("queries-livemcpbench-steps.jsonl.gz", 0.52, 0.79)],
+    [("queries-azure.jsonl.gz", 0.94, 0.96), ("queries-livemcpbench-steps.jsonl.gz", 0.60, 0.85)],
 )
 def test_real_requests_find_their_tools_among_ten_thousand(
     queries: str, everywhere: float, in_server: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from heapq import nlargest
 from itertools import islice
+from math import log
 
 from underpass.discovery.postings import Postings
 from underpass.discovery.synonyms import SYNONYMS
@@ -19,7 +20,8 @@ _CANDIDATES = 100
 _UNIT = 2.2 / SCALE
 _SYNONYM = 0.3
 _TELLING = 2.7
-"""Synonyms of commoner terms ("get", "list") find everything, and are left out."""
+"""Synonyms of commoner terms ("get", "list") find everything, and are left out. Among few tools no term
+is as rare: there half of what the rarest has is enough."""
 _COVERAGE = 0.3
 _NAMED = 3.0
 """How many times more a tool counts whose server is named."""
@@ -66,6 +68,7 @@ def _candidates(
     allowed: Collection[int] | None,
     named: Mapping[int, float],
 ) -> Collection[int]:
+    telling = _telling(tools)
     scores: dict[int, float] = {}
     get = scores.get
     left = _READ
@@ -80,7 +83,7 @@ def _candidates(
         for number, impact in entries:
             scores[number] = get(number, 0.0) + unit * impact
         for other in SYNONYMS.get(term, ()):
-            if (other_rarity := postings.rarity(other, tools)) < _TELLING or allowed is not None:
+            if (other_rarity := postings.rarity(other, tools)) < telling or allowed is not None:
                 continue
             unit = _SYNONYM * min(rarity, other_rarity) * _UNIT
             for number, impact in islice(postings.of(other).items(), _LEAST):
@@ -100,6 +103,7 @@ def _weigh(
     names: Callable[[int], Sequence[str]],
     named: Mapping[int, float],
 ) -> dict[int, float]:
+    telling = _telling(tools)
     whole = sum(rarity for rarity, _, _ in known) or 1.0
     asked = {term for _, term, _ in known}
     sources: list[tuple[float, float, Mapping[int, int], list[tuple[float, Mapping[int, int]]]]] = []
@@ -108,7 +112,7 @@ def _weigh(
         for other in SYNONYMS.get(term, ()):
             asked.add(other)
             other_rarity = postings.rarity(other, tools)
-            if other_rarity >= _TELLING and (other_posting := postings.of(other)):
+            if other_rarity >= telling and (other_posting := postings.of(other)):
                 others.append((_SYNONYM * min(rarity, other_rarity) * _UNIT, other_posting))
         sources.append((rarity, rarity * _UNIT, posting, others))
     scores: dict[int, float] = {}
@@ -132,3 +136,7 @@ def _weigh(
             score = (score + (_NAMED_BASE if sure == 1 else 0)) * (1 + _NAMED * sure)
         scores[number] = score
     return scores
+
+
+def _telling(tools: int) -> float:
+    return min(_TELLING, log(1 + tools) / 2)
