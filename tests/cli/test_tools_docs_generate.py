@@ -107,9 +107,22 @@ def test_a_manifest_is_listed_and_searched_without_any_server(project: Path) -> 
     assert "search() -> Any" in shown.stdout
 
 
+def test_a_query_can_be_narrowed_to_a_category_and_capabilities(project: Path) -> None:
+    words = ["tools", "find pages", "--manifest", "tools.jsonl", "--json"]
+    [hit] = underpass(*words, "--capability", "read", "--capability", "search", cwd=project).json
+    assert hit["id"] == "wiki::search"
+    assert hit["capabilities"] == ["read", "search"]
+    narrowed = underpass(*words, "--category", hit["category"], "--server", "wiki", cwd=project)
+    assert [hit["id"] for hit in narrowed.json] == ["wiki::search"]
+    unasked = underpass("tools", "--category", "files", cwd=project)
+    assert unasked.status == 2
+    assert "need a QUERY" in unasked.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "hint"),
     [
+        (["tools", "x", "--manifest", "tools.jsonl", "--capability", "serch"], 1, "did you mean 'search'"),
         (["tools", "--manifest", "tools.jsonl", "--server", "wikki"], 1, "did you mean 'wiki'"),
         (["tools", "--manifest", "absent.jsonl"], 2, "hint:"),
         (["tools", "--server", "tiem"], 1, "did you mean 'time'"),

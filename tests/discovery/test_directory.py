@@ -4,7 +4,7 @@ import pytest
 
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.discovery.directory import ToolDirectory
-from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound
+from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound, ValidationFailed
 
 pytestmark = [pytest.mark.requirement("R21"), pytest.mark.anyio]
 
@@ -107,3 +107,40 @@ async def test_a_search_sees_a_changed_listing() -> None:
     assert await directory.search("zebra") == []
     source.change("time", "zebra")
     assert [hit.id for hit in await directory.search("zebra")] == ["time::zebra"]
+
+
+async def test_categories_and_capabilities_are_counted_over_all_servers_or_one() -> None:
+    directory = ToolDirectory(shelf())
+    assert sum((await directory.categories()).values()) == 5
+    assert (await directory.capabilities())["read"] == 2
+    assert await directory.capabilities("time") == {"get": 1, "read": 1}
+    assert sum((await directory.categories("my_git")).values()) == 2
+
+
+async def test_a_search_can_be_narrowed_to_a_capability() -> None:
+    directory = ToolDirectory(shelf())
+    [category] = await directory.categories("time")
+    hits = await directory.search("time show", capabilities=["read"], category=category)
+    assert hits[0].id == "time::getTime"
+
+
+@pytest.mark.parametrize(
+    ("category", "capability", "hint"),
+    [("qqqq", "read", "there are"), (None, "reed", "did you mean 'read'")],
+)
+async def test_an_unknown_category_or_capability_is_answered_with_the_known_ones(
+    category: str | None, capability: str, hint: str
+) -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        await ToolDirectory(shelf()).search("show", category=category, capabilities=[capability])
+    assert hint in caught.value.hint
+
+
+async def test_the_tools_of_a_server_that_goes_away_are_found_no_longer() -> None:
+    source = shelf()
+    directory = ToolDirectory(source)
+    assert await directory.search("git log") != []
+    del source.tools["my-git"]
+    assert await directory.search("git log") == []
+    source.failing.add("time")
+    assert await directory.search("time") == []
