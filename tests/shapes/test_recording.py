@@ -58,18 +58,18 @@ CALL = "from mcp_servers import tracker\nlen(await tracker.issues())"
 
 async def test_what_a_run_saw_is_in_signatures_and_documentation_of_the_next(tmp_path: Path) -> None:
     async with opened(tmp_path, server("tracker", issues=issues)) as underpass:
-        assert "-> Any" in (await underpass.search_tools("issues"))[0].signature
+        assert "-> Any" in (await underpass.search_tools("issues"))[0].signature()
         await run(underpass, CALL)
         await run(underpass, CALL)
         [hit] = await underpass.search_tools("issues")
         expected = "list[{id: int, labels: list[str], title: str, assignee?: {login: str}}]"
-        assert hit.signature == f"issues(**extra: Any) -> {expected}  # observed 2 times"
+        assert hit.signature() == f"issues(**extra: Any) -> {expected}  # observed 2 times"
         documented = await run(
             underpass, "from mcp_runtime import get_tool_docs\nawait get_tool_docs('tracker.issues')"
         )
         assert f"Returns: `{expected}` (observed 2 times, not declared)" in str(documented)
     async with opened(tmp_path, server("tracker", issues=issues)) as underpass:
-        assert "# observed 2 times" in (await underpass.search_tools("issues"))[0].signature
+        assert "# observed 2 times" in (await underpass.search_tools("issues"))[0].signature()
 
 
 async def test_text_that_is_json_teaches_as_well(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ async def test_text_that_is_json_teaches_as_well(tmp_path: Path) -> None:
     async with opened(tmp_path, upstream) as underpass:
         await run(underpass, "from mcp_servers import git\n(await git.status())['branch']")
         [hit] = await underpass.search_tools("status")
-        assert "-> {ahead: int, branch: str}  # observed 1 time" in hit.signature
+        assert "-> {ahead: int, branch: str}  # observed 1 time" in hit.signature()
 
 
 async def test_a_changed_definition_starts_anew(tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ async def test_a_changed_definition_starts_anew(tmp_path: Path) -> None:
 
     changed.add(ToolDefinition("tracker", "issues", "Another description"), structured)
     async with opened(tmp_path, changed) as underpass:
-        assert "observed" not in (await underpass.search_tools("issues"))[0].signature
+        assert "observed" not in (await underpass.search_tools("issues"))[0].signature()
         await run(underpass, CALL)
-        assert "observed 1 time" in (await underpass.search_tools("issues"))[0].signature
+        assert "observed 1 time" in (await underpass.search_tools("issues"))[0].signature()
 
 
 async def test_a_failed_call_teaches_nothing(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ async def test_a_failed_call_teaches_nothing(tmp_path: Path) -> None:
 
     async with opened(tmp_path, server("tracker", issues=fail)) as underpass:
         assert not (await underpass.run(CALL)).ok
-        assert "observed" not in (await underpass.search_tools("issues"))[0].signature
+        assert "observed" not in (await underpass.search_tools("issues"))[0].signature()
     assert not list((tmp_path / ".underpass").glob("shapes*"))
 
 
