@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow soak lint types lock bench clean
+.PHONY: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes
 
 demo: $(VENV)/.runtime
 	$(BIN)/underpass demo
@@ -30,8 +31,12 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	node_modules/.bin/pyright
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.sandbox
+bench: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes
+
+# Each prints its table, as docs/benchmarks.md has it.
+bench-sandbox bench-typescript bench-checking bench-generation bench-shapes: bench-%: $(VENV)/.dev
+	@printf '\n## %s\n\n' '$*'
+	@$(BIN)/python -m benchmarks.$*
 
 # Hashes, and no registry address: a pin must hold wherever the packages come from.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
