@@ -219,6 +219,7 @@ def test_what_stands_openly_in_an_entry_is_judged_by_name_and_look() -> None:
     for name, value in [
         ("API_KEY", "x"),
         ("args", "ghp_abcdefghij1234567890"),
+        ("DATABASE_URL", "postgres://me:hunter2@db/x"),
         ("X", "sk-ant-0123456789abcdef"),
     ]:
         assert looks_secret(name, value)
@@ -227,6 +228,9 @@ def test_what_stands_openly_in_an_entry_is_judged_by_name_and_look() -> None:
         ("PROJECT_ID", "project-1234567890abc"),
         ("X", "0f8fad5b-d9cb-469f-a165-70867728950e"),
         ("X", "/home/me/some/folder/v1"),
+        ("AUTH_MODE", "interactive"),
+        ("AUTH_BASIC", "true"),
+        ("TOKEN_URL", "https://login.example/token"),
     ]:
         assert not looks_secret(name, value)
     entry = {"command": "run", "args": ["--api-key", "hunter2", "--token=hunter2", "-v", "${K}", "a b"]}

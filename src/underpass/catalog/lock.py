@@ -30,6 +30,7 @@ class ToolLock:
         self.file = LockFile(config.absolute().parent / LOCK_NAME)
         self.unwritable: str | None = None
         """Why what was first seen could not be recorded."""
+        self._known: tuple[tuple[int, int, int] | None, Servers] | None = None
         self._stamps: dict[str, tuple[int, int, int] | None] = {}
 
     def check(self) -> None:
@@ -43,7 +44,7 @@ class ToolLock:
             ConfigError: there is a lock file that cannot be used.
         """
         self._stamps[server] = self.file.stamp()
-        servers = self.file.read() or {}
+        servers = self._read(self._stamps[server])
         if server not in servers or any(tool.name not in servers[server] for tool in listing.tools):
             servers = self._record(server, listing)
             self._stamps[server] = self.file.stamp()
@@ -85,6 +86,13 @@ class ToolLock:
                 if tool in found:
                     kept[tool] = found[tool]
             self.file.write(servers)
+
+    def _read(self, stamp: tuple[int, int, int] | None) -> Servers:
+        """Read the file, once for all servers that are listed while it stays the same."""
+        known = self._known
+        if known is None or stamp is None or known[0] != stamp:
+            known = self._known = (stamp, self.file.read() or {})
+        return known[1]
 
     def _record(self, server: str, listing: Listing) -> Servers:
         """Trust the tools that are not known yet."""

@@ -24,12 +24,19 @@ _NAMED_SO = re.compile(
 _NAMED_OTHERWISE = re.compile(
     r"(?:^|[_-])(?:id|url|uri|path|dir|home|host|user|name|region|file|version)$", re.IGNORECASE
 )
+_PLACE = re.compile(r"[_-](?:url|uri|path|dir|file|host|mode|type)$", re.IGNORECASE)
+_SETTING = re.compile(r"true|false|none|auto|oauth|basic|bearer|[0-9]{1,5}", re.IGNORECASE)
+_WITH_PASSWORD = re.compile(r"[a-z0-9+.-]+://[^/@\s]*:[^/@\s]+@")
 _RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=.:~-]{16,}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def looks_secret(name: str, value: str) -> bool:
     """Whether a value of a configuration or a variable is a secret, as far as one can tell."""
+    if _WITH_PASSWORD.match(value):
+        return True
+    if _PLACE.search(name) or _SETTING.fullmatch(value):
+        return False
     if _NAMED_SO.search(name):
         return True
     return not _NAMED_OTHERWISE.search(name) and bool(_RANDOM.fullmatch(value)) and not _UUID.fullmatch(value)
