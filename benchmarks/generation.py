@@ -26,7 +26,12 @@ from underpass.codegen.python import PythonPackage
 from underpass.codegen.typescript import TypeScriptPackage
 
 _LANGUAGES: tuple[type[Package], ...] = (PythonPackage, TypeScriptPackage)
-_PYTHON = "import time; t = time.perf_counter(); from mcp_servers import server_0; print((time.perf_counter() - t) * 1e3)"
+_PYTHON = """
+import time
+t = time.perf_counter()
+from mcp_servers import server_0
+print((time.perf_counter() - t) * 1e3)
+"""
 _DENO = 'const t = performance.now(); await import("mcp-servers"); console.log(performance.now() - t);'
 
 
