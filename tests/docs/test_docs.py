@@ -3,7 +3,8 @@
 A block's language says how: ``sh`` with a shell, ``python`` with an interpreter (top-level ``await``
 allowed), ``python program`` with ``underpass run``; ``python program=NAME`` is also saved under that name
 for the blocks after it; ``typescript program`` is the same in TypeScript. The blocks of a page share one
-folder: a git repository with real history, and a ``.mcp.json`` with the real git server. Other languages (``text``, ``json``, ``toml``) are not run.
+folder: a git repository with real history, and a ``.mcp.json`` with the real git server. Other languages
+(``text``, ``json``, ``toml``) are not run.
 """
 
 from __future__ import annotations
