@@ -28,7 +28,9 @@ def files_with(
     files = list(names)
     ripgrep = shutil.which(RIPGREP) if program is None else program
     suffixes = sorted({Path(name).suffix for name in files})
-    found = _by_ripgrep(ripgrep, folder, suffixes, patterns) if ripgrep else None
+    # Ripgrep takes a carriage return at the end of a pattern's line for a part of the line's end.
+    usable = bool(ripgrep) and not any(pattern.endswith("\r") for pattern in patterns)
+    found = _by_ripgrep(ripgrep or "", folder, suffixes, patterns) if usable else None
     if found is not None:
         return [name for name in files if name in found]
     return _by_reading(folder, files, patterns)
