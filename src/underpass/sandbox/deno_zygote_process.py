@@ -58,7 +58,6 @@ class DenoZygoteProcess(ZygoteProcess):
                     child.release()
                     raise
                 if attached:
-                    self.replenish()
                     return child
                 # One that was killed while it waited, for its memory or by someone, is no use.
                 child.release()
