@@ -29,6 +29,8 @@ LATE = 9_000
 IN_FLIGHT = 32
 IDLE = 4
 """Children that wait in the pool at most."""
+RESIDENT = 2
+"""The zygote and the checker of types."""
 HOST_MARGIN = 8 << 20
 ZYGOTE_MARGIN = 2 << 20
 """Bytes: a leak of a kilobyte a run would be ten million."""
@@ -63,7 +65,13 @@ KINDS: tuple[tuple[int, str, dict[str, Any], Any, str | None], ...] = (
     (15, "from mcp_servers import demo\nawait demo.echo(n=7)", {}, {"n": 7}, None),
     (10, "{}['missing']", {}, None, "KeyError"),
     (2, "def", {}, None, "SyntaxError"),
-    (2, "from mcp_servers import demo\nawait demo.echo(n='no number')", {}, None, "ToolArgumentsInvalid"),
+    (
+        2,
+        "from mcp_runtime import call_tool\nawait call_tool('demo', 'echo', {'n': 'no number'})",
+        {},
+        None,
+        "ToolArgumentsInvalid",
+    ),
     (3, "while True: pass", {"timeout": 0.05}, None, "Timeout"),
     (3, "import asyncio\nawait asyncio.sleep(60)", {"timeout": 0.05}, None, "Timeout"),
     (2, "import os\nos.abort()", {}, None, "SandboxCrashed"),
@@ -94,14 +102,14 @@ async def run_many(up: Underpass, count: int) -> list[str]:
 
 
 def is_quiet() -> bool:
-    """Whether only the pool is left: a zygote and its waiting children."""
-    return taken().processes <= 1 + IDLE
+    """Whether only what stays is left, and the children that wait."""
+    return taken().processes <= RESIDENT + IDLE
 
 
 def has_no_more(after: Traces, *, than: Traces) -> None:
     """Fail where something has become more; between runs, two to four children wait."""
     assert after.zombies == 0
-    assert after.processes <= 1 + IDLE
+    assert after.processes <= RESIDENT + IDLE
     assert after.descriptors <= than.descriptors + IDLE // 2
     assert after.zygote_descriptors == than.zygote_descriptors
     # anyio keeps the last worker thread for the next use; one has waited for a worn zygote's end.
