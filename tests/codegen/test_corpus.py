@@ -22,7 +22,8 @@ SHARED = {"__init__.py", "_runtime.py", "_client.py"}
 """What the modules of all servers have in common."""
 
 _IMPORT_ALL = """
-import json, os, sys
+# What generated modules import of the standard library is not what is looked at here.
+import __future__, collections.abc, functools, importlib, json, os, sys, types, typing
 import mcp_servers
 # What importing is made of (typing looks at its caller's frame to name a functional TypedDict).
 usual = {"import", "compile", "exec", "marshal.loads", "object.__getattr__", "os.listdir", "os.scandir"}
