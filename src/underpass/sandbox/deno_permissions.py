@@ -8,39 +8,16 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import anyio.to_thread
 
-from underpass.errors import SandboxUnavailable
 from underpass.sandbox import deno_binary, deno_guest
 from underpass.sandbox.deno_zygote_process import wait_until_ready
 from underpass.sandbox.environment import SandboxEnvironment
-from underpass.sandbox.lease import Channel, Exit
+from underpass.sandbox.lease import Channel
+from underpass.sandbox.own_process import OwnProcess, refuse_windows
 from underpass.workspace.folders import AgentFolders
-
-
-class _Process:
-    """One program's process."""
-
-    def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
-        self.channel = channel
-        self._process = process
-
-    async def ended(self) -> Exit:
-        return Exit(await anyio.to_thread.run_sync(self._process.wait))
-
-    def limit_file_size(self, size: int) -> None:
-        """There is no limit that holds on every system."""
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def release(self) -> None:
-        self.channel.close()
-        self._process.kill()
-        self._process.wait()
 
 
 class DenoPermissions:
@@ -70,7 +47,7 @@ class DenoPermissions:
         """Where programs see the agent's workspace."""
         return (self._workspaces / agent).as_uri()
 
-    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> _Process:
+    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> OwnProcess:
         """Start Deno in ``agent``'s workspace, and wait until it is ready.
 
         Raises:
@@ -78,12 +55,7 @@ class DenoPermissions:
             ValidationFailed: ``agent`` is no name, or there is an ``environment``: those are Python's.
         """
         deno_binary.refuse(environment)
-        if sys.platform == "win32":
-            raise SandboxUnavailable(
-                "programs cannot be run on Windows yet",
-                hint="use the Windows Subsystem for Linux, which has the isolation, too",
-                sandbox=self.label,
-            )
+        refuse_windows(self.label)
         folder = str(AgentFolders(self._workspaces, owner=os.geteuid()).ensure(agent))
         binary = deno_binary.find()
         guest = await anyio.to_thread.run_sync(deno_guest.compiled, self._modules.parent, binary)
@@ -106,7 +78,7 @@ class DenoPermissions:
                 start_new_session=True,
                 env=deno_binary.environment(folder, str(self._modules.parent / "deno")),
             )
-        lease = _Process(process, Channel(ours, max_frame=self._max_frame))
+        lease = OwnProcess(process, Channel(ours, max_frame=self._max_frame))
         try:
             await wait_until_ready(lease)
         except BaseException:

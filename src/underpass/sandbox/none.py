@@ -9,36 +9,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import anyio
-
-from underpass.errors import SandboxUnavailable
 from underpass.sandbox.environment import SandboxEnvironment
-from underpass.sandbox.lease import Channel, Exit
+from underpass.sandbox.lease import Channel
+from underpass.sandbox.own_process import OwnProcess, refuse_windows
 from underpass.workspace.folders import AgentFolders
 
 _SCRIPT: Final = Path(__file__).parents[1] / "guest" / "alone.py"
-
-
-class _Process:
-    """One program's process."""
-
-    def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
-        self.channel = channel
-        self._process = process
-
-    async def ended(self) -> Exit:
-        return Exit(await anyio.to_thread.run_sync(self._process.wait))
-
-    def limit_file_size(self, size: int) -> None:
-        """A program without isolation could lift any limit of its own: there is none."""
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def release(self) -> None:
-        self.channel.close()
-        self._process.kill()
-        self._process.wait()
 
 
 class NoSandbox:
@@ -52,16 +28,11 @@ class NoSandbox:
     label = "none"
 
     def __init__(self, workspaces: Path, *, max_frame: int) -> None:
-        if sys.platform == "win32":
-            raise SandboxUnavailable(
-                "programs cannot be run on Windows yet",
-                hint="use the Windows Subsystem for Linux, which has the isolation, too",
-                sandbox="none",
-            )
+        refuse_windows(self.label)
         self._folders = AgentFolders(workspaces, owner=os.geteuid())
         self._max_frame = max_frame
 
-    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> _Process:
+    async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> OwnProcess:
         """Start a process in ``agent``'s workspace, and wait until it is ready."""
         folder = self._folders.ensure(agent).resolve()
         ours, theirs = socket.socketpair()
@@ -78,7 +49,7 @@ class NoSandbox:
                 start_new_session=True,
                 env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": os.defpath},
             )
-        lease = _Process(process, Channel(ours, max_frame=self._max_frame))
+        lease = OwnProcess(process, Channel(ours, max_frame=self._max_frame))
         try:
             await lease.channel.receive()
         except BaseException:
