@@ -45,6 +45,26 @@ async def test_a_limit_names_itself_and_its_setting(tmp_path: Path, code: str, s
         assert (await up.run("1")).value == 1
 
 
+_SLOW_TO_TELL = """
+import time
+class Slow(Exception):
+    def __str__(self):
+        while time.process_time() < 1.3: pass
+        return "told"
+raise Slow
+"""
+
+
+@pytest.mark.requirement("R14")
+@pytest.mark.anyio
+async def test_a_limit_reached_while_an_error_is_told_does_not_hide_the_error(tmp_path: Path) -> None:
+    async with Underpass.open(None, home=tmp_path, settings={"run.cpu_seconds": 1}) as up:
+        error = (await up.run(_SLOW_TO_TELL, timeout=60)).error
+        assert error is not None
+        assert (error.type, error.message) == ("Slow", "told")
+        assert "Slow: told" in error.traceback
+
+
 @pytest.mark.requirement("R16")
 @pytest.mark.anyio
 @pytest.mark.parametrize(

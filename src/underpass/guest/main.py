@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Coroutine
 from types import CoroutineType, FrameType, ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from underpass.guest import failures, importer, runtime, values
 from underpass.guest.channel import Channel
@@ -69,6 +69,7 @@ class Guest:
         self._main: Any = None
         self._loop = GuestLoop()
         self._filename = ""
+        self._ended = False
         self._refused = False
         self._reserve = _reserve()
         sys.stdout, sys.stderr = self._outputs
@@ -87,6 +88,7 @@ class Guest:
         """Run the program of one ``run`` frame."""
         filename, source = frame["filename"], frame["code"]
         self._filename = filename
+        self._ended = False
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         self._importer.know(frame.get("modules", {}), frame.get("magic", ""))
         started = time.monotonic()
@@ -102,7 +104,10 @@ class Guest:
             if problems:
                 answer["problems"] = problems
             self._fit(text, frame)
+            self._ended = True
         except BaseException as error:
+            # First of all: a second limit that is reached now must not end what tells of the first.
+            self._ended = True
             # Before anything else: whatever that is, it needs memory.
             self._reserve.close()
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -216,8 +221,9 @@ class Guest:
     def _note_never_awaited(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._never_awaited.append(coroutine.__qualname__)
 
-    def _out_of_time(self, _signal: int, _frame: FrameType | None) -> NoReturn:
-        raise TimeLimit(self._waiting_at())
+    def _out_of_time(self, _signal: int, _frame: FrameType | None) -> None:
+        if not self._ended:
+            raise TimeLimit(self._waiting_at())
 
     def _flush_files(self) -> None:
         """Write what open files hold back; nothing else does when a process just ends."""
@@ -229,5 +235,6 @@ class Guest:
         """A file could not grow. Python may be throwing the file away, and then hides the error."""
         self._refused = True
 
-    def _out_of_cpu(self, _signal: int, _frame: FrameType | None) -> NoReturn:
-        raise CpuLimit
+    def _out_of_cpu(self, _signal: int, _frame: FrameType | None) -> None:
+        if not self._ended:
+            raise CpuLimit
