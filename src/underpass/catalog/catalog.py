@@ -179,6 +179,10 @@ class Catalog:
             tool, arguments, timeout=self._limits.timeout if timeout is None else timeout, progress=progress
         )
 
+    def known(self) -> dict[str, Listing]:
+        """Return the listings that are known without asking a server, by server, sorted."""
+        return {server: self._listings[server] for server in sorted(self._listings)}
+
     def states(self) -> list[ServerState]:
         """Return the state of every configured server, in the order of the configuration."""
         states = [self._state(name, source) for name, source in self._sources.items()]
