@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Literal
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen.calls import CALLS, Calls, Language
+from underpass.codegen.facts import NO_FACTS, ToolFacts
 from underpass.codegen.interface import PARSED_TEXT, ToolInterface, tool_interface
 from underpass.codegen.ir import ANY, Array, Field, Literals, Map, Node, Object, Primitive, Schema, Tuple
 from underpass.codegen.observed import ObservedShape
@@ -14,7 +15,9 @@ from underpass.codegen.python_docstring import constraints
 from underpass.codegen.shape import Notation, shape
 from underpass.codegen.text import clean, clean_line
 
-__all__ = ["Language", "document", "signature"]
+__all__ = ["Detail", "Language", "ToolFacts", "document", "signature"]
+
+Detail = Literal["brief", "full"]
 
 _MOST_TOKENS = 600
 _LONGEST_SIGNATURE = 600
@@ -67,8 +70,9 @@ def document(
     tool: ToolDefinition,
     language: Language = "python",
     *,
-    full: bool = False,
-    path: str | None = None,
+    detail: Detail = "brief",
+    facts: ToolFacts = NO_FACTS,
+    path: Callable[[ToolDefinition], str] | None = None,
     observed: ObservedShape | None = None,
 ) -> str:
     """Return the tool's documentation as Markdown, about 600 tokens at most.
@@ -76,20 +80,21 @@ def document(
     Parameters:
         tool: the tool's definition.
         language: the language of the signature and the example.
-        full: leave nothing out, whatever the size.
-        path: how a program names the tool, ``git.git_log``; by default made of its own names.
+        detail: ``"full"`` leaves out nothing, up to some 20,000 tokens.
+        facts: its category, capabilities and related tools (``underpass.discovery.facts``).
+        path: how a program names a tool, ``git.git_log``; by default made of the tool's own names.
         observed: what earlier results looked like, for a tool that declares none; marked as such.
     """
-    path = path or CALLS[language].path(tool)
+    named = (path or CALLS[language].path)(tool)
     interface = tool_interface(tool, observed)
-    line = signature(tool, language, name=path.partition(".")[2], observed=observed)
-    if full:
+    line = signature(tool, language, name=named.partition(".")[2], observed=observed)
+    if detail == "full":
         return _page(
-            tool, interface, language, path, line, level=(200_000, 20_000, len(interface.parameters))
+            tool, interface, language, named, line, level=(200_000, 20_000, len(interface.parameters))
         )
     page = ""
     for level in _LEVELS:
-        page = _page(tool, interface, language, path, line, level=level)
+        page = _page(tool, interface, language, named, line, level=level)
         if _tokens(page, language) <= _MOST_TOKENS:
             break
     return page

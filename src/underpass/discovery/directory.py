@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.codegen.facts import ToolFacts
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.categories import canonical
+from underpass.discovery.facts import tool_facts
 from underpass.discovery.hit import Hit
 from underpass.discovery.index import ToolIndex
 from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound, ValidationFailed, did_you_mean
@@ -127,6 +129,17 @@ class ToolDirectory:
             server=name,
             known=sorted(self._source.names),
         )
+
+    async def facts(self, tool: ToolDefinition) -> ToolFacts:
+        """Return category, capabilities and related tools, for the documentation of ``tool``.
+
+        Its own server's listing is looked at; of the others, those that were asked for before.
+
+        Raises:
+            ServerNotFound, ServerUnavailable
+        """
+        _, index = await self._current(tool.server)
+        return tool_facts(index, tool)
 
     async def _current(self, server: str | None) -> tuple[str | None, ToolIndex]:
         """Return the configured name of ``server``, and the index with its listing, or with all."""
