@@ -59,6 +59,10 @@ class ServerSettings:
 
     start_timeout: float = 30.0
     """Seconds until a server must have answered the first request."""
+    idle_seconds: float = 300.0
+    """A server that nobody has needed for so long is stopped; 0 never stops one."""
+    ping_seconds: float = 30.0
+    """How often a started server is asked whether it lives, and how long it has to answer; 0 never asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class Settings:
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
+_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds")
 _CHOICES = {"sandbox.tier": ("process", "none"), "sandbox.walls": ("any", "full")}
 
 
@@ -207,9 +212,10 @@ def _converted(name: str, value: object, default: object, origin: str) -> object
             number = float(value) if isinstance(default, float) else int(value)
         except ValueError:
             number = -1
-        if number > 0 and (isinstance(value, str) or number == value):
+        zero = name in _MAY_BE_ZERO
+        if (number > 0 or (zero and number == 0)) and (isinstance(value, str) or number == value):
             return number
-        wanted += " above 0"
+        wanted += ", 0 or more" if zero else " above 0"
     where = f"{origin}: " if origin else ""
     raise ConfigError(f"{where}{name} must be {wanted}, but is {value!r}", setting=name)
 
