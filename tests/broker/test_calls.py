@@ -290,6 +290,9 @@ class Shifting:
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any], **_: Any) -> ToolOutcome:
         return await echo(arguments)
 
+    async def request(self, server: str, method: str, params: Mapping[str, Any], **_: Any) -> Any:
+        return {}
+
 
 async def test_a_changed_listing_is_used_at_once() -> None:
     source = Shifting()

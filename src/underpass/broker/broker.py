@@ -13,9 +13,11 @@ import orjson
 from underpass.broker.arguments import ArgumentValidator
 from underpass.broker.blobs import BlobStore, InMemoryBlobs
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
+from underpass.broker.resources import Answer, Request, request_definition
 from underpass.broker.source import ToolSource
 from underpass.broker.unwrap import unwrap
 from underpass.catalog import Change, Finding, Listing, Progress, ToolDefinition, ToolOutcome
+from underpass.catalog.upstream import Method, tool_timeout
 from underpass.config import CallLimits
 from underpass.errors import (
     ServerNotFound,
@@ -43,6 +45,8 @@ class _Tool:
     definition: ToolDefinition
     validator: ArgumentValidator
     observe: Callable[[object], None]
+    answer: Answer | None = None
+    """Makes the request, where it is no tool but a request for resources or prompts."""
 
 
 @dataclass(slots=True)
@@ -103,7 +107,7 @@ class Broker:
     async def tool(self, server: str, name: str) -> _Tool:
         """Return a tool ready to be called. Raises ``ToolNotFound``, ``ToolUnavailable``, ``ToolChanged``."""
         try:
-            listing = await self._source.listing(server)
+            listing = await self._source.ready(server)
         except ServerNotFound as error:
             raise ToolNotFound(error.message, hint=error.hint, **error.data, tool=name) from error
         except ServerUnavailable as error:
@@ -118,6 +122,10 @@ class Broker:
                     raise _changed(change)
             definition = next((tool for tool in listing.tools if tool.name == name), None)
             if definition is None:
+                if (found := request_definition(server, name)) is not None:
+                    definition, answer = found
+                    tool = _Tool(definition, ArgumentValidator(definition), lambda _value: None, answer)
+                    return tools.setdefault(name, tool)
                 raise ToolNotFound.named(server, name, (tool.name for tool in listing.tools))
             tools[name] = _Tool(definition, ArgumentValidator(definition), self._observer(definition))
             if fault := tools[name].validator.fault:
@@ -126,13 +134,17 @@ class Broker:
 
     async def dispatch(
         self,
-        tool: ToolDefinition,
+        known: _Tool,
         arguments: Mapping[str, Any],
         limits: CallLimits,
         progress: Progress | None,
+        blobs: BlobStore,
     ) -> ToolOutcome:
         """Send a call that has passed every check."""
+        tool = known.definition
         try:
+            if known.answer is not None:
+                return await self._request(known.answer, tool, arguments, limits, blobs)
             return await self._source.call(
                 tool.server, tool.name, arguments, timeout=limits.timeout, progress=progress
             )
@@ -143,6 +155,22 @@ class Broker:
             raise ToolFailed(
                 f"{type(error).__name__}: {error}", server=tool.server, tool=tool.name
             ) from error
+
+    async def _request(
+        self,
+        answer: Answer,
+        tool: ToolDefinition,
+        arguments: Mapping[str, Any],
+        limits: CallLimits,
+        blobs: BlobStore,
+    ) -> ToolOutcome:
+        async def send(method: Method, params: Mapping[str, Any]) -> Mapping[str, Any]:
+            return await self._source.request(tool.server, method, params, timeout=limits.timeout)
+
+        # All pages of a listing together have the time of one call.
+        with anyio.move_on_after(limits.timeout):
+            return await answer(Request(tool, arguments, send, blobs, limits.max_result_bytes))
+        raise tool_timeout(tool.server, tool.name, limits.timeout)
 
 
 class RunCalls:
@@ -212,7 +240,7 @@ class RunCalls:
             self._exceeded(server, name, "max_argument_bytes", "the arguments are over {:,} bytes")
         tool.validator.validate(arguments)
         await self.direct.add(call_text(name, encoded))
-        outcome = await self._broker.dispatch(tool.definition, arguments, self.limits, progress)
+        outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
         try:
             await self.direct.add(
                 result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)

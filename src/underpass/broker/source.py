@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from underpass.catalog import Listing, Progress, ToolOutcome, Upstream
-from underpass.errors import ServerNotFound
+from underpass.catalog.upstream import Method, RequestUpstream
+from underpass.errors import ServerNotFound, ToolNotFound
 
 
 class ToolSource(Protocol):
     """What the broker needs of a catalog."""
 
-    async def listing(self, server: str) -> Listing:
-        """Return a server's tools: the same object as long as they are the same.
+    async def ready(self, server: str) -> Listing:
+        """Return the tools of a server that is ready for a call: the same object as long as they are the same.
 
         Raises ``ServerNotFound`` or ``ServerUnavailable``.
         """
@@ -31,6 +32,17 @@ class ToolSource(Protocol):
         """Call a tool. Raises a ``ToolError`` when there is no result."""
         ...
 
+    async def request(
+        self,
+        server: str,
+        method: Method,
+        params: Mapping[str, Any],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> Mapping[str, Any]:
+        """Make a request for resources or prompts. Raises a ``ToolError`` when there is no result."""
+        ...
+
 
 class InMemoryCatalog:
     """Upstreams by name, with nothing to start: for tests and for tools in process."""
@@ -39,7 +51,7 @@ class InMemoryCatalog:
         self._upstreams = upstreams
         self._listings: dict[str, Listing] = {}
 
-    async def listing(self, server: str) -> Listing:
+    async def ready(self, server: str) -> Listing:
         if server not in self._listings:
             self._listings[server] = await self._upstream(server).list_tools()
         return self._listings[server]
@@ -57,6 +69,19 @@ class InMemoryCatalog:
         return await upstream.call_tool(
             tool, arguments, timeout=60.0 if timeout is None else timeout, progress=progress
         )
+
+    async def request(
+        self,
+        server: str,
+        method: Method,
+        params: Mapping[str, Any],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Mapping[str, Any]:
+        upstream = self._upstream(server)
+        if not isinstance(upstream, RequestUpstream):
+            raise ToolNotFound(f"server {server!r} has tools only", server=server, tool=method, known=[])
+        return await upstream.request(method, params, timeout=60.0 if timeout is None else timeout)
 
     def _upstream(self, server: str) -> Upstream:
         try:

@@ -27,6 +27,13 @@ MAX_ERROR_CHARACTERS = 2000
 """A tool's error text is cut here."""
 
 
+RESOURCE_FIELDS = {
+    "uri": "uri", "uriTemplate": "uri_template", "name": "name", "title": "title",
+    "description": "description", "mimeType": "mime_type", "size": "size",
+}  # fmt: skip
+"""What code sees of the description of a resource: the protocol's names, and ours."""
+
+
 async def unwrap(tool: ToolDefinition, outcome: ToolOutcome, blobs: BlobStore) -> Any:
     """Return the value of ``outcome``.
 
@@ -38,8 +45,8 @@ async def unwrap(tool: ToolDefinition, outcome: ToolOutcome, blobs: BlobStore) -
     if outcome.has_structured and _is_meant(tool, outcome):
         return _unwrapped(tool, outcome)
     if len(outcome.content) == 1:
-        return await _block(tool, outcome.content[0], blobs)
-    values = [await _block(tool, block, blobs) for block in outcome.content]
+        return await unwrap_block(tool, outcome.content[0], blobs)
+    values = [await unwrap_block(tool, block, blobs) for block in outcome.content]
     if not values:
         return None
     if any(isinstance(value, str) for value in values) and all(
@@ -80,7 +87,8 @@ def _says_the_same(outcome: ToolOutcome) -> bool:
         return False
 
 
-async def _block(tool: ToolDefinition, block: Mapping[str, Any], blobs: BlobStore) -> Any:
+async def unwrap_block(tool: ToolDefinition, block: Mapping[str, Any], blobs: BlobStore) -> Any:
+    """Return the value of one content block. Raises ``ToolFailed`` for data that cannot be decoded."""
     match block.get("type"):
         case "text":
             return _parsed(block["text"])
@@ -95,11 +103,14 @@ async def _block(tool: ToolDefinition, block: Mapping[str, Any], blobs: BlobStor
                 return _parsed(text)
             return await _blob(tool, fields.get("blob"), fields.get("mimeType"), blobs)
         case "resource_link":
-            names = {"uri": "uri", "name": "name", "title": "title", "description": "description"}
-            names |= {"mimeType": "mime_type", "size": "size"}
-            return {ours: block[theirs] for theirs, ours in names.items() if block.get(theirs) is not None}
+            return renamed(block, RESOURCE_FIELDS)
         case _:
             return dict(block)
+
+
+def renamed(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return those ``fields`` that have a value and one of ``names``, by what that becomes."""
+    return {ours: fields[theirs] for theirs, ours in names.items() if fields.get(theirs) is not None}
 
 
 def _parsed(text: str) -> Any:

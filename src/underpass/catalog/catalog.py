@@ -9,21 +9,29 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from underpass.catalog.definition import Change, Finding, Listing
+from underpass.catalog.definition import Change, Finding, Listing, Origin
 from underpass.catalog.lock import ToolLock
+from underpass.catalog.manifest_cache import ManifestCache
 from underpass.catalog.secret_store import SecretStore
+from underpass.catalog.server_tools import ServerTools
 from underpass.catalog.servers_file import is_in_process, load_servers
 from underpass.catalog.spec import ServerSpec
-from underpass.catalog.upstream import Progress, ToolOutcome, Upstream
+from underpass.catalog.supervision import Clock
+from underpass.catalog.upstream import Method, Progress, RequestUpstream, ToolOutcome, Upstream
 from underpass.config import CallLimits, ServerSettings, state_dir
-from underpass.errors import ConfigError, ServerNotFound, ServerUnavailable
+from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound
 
 if TYPE_CHECKING:
     from underpass.catalog.connection import Connection
     from underpass.catalog.servers_file import ServerSource
+
+
+State = Literal["configured", "known", "started", "in use", "failed", "disabled"]
+"""``configured``: nothing is known of its tools; ``known``: they are, from its manifest, and it does not
+run; ``started``: it runs; ``in use``: calls are in flight; ``failed``: it could not be started or listed, or
+ended, the last time that it was needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +41,21 @@ class ServerState:
     name: str
     transport: str
     """``stdio``, ``http``, ``sse``, or ``memory`` for an object of this process."""
-    state: Literal["configured", "started", "failed", "disabled"]
+    state: State
     error: str | None = None
     tools: int | None = None
-    """How many tools it listed; None before it did."""
+    """How many tools it has; None while that is not known."""
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()
     """How its tools differ from what is trusted."""
     stderr: str = ""
+    origin: Origin = Origin()
+    """What it said of itself when it was listed last."""
+    listed_at: float | None = None
+    """When that was, in seconds since 1970."""
+    news: tuple[Change, ...] = ()
+    """How its tools differed from those before, the last time that they did."""
+    news_at: float | None = None
 
 
 class Catalog:
@@ -54,6 +69,9 @@ class Catalog:
         limits: ``timeout`` and ``max_result_bytes`` hold for calls that give none of their own.
         state: the state folder, for ``keyring://``; by default ``.underpass`` in the current folder.
         lock: what is trusted; by default every tool is taken as it is listed.
+        manifests: where listings are kept, so that no server is started in order to know its tools; by
+            default nowhere.
+        clock: what idleness, pings and pauses go by; by default the event loop's.
 
     Raises:
         ConfigError: the file or an entry is malformed.
@@ -67,6 +85,8 @@ class Catalog:
         limits: CallLimits | None = None,
         lock: ToolLock | None = None,
         state: Path | None = None,
+        manifests: ManifestCache | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._secrets = SecretStore(state or state_dir(None, Path.cwd()))
         self.lock = lock
@@ -80,13 +100,12 @@ class Catalog:
         self._tasks: TaskGroup | None = None
         self._upstreams: dict[str, Upstream] = {}
         self._connections: dict[str, Connection] = {}
-        self._listings: dict[str, Listing] = {}
-        self._untrusted: dict[str, Listing] = {}
-        """The listings that differ from what is trusted, as the servers gave them."""
-        self._stale: set[str] = set()
-        """The servers that said that their tools changed."""
-        self._errors: dict[str, ServerUnavailable] = {}
-        self._locks = {name: anyio.Lock() for name in self._sources}
+        self._clock = clock
+        self._tools = {
+            name: self._server_tools(name, source, manifests) for name, source in self._sources.items()
+        }
+        self._asking: set[str] = set()
+        """The servers that are asked again in the background."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,58 +115,90 @@ class Catalog:
     async def listing(self, server: str) -> Listing:
         """Return a server's tools, as they are trusted.
 
-        It is started and asked once, and again when it says that its tools changed.
+        It is started only if they are not known from its manifest, and asked again when it says that
+        they changed.
 
         Raises:
             ServerNotFound: no server has that name.
             ServerUnavailable: it could not be started or listed. The next call tries again, after a
                 short while.
         """
-        if (listing := self._kept(server)) is not None:
-            return listing
-        upstream = self._upstream(server)
-        async with self._locks[server]:
-            if (listing := self._kept(server)) is None:
-                try:
-                    listing = self._listings[server] = await self._ask(server, upstream)
-                except ServerUnavailable as error:
-                    self._errors[server] = error
-                    raise
-                self._errors.pop(server, None)
+        return await self._of(server).listing()
+
+    async def ready(self, server: str) -> Listing:
+        """Return a server's tools as it lists them now that it runs, for a call; it is started if need be.
+
+        Raises:
+            ServerNotFound, ServerUnavailable: as ``listing``.
+        """
+        tools = self._of(server)
+        listing = await tools.ready()
+        if tools.is_expired():
+            self._ask_again(server)
         return listing
 
-    def _kept(self, server: str) -> Listing | None:
-        listing = self._listings.get(server)
-        if listing is None or server in self._stale:
-            return None
-        if listing.changes and self.lock is not None and self.lock.is_outdated(server):
-            return None  # another process may have accepted the changes
-        return listing
+    async def refresh(self, server: str) -> Listing:
+        """Start a server if need be, and ask it for its tools, whatever is known of them.
 
-    async def _ask(self, server: str, upstream: Upstream) -> Listing:
-        listing = self._untrusted.pop(server, None)
-        if listing is None or server in self._stale:
-            self._stale.discard(server)  # before asking: it may change again meanwhile
-            listing = await upstream.list_tools()
-        if self.lock is not None:
-            try:
-                pinned = await anyio.to_thread.run_sync(self.lock.pin, server, listing)
-            except ConfigError as error:
-                raise ServerUnavailable(error.message, hint=error.hint, server=server) from error
-            if pinned.changes:
-                self._untrusted[server] = listing
-            listing = pinned
-        # Who made something of the same tools can go on using it.
-        before = self._listings.get(server)
-        return before if before == listing and before is not None else listing
+        Raises:
+            ServerNotFound, ServerUnavailable: as ``listing``.
+        """
+        return await self._of(server).fresh()
 
-    async def listings(self) -> dict[str, Listing | ServerUnavailable]:
-        """Return every server's tools, or why there are none. All are asked at once."""
+    def _of(self, server: str) -> ServerTools:
+        if server not in self._tools:
+            raise ServerNotFound.named(server, self._sources)
+        return self._tools[server]
+
+    def _server_tools(self, name: str, source: ServerSource, manifests: ManifestCache | None) -> ServerTools:
+        configured = isinstance(source, ServerSpec)
+
+        def life() -> int | None:
+            connection = self._connections.get(name)
+            return connection.life if connection is not None else None
+
+        return ServerTools(
+            name,
+            lambda: self._upstream(name),
+            life,
+            lives=configured or is_in_process(source),
+            lock=self.lock,
+            manifest=manifests.of(source) if manifests is not None and configured else None,
+        )
+
+    def _changed(self, server: str) -> None:
+        self._tools[server].changed()
+        self._ask_again(server)
+
+    def _ask_again(self, server: str) -> None:
+        """List a server that runs again, while others go on."""
+        if self._tasks is None or server in self._asking:
+            return
+        self._asking.add(server)
+        self._tasks.start_soon(self._ask, server)
+
+    async def _ask(self, server: str) -> None:
+        tools = self._tools[server]
+        try:
+            # Once more if it announced another change meanwhile; whoever needs it next asks after that.
+            for _ in range(2):
+                await tools.renewed()
+        except ServerUnavailable:
+            pass  # its state tells of the error
+        finally:
+            self._asking.discard(server)
+
+    async def listings(self, *, refresh: bool = False) -> dict[str, Listing | ServerUnavailable]:
+        """Return every server's tools, or why there are none.
+
+        Parameters:
+            refresh: ask every server now, whatever is known of its tools. All are asked at once.
+        """
         found: dict[str, Listing | ServerUnavailable] = {}
 
         async def ask(server: str) -> None:
             try:
-                found[server] = await self.listing(server)
+                found[server] = await (self.refresh if refresh else self.listing)(server)
             except ServerUnavailable as error:
                 found[server] = error
 
@@ -181,7 +232,34 @@ class Catalog:
 
     def known(self) -> dict[str, Listing]:
         """Return the listings that are known without asking a server, by server, sorted."""
-        return {server: self._listings[server] for server in sorted(self._listings)}
+        found = {server: self._tools[server].known() for server in sorted(self._tools)}
+        return {server: listing for server, listing in found.items() if listing is not None}
+
+    async def request(
+        self,
+        server: str,
+        method: Method,
+        params: Mapping[str, Any],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as for calls
+    ) -> Mapping[str, Any]:
+        """Make a request for resources or prompts, and return its result as the server gave it.
+
+        Parameters:
+            timeout: seconds until ``ToolTimeout``; the server is told then that the request is off.
+
+        Raises:
+            ServerNotFound: no server has that name.
+            ToolNotFound: the server has none of them.
+            ToolError: the server gave no result.
+        """
+        upstream = self._upstream(server)
+        if not isinstance(upstream, RequestUpstream):
+            what = method.partition("/")[0]
+            raise ToolNotFound(f"server {server!r} has no {what}", server=server, tool=method, known=[])
+        return await upstream.request(
+            method, params, timeout=self._limits.timeout if timeout is None else timeout
+        )
 
     def states(self) -> list[ServerState]:
         """Return the state of every configured server, in the order of the configuration."""
@@ -190,24 +268,23 @@ class Catalog:
         return states + disabled
 
     def _state(self, name: str, source: ServerSource) -> ServerState:
-        listing = self._listings.get(name)
+        tools = self._tools[name]
+        listing, manifest = tools.known(), tools.manifest
         connection = self._connections.get(name)
-        error = self._errors.get(name)
-        state: Literal["configured", "started", "failed"] = "configured"
-        if connection is not None:
-            error = connection.error or error
-            state = "started" if connection.running else state
-        elif listing is not None:
-            state = "started"
+        error = (connection.error if connection else None) or tools.error
         return ServerState(
             name,
             source.transport if isinstance(source, ServerSpec) else "memory",
-            "failed" if error else state,
+            "failed" if error else _stage(source, listing, connection),
             error=error.message if error else None,
             tools=len(listing.tools) if listing else None,
             findings=listing.findings if listing else (),
             changes=listing.changes if listing else (),
             stderr=connection.stderr if connection else "",
+            origin=listing.origin if listing else Origin(),
+            listed_at=manifest.listed_at if manifest else None,
+            news=manifest.news if manifest else (),
+            news_at=manifest.news_at if manifest else None,
         )
 
     def _upstream(self, server: str) -> Upstream:
@@ -227,17 +304,18 @@ class Catalog:
         from underpass.catalog.connection import Connection
         from underpass.catalog.sdk_upstream import SdkUpstream
 
-        timeout, limit = self._settings.start_timeout, self._limits.max_result_bytes
+        limit = self._limits.max_result_bytes
         self._connections[name] = connection = Connection(
             name,
             source,
             tasks,
-            start_timeout=timeout,
+            settings=self._settings,
             max_result_bytes=limit,
             secrets=self._secrets,
-            tools_changed=lambda: self._stale.add(name),
+            tools_changed=lambda: self._changed(name),
+            clock=self._clock,
         )
-        return SdkUpstream(connection, listing_timeout=timeout, max_result_bytes=limit)
+        return SdkUpstream(connection, listing_timeout=self._settings.start_timeout, max_result_bytes=limit)
 
     async def __aenter__(self) -> Self:
         self._tasks = await anyio.create_task_group().__aenter__()
@@ -256,3 +334,12 @@ class Catalog:
         await tasks.__aexit__(kind, error, trace)
         self._upstreams.clear()
         self._connections.clear()
+
+
+def _stage(source: ServerSource, listing: Listing | None, connection: Connection | None) -> State:
+    if connection is not None and connection.running:
+        return "in use" if connection.in_use else "started"
+    if listing is None:
+        return "configured"
+    # An upstream that is an object of this process is always there.
+    return "known" if isinstance(source, ServerSpec) or is_in_process(source) else "started"

@@ -1,7 +1,7 @@
 """Hands the SDK listings and results it cannot choke on, and keeps what the server really said.
 
 The SDK validates a listing as a whole, so one malformed tool would hide all others, and it walks each
-result through several models. Here each ``tools/list`` and ``tools/call`` answer is replaced, between
+result through several models. Here each answer about tools, resources and prompts is replaced, between
 transport and SDK, by a minimal valid one that carries the raw answer along in its ``_meta``.
 """
 
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from mcp.client._transport import ReadStream, TransportStreams, WriteStream
 
 _RAW = "underpass/raw"
+# What the newer revisions want of all that may be cached.
+_CACHED: Mapping[str, Any] = {"ttlMs": 0, "cacheScope": "private"}
+_EMPTY: Mapping[str, Mapping[str, Any]] = {
+    # Marked as an error, so that the SDK does not hold it against the tool's output schema.
+    "tools/call": {"content": [], "isError": True},
+    "resources/list": {"resources": [], **_CACHED},
+    "resources/templates/list": {"resourceTemplates": [], **_CACHED},
+    "resources/read": {"contents": [], **_CACHED},
+    "prompts/list": {"prompts": [], **_CACHED},
+    "prompts/get": {"messages": []},
+}
+"""The least that the SDK takes for an answer."""
 
 
 def raw_of(meta: Mapping[str, Any] | None) -> Any:
@@ -51,7 +63,9 @@ class RawResults:
 
     def sent(self, message: types.JSONRPCMessage) -> None:
         """Note which answers will have to be replaced."""
-        if isinstance(message, types.JSONRPCRequest) and message.method in ("tools/list", "tools/call"):
+        if isinstance(message, types.JSONRPCRequest) and (
+            message.method == "tools/list" or message.method in _EMPTY
+        ):
             self._methods[message.id] = message.method
         elif isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
             self._methods.pop((message.params or {}).get("requestId", ""), None)
@@ -69,8 +83,7 @@ class RawResults:
         if method == "tools/list":
             result = _plain_listing(raw)
         elif raw.get("resultType", "complete") == "complete":
-            # Marked as an error, so that the SDK does not hold it against the tool's output schema.
-            result = {"content": [], "isError": True}
+            result = dict(_EMPTY[method])
         else:
             return message
         result |= {"resultType": "complete", "_meta": {_RAW: raw}}

@@ -7,17 +7,19 @@ from typing import Any, cast
 
 import anyio
 import mcp_types as types
+from mcp import Client
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.exceptions import MCPError
 
 from underpass.catalog.connection import STDERR_IN_ERRORS, Attempt, Connection
-from underpass.catalog.definition import Listing
+from underpass.catalog.definition import Listing, Origin
 from underpass.catalog.framing import Oversized
 from underpass.catalog.http import TOO_LARGE
 from underpass.catalog.outcome import Unreadable, read_outcome
 from underpass.catalog.raw_results import raw_of
+from underpass.catalog.requests import is_offered, not_offered, send
 from underpass.catalog.tolerance import Tolerance
-from underpass.catalog.upstream import Progress, ToolOutcome, tool_timeout
+from underpass.catalog.upstream import Method, Progress, ToolOutcome, tool_timeout
 from underpass.errors import ServerUnavailable, ToolFailed, ToolLimitExceeded, ToolUnavailable
 
 MAX_PAGES = 100
@@ -42,8 +44,8 @@ class SdkUpstream:
         attempt = await self._connection.started()
         tolerance = Tolerance(self.name)
         try:
-            with anyio.fail_after(self._listing_timeout):
-                await self._read_pages(attempt, tolerance)
+            with attempt.use, anyio.fail_after(self._listing_timeout):
+                ttl = await self._read_pages(attempt, tolerance)
         except TimeoutError:
             raise self._connection.unavailable(
                 attempt, f"did not list its tools within {self._listing_timeout:g} s"
@@ -55,7 +57,8 @@ class SdkUpstream:
             raise self._connection.unavailable(
                 attempt, what or f"could not list its tools: {error.message}"
             ) from error
-        return Listing(tuple(tolerance.tools), tuple(tolerance.findings))
+        origin = _origin(attempt.client, ttl)
+        return Listing(tuple(tolerance.tools), tuple(tolerance.findings), origin=origin)
 
     async def call_tool(
         self,
@@ -65,15 +68,12 @@ class SdkUpstream:
         timeout: float,  # noqa: ASYNC109 - part of the call; the server is told when it passes
         progress: Progress | None = None,
     ) -> ToolOutcome:
-        try:
-            attempt = await self._connection.started()
-        except ServerUnavailable as error:
-            raise ToolUnavailable(error.message, hint=error.hint, **{**error.data, "tool": name}) from error
+        attempt = await self._started(name)
         assert attempt.client is not None
         facts: dict[str, Any] = {"server": self.name, "tool": name}
         try:
             # Leaving this block early makes the SDK tell the server that the call is off.
-            with anyio.fail_after(timeout):
+            with attempt.use, anyio.fail_after(timeout):
                 result = await attempt.client.call_tool(
                     name, dict(arguments), progress_callback=cast("ProgressFnT | None", progress)
                 )
@@ -91,14 +91,50 @@ class SdkUpstream:
         except Unreadable as error:
             raise ToolFailed(f"{self.name}.{name} gave no valid result: {error}", **facts) from error
 
-    async def _read_pages(self, attempt: Attempt, tolerance: Tolerance) -> None:
+    async def request(
+        self,
+        method: Method,
+        params: Mapping[str, Any],
+        *,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> Mapping[str, Any]:
+        attempt = await self._started(method)
+        assert attempt.client is not None
+        facts: dict[str, Any] = {"server": self.name, "tool": method}
+        if not is_offered(attempt.client.server_capabilities, method):
+            raise not_offered(self.name, method)
+        try:
+            with attempt.use, anyio.fail_after(timeout):
+                return await send(attempt.client, method, params)
+        except TimeoutError:
+            raise tool_timeout(self.name, method, timeout) from None
+        except MCPError as error:
+            if error.code == types.METHOD_NOT_FOUND:
+                raise not_offered(self.name, method) from error
+            raise await self._call_error(attempt, error, facts) from error
+        except (RuntimeError, ValueError) as error:
+            raise ToolFailed(
+                f"{self.name}: {method} gave no valid result: {str(error)[:500]}", **facts
+            ) from error
+
+    async def _started(self, tool: str) -> Attempt:
+        try:
+            return await self._connection.started()
+        except ServerUnavailable as error:
+            raise ToolUnavailable(error.message, hint=error.hint, **{**error.data, "tool": tool}) from error
+
+    async def _read_pages(self, attempt: Attempt, tolerance: Tolerance) -> float | None:
+        """Read every page; return for how many seconds the shortest-lived of them holds, if any says so."""
         assert attempt.client is not None
         cursor: str | None = None
+        ttls: list[float] = []
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = await attempt.client.list_tools(cursor=cursor)
             raw = raw_of(page.meta)
-            entries = page.model_dump(by_alias=True, mode="json", exclude_none=True)["tools"]
+            whole = page.model_dump(by_alias=True, mode="json", exclude_none=True)
+            entries = whole["tools"]
+            ttls += _ttl(whole if raw is None else raw)
             if raw is not None:
                 accepted = {tool["name"] for tool in entries}
                 if not isinstance(raw.get("tools"), list):
@@ -107,12 +143,14 @@ class SdkUpstream:
             tolerance.read(entries)
             cursor = page.next_cursor
             if cursor is None:
-                return
+                break
             if cursor in seen:
                 tolerance.note("tools/list", "repaired", "a cursor came twice: the listing ends there")
-                return
+                break
             seen.add(cursor)
-        tolerance.note("tools/list", "repaired", f"the listing is cut after {MAX_PAGES} pages")
+        else:
+            tolerance.note("tools/list", "repaired", f"the listing is cut after {MAX_PAGES} pages")
+        return min(ttls, default=None)
 
     async def _call_error(
         self, attempt: Attempt, error: MCPError, facts: dict[str, Any]
@@ -134,6 +172,17 @@ class SdkUpstream:
                 **facts,
             )
         return ToolFailed(attempt.redactor.text(error.message)[:STDERR_IN_ERRORS], code=error.code, **facts)
+
+
+def _ttl(page: Mapping[str, Any]) -> list[float]:
+    ttl = page.get("ttlMs")
+    return [ttl / 1000] if isinstance(ttl, int | float) and not isinstance(ttl, bool) else []
+
+
+def _origin(client: Client | None, ttl: float | None) -> Origin:
+    assert client is not None
+    info = client.server_info
+    return Origin(info and info.name, info and info.version, client.protocol_version, ttl)
 
 
 def _without_rejected(entries: Sequence[object], accepted: set[str], tolerance: Tolerance) -> list[object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import anyio
 
@@ -13,6 +13,11 @@ from underpass.errors import ToolNotFound, ToolTimeout
 
 Progress = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with the progress, the total if known, and a message if there is one."""
+
+Method = Literal[
+    "resources/list", "resources/templates/list", "resources/read", "prompts/list", "prompts/get"
+]
+"""A request besides those for tools, by its name in the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,24 @@ class Upstream(Protocol):
         """Call one tool, and give up after ``timeout`` seconds.
 
         Raises a ``ToolError`` when the server gives no result at all.
+        """
+        ...
+
+
+@runtime_checkable
+class RequestUpstream(Protocol):
+    """An ``Upstream`` that may have resources and prompts as well."""
+
+    async def request(
+        self,
+        method: Method,
+        params: Mapping[str, Any],
+        *,
+        timeout: float,  # noqa: ASYNC109 - part of the request; the server is told when it passes
+    ) -> Mapping[str, Any]:
+        """Make one request, and return its result as the server gave it.
+
+        Raises ``ToolNotFound`` when the server offers nothing of the kind, or another ``ToolError``.
         """
         ...
 
