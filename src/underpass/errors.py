@@ -4,6 +4,7 @@
     ├── ConfigError              a configuration file cannot be used
     ├── ServerNotFound           no configured server has that name
     ├── ServerUnavailable        a server could not be started, reached or listed
+    ├── LoginFailed              a login was refused, or nobody came back from it
     ├── GenerationFailed         modules could not be generated
     ├── ValidationFailed         a request was refused before anything ran
     ├── SandboxUnavailable       the isolation asked for cannot be had here
@@ -88,6 +89,10 @@ class ServerNotFound(UnderpassError):
 
 class ServerUnavailable(UnderpassError):
     """A server could not be started, reached or listed (``server``, ``stderr``)."""
+
+
+class LoginFailed(UnderpassError):
+    """A login at an authorization server came to nothing (``server``)."""
 
 
 class GenerationFailed(UnderpassError):

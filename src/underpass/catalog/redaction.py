@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from base64 import b64encode
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote
@@ -17,6 +18,7 @@ import orjson
 SHORTEST = 4
 """Characters of the shortest secret that is looked for: a shorter one would be found in every text."""
 _SHORTEST_PART = 8
+_PASSING = 8
 _NAMED_SO = re.compile(
     r"key|token|secret|passw|pwd|passphrase|auth|credential|cookie|session|private|signature|dsn|\bpat\b|_pat\b",
     re.IGNORECASE,
@@ -50,8 +52,19 @@ class Redactor:
     """
 
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
+        self._fixed = tuple((secrets or {}).items())
+        self._passing: deque[tuple[str, str]] = deque(maxlen=_PASSING)
+        self._prepare()
+
+    def add(self, label: str, value: str) -> None:
+        """Look for one more secret; after some more it is forgotten, as tokens that pass are many."""
+        if (label, value) not in self._passing:
+            self._passing.append((label, value))
+            self._prepare()
+
+    def _prepare(self) -> None:
         self._labels: dict[str, str] = {}
-        for label, value in (secrets or {}).items():
+        for label, value in (*self._fixed, *self._passing):
             for form in _forms(value):
                 self._labels.setdefault(form, f"[secret {re.sub(r'[^A-Za-z0-9_.-]', '-', label)}]")
         forms = sorted(self._labels, key=len, reverse=True)
@@ -132,6 +145,8 @@ for _name in (
     "httpcore2.http11",
     "httpcore2.http2",
     "httpx2",
+    "mcp.client.auth.oauth2",
+    "mcp.client.auth.utils",
     "mcp.client.client",
     "mcp.client.sse",
     "mcp.client.streamable_http",

@@ -36,6 +36,7 @@ class SecretStore:
     """
 
     def __init__(self, state: Path) -> None:
+        self.state = state
         self.path = state / FILE_NAME
 
     def get(self, name: str) -> str | None:
@@ -44,7 +45,7 @@ class SecretStore:
         if entry is not None and "value" in entry:
             return entry["value"]
         # Another project, or the keyring's own program, may have put it there.
-        return _keyring_get(name)
+        return keyring_get(name)
 
     def set(self, name: str, value: str) -> Place:
         """Keep a secret, and return where.
@@ -60,7 +61,7 @@ class SecretStore:
         if not value:
             raise ConfigError(f"the secret {name} is empty", hint="nothing was kept")
         names = self._read()
-        place: Place = "keyring" if _keyring_set(name, value) else "file"
+        place: Place = "keyring" if keyring_set(name, value) else "file"
         names[name] = {} if place == "keyring" else {"value": value}
         self._write(names)
         return place
@@ -80,7 +81,7 @@ class SecretStore:
             self._write(names)
         if entry is not None and "value" in entry:
             return True
-        return _keyring_delete(name) or entry is not None
+        return keyring_delete(name) or entry is not None
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
@@ -125,19 +126,21 @@ def _keyring() -> Any:
     return keyring if priority > 0 else None
 
 
-def _keyring_get(name: str) -> str | None:
+def keyring_get(name: str) -> str | None:
+    """Return what the system's keyring has of that name, if there is one. Raises ``ConfigError``."""
     return None if (found := _keyring()) is None else _try("read", name, found.get_password, SERVICE, name)
 
 
-def _keyring_set(name: str, value: str) -> bool:
+def keyring_set(name: str, value: str) -> bool:
+    """Keep a value in the system's keyring; False where there is none. Raises ``ConfigError``."""
     if (found := _keyring()) is None:
         return False
     _try("write", name, found.set_password, SERVICE, name, value)
     return True
 
 
-def _keyring_delete(name: str) -> bool:
-    if (found := _keyring()) is None or _keyring_get(name) is None:
+def keyring_delete(name: str) -> bool:
+    if (found := _keyring()) is None or keyring_get(name) is None:
         return False
     _try("write", name, found.delete_password, SERVICE, name)
     return True
