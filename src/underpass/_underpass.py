@@ -6,17 +6,20 @@ import sys
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from underpass.broker import Broker
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.lock import ToolLock
 from underpass.checking.checker import Checker
-from underpass.codegen.calls import Language as CallLanguage
-from underpass.codegen.documentation import document
+from underpass.codegen.documentation import Detail
+from underpass.codegen.documentation import Language as CallLanguage
 from underpass.config import Settings, load_settings, state_dir
 from underpass.discovery.directory import ToolDirectory
+from underpass.discovery.groups import HitGroup
 from underpass.discovery.hit import Hit
+from underpass.discovery.questions import Questions, server_list
+from underpass.discovery.request import SearchRequest
 from underpass.errors import ConfigError
 from underpass.execution.host import OnProgress
 from underpass.execution.language import Language
@@ -55,7 +58,8 @@ class Underpass:
         self.settings = settings
         self.state = state
         """The state folder."""
-        self._directory = ToolDirectory(catalog, shapes.find)
+        self.directory = ToolDirectory(catalog, shapes.find)
+        """Where tools are found."""
         self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
         self._checker = checker
         self._runner = Runner(
@@ -63,11 +67,7 @@ class Underpass:
             broker=self._broker,
             modules=GeneratedModules(catalog),
             workspaces=_workspaces(state),
-            questions={
-                "search_tools": self._answer_search,
-                "get_tool_docs": self._answer_docs,
-                "list_servers": self._answer_servers,
-            },
+            questions=Questions(self.directory, catalog.states).by_name(),
             settings=settings.run,
             quotas=quotas,
             checker=checker,
@@ -208,6 +208,7 @@ class Underpass:
 
         return environments.find(name, self.settings, self.state)
 
+    @overload
     async def search_tools(
         self,
         query: str,
@@ -215,24 +216,78 @@ class Underpass:
         server: str | None = None,
         category: str | None = None,
         capabilities: Iterable[str] = (),
-        limit: int = 10,
-    ) -> list[Hit]:
-        """Return the tools that fit ``query`` best.
+        limit: int | None = None,
+        detail: Detail = "brief",
+    ) -> list[Hit]: ...
+
+    @overload
+    async def search_tools(
+        self,
+        *,
+        queries: Sequence[str],
+        server: str | None = None,
+        category: str | None = None,
+        capabilities: Iterable[str] = (),
+        limit: int | None = None,
+        detail: Detail = "brief",
+    ) -> list[HitGroup]: ...
+
+    async def search_tools(
+        self,
+        query: str | None = None,
+        *,
+        queries: Sequence[str] | None = None,
+        server: str | None = None,
+        category: str | None = None,
+        capabilities: Iterable[str] = (),
+        limit: int | None = None,
+        detail: Detail = "brief",
+    ) -> list[Hit] | list[HitGroup]:
+        """Return the tools that fit ``query`` best, or those that fit each of ``queries``.
 
         Parameters:
-            query: words for one step of a task.
+            query: words for one step of a task; empty for all that a filter leaves, by name.
+            queries: instead of ``query``, one for each step, at most 20: a group of hits for each, in which
+                a tool stands under the query that it fits best.
             server: search this server alone; the others are not started.
             category: only tools of this category.
             capabilities: only tools that have all of these.
-            limit: how many at most.
+            limit: how many at most, 10 by default; for each of ``queries`` 5. At most 50 altogether.
+            detail: with ``"full"`` a hit's signature is whole, and its ``to_dict`` has the documentation.
 
         Raises:
             ServerNotFound, ServerUnavailable: for a ``server`` that is named.
-            ValidationFailed: no tool is of this category, or has one of these capabilities.
+            ValidationFailed: no tool is of this category, or has one of these capabilities; or an argument
+                is no good.
         """
-        return await self._directory.search(
-            query, server=server, category=category, capabilities=capabilities, limit=limit
+        return await self.directory.answer(
+            SearchRequest.read(
+                {
+                    "query": query,
+                    "queries": queries,
+                    "server": server,
+                    "category": category,
+                    "capabilities": list(capabilities),
+                    "limit": limit,
+                    "detail": detail,
+                }
+            )
         )
+
+    async def get_tool_documentation(
+        self, names: Sequence[str], *, detail: Detail = "brief", language: CallLanguage = "python"
+    ) -> dict[str, str]:
+        """Return the Markdown documentation of tools, by the names given (``git.git_log``).
+
+        Parameters:
+            names: the tools, as their servers or as generated code of either language calls them.
+            detail: ``"brief"`` is about 600 tokens for each at most; ``"full"`` leaves nothing out.
+            language: ``"python"`` or ``"typescript"``, of signatures and examples.
+
+        Raises:
+            ServerNotFound, ServerUnavailable, ToolNotFound
+        """
+        return {name: await self.directory.document(name, language, detail) for name in names}
 
     async def list_categories(self, server: str | None = None) -> dict[str, int]:
         """Return each category of tools with how many there are, the largest first.
@@ -243,7 +298,7 @@ class Underpass:
         Raises:
             ServerNotFound, ServerUnavailable: for a ``server`` that is named.
         """
-        return await self._directory.categories(server)
+        return await self.directory.categories(server)
 
     async def list_capabilities(self, server: str | None = None) -> dict[str, int]:
         """Return each capability with how many tools have it, the commonest first.
@@ -254,48 +309,14 @@ class Underpass:
         Raises:
             ServerNotFound, ServerUnavailable: for a ``server`` that is named.
         """
-        return await self._directory.capabilities(server)
+        return await self.directory.capabilities(server)
 
-    async def tool_documentation(
-        self, names: Sequence[str], *, language: CallLanguage = "python"
-    ) -> dict[str, str]:
-        """Return the Markdown documentation of tools, by the names given (``git.git_log``).
+    async def list_servers(self) -> list[dict[str, Any]]:
+        """Return the servers in use: ``name``, ``module``, ``state``, ``tools`` and ``error`` of each.
 
-        Parameters:
-            names: the tools, as their servers or as generated code of either language calls them.
-            language: ``"python"`` or ``"typescript"``, of signatures and examples.
-
-        Raises:
-            ServerNotFound, ServerUnavailable, ToolNotFound
+        ``tools`` is how many there are, None where that is not known; no server is started.
         """
-        tools = {name: await self._directory.tool(name) for name in names}
-        return {
-            name: document(tool, language, observed=self.shapes.find(tool)) for name, tool in tools.items()
-        }
-
-    async def _answer_search(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-        server = arguments.get("server")
-        hits = await self.search_tools(
-            str(arguments["query"]),
-            server=None if server is None else str(server),
-            limit=min(max(int(arguments.get("limit", 10)), 1), 100),
-        )
-        return [hit.to_dict(_call_language(arguments)) for hit in hits]
-
-    async def _answer_docs(self, arguments: Mapping[str, Any]) -> dict[str, str]:
-        names = [str(name) for name in arguments["names"]][:50]
-        return await self.tool_documentation(names, language=_call_language(arguments))
-
-    async def _answer_servers(self, _arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return [
-            {"name": state.name, "state": state.state, "tools": state.tools, "error": state.error}
-            for state in self.catalog.states()
-        ]
-
-
-def _call_language(arguments: Mapping[str, Any]) -> CallLanguage:
-    """The language of the program that asks."""
-    return "typescript" if arguments.get("language") == "typescript" else "python"
+        return server_list(self.catalog.states())
 
 
 def _workspaces(state: Path) -> Path:

@@ -100,6 +100,16 @@ class WorkspaceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoverySettings:
+    """``[discovery]``: when a client of ``serve`` is given all tools at once instead of a search."""
+
+    threshold: float = 0.02
+    """The share of the window that all definitions may take for that; 0 for never."""
+    window_tokens: int = 200_000
+    """The model's window, in tokens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -108,10 +118,11 @@ class Settings:
     servers: ServerSettings = field(default_factory=ServerSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
+    discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
-_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds")
+_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds", "discovery.threshold")
 _CHOICES = {"sandbox.tier": ("process", "none"), "sandbox.walls": ("any", "full")}
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 
 from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.codegen.documentation import Detail, Language, document
 from underpass.codegen.facts import ToolFacts
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.categories import canonical
 from underpass.discovery.facts import tool_facts
+from underpass.discovery.groups import HitGroup, grouped
 from underpass.discovery.hit import Hit
 from underpass.discovery.index import ToolIndex
+from underpass.discovery.request import SearchRequest
+from underpass.discovery.words import terms
 from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound, ValidationFailed, did_you_mean
 
 
@@ -53,7 +58,7 @@ class ToolDirectory:
         """Return the tools that fit ``query`` best.
 
         Parameters:
-            query: words for one step of a task.
+            query: words for one step of a task; none for the tools that the filters leave, by name.
             server: search this server alone, by its configured name or its module's; the others
                 are not started. Default: all servers; one that cannot be listed is left out.
             category: only tools of this category.
@@ -64,13 +69,84 @@ class ToolDirectory:
             ServerNotFound, ServerUnavailable: for a ``server`` that is named.
             ValidationFailed: no tool is of this category, or has one of these capabilities.
         """
+        [hits] = (await self._search([query], server, category, capabilities, limit)).values()
+        return hits
+
+    async def search_each(
+        self,
+        queries: Sequence[str],
+        *,
+        server: str | None = None,
+        category: str | None = None,
+        capabilities: Iterable[str] = (),
+        limit: int = 5,
+    ) -> list[HitGroup]:
+        """Return the tools that fit each of ``queries`` best; each tool once, where it fits best.
+
+        Parameters:
+            queries: one for each step of a task.
+            server, category, capabilities: as for ``search``.
+            limit: how many at most for each.
+
+        Raises:
+            ServerNotFound, ServerUnavailable, ValidationFailed: as for ``search``.
+        """
+        return grouped(await self._search(queries, server, category, capabilities, limit))
+
+    async def answer(self, request: SearchRequest) -> list[Hit] | list[HitGroup]:
+        """Return the hits of a request, by query where it has several.
+
+        Raises:
+            ServerNotFound, ServerUnavailable, ValidationFailed: as for ``search``.
+        """
+        filters: dict[str, Any] = {
+            "server": request.server,
+            "category": request.category,
+            "capabilities": request.capabilities,
+            "limit": request.hits,
+        }
+        if request.queries is None:
+            hits = await self.search(request.query or "", **filters)
+            return [replace(hit, detail=request.detail) for hit in hits]
+        groups = await self.search_each(request.queries, **filters)
+        return [
+            replace(group, tools=tuple(replace(hit, detail=request.detail) for hit in group.tools))
+            for group in groups
+        ]
+
+    async def _search(
+        self,
+        queries: Sequence[str],
+        server: str | None,
+        category: str | None,
+        capabilities: Iterable[str],
+        limit: int,
+    ) -> dict[str, list[Hit]]:
         server, index = await self._current(server)
-        capabilities = tuple(capabilities)
+        wanted = tuple(capabilities)
         if category is not None:
-            _check("category", canonical(category), index.list_categories(server))
-        for capability in capabilities:
+            category = canonical(category)
+            _check("category", category, index.list_categories(server))
+        for capability in wanted:
             _check("capability", capability, index.list_capabilities(server))
-        return index.search(query, limit, server, category, capabilities, observed=self._observed)
+        filtered = server is not None or category is not None or bool(wanted)
+        found: dict[str, list[Hit]] = {}
+        for query in dict.fromkeys(queries):
+            if server is None and filtered and not terms(query):
+                found[query] = self._all(category, wanted, limit)
+            else:
+                found[query] = index.search(query, limit, server, category, wanted, observed=self._observed)
+        return found
+
+    def _all(self, category: str | None, capabilities: Sequence[str], limit: int) -> list[Hit]:
+        """Return what the filters leave, server by server: there are no words to rank by."""
+        hits: list[Hit] = []
+        for server in self._index.servers:
+            if len(hits) >= limit:
+                break
+            left = limit - len(hits)
+            hits += self._index.search("", left, server, category, capabilities, observed=self._observed)
+        return hits
 
     async def categories(self, server: str | None = None) -> dict[str, int]:
         """Return each category with how many tools it has, the largest first.
@@ -128,6 +204,22 @@ class ToolDirectory:
             hint="write it as server.tool, for example git.git_log; a search shows both names",
             server=name,
             known=sorted(self._source.names),
+        )
+
+    async def document(self, name: str, language: Language = "python", detail: Detail = "brief") -> str:
+        """Return the documentation of the tool that ``server.tool`` or ``server::tool`` names.
+
+        Parameters:
+            name: as for ``tool``.
+            language: ``"python"`` or ``"typescript"``, of the signature and the example.
+            detail: ``"brief"`` is about 600 tokens at most; ``"full"`` leaves nothing out.
+
+        Raises:
+            ServerNotFound, ServerUnavailable, ToolNotFound
+        """
+        tool = await self.tool(name)
+        return document(
+            tool, language, detail=detail, facts=await self.facts(tool), observed=self._observed(tool)
         )
 
     async def facts(self, tool: ToolDefinition) -> ToolFacts:

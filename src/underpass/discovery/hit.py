@@ -8,12 +8,14 @@ from typing import Any
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen import documentation
-from underpass.codegen.calls import Language
+from underpass.codegen.documentation import Detail, Language
+from underpass.codegen.facts import ToolFacts
 from underpass.codegen.observed import ObservedShape
 
 _SUMMARY = 160
 _SIGNATURE = 220
 """Characters; the last optional parameters are left out beyond them."""
+_FULL_SIGNATURE = 2_000
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 
 
@@ -30,6 +32,8 @@ class Hit:
     """The ids of nearly equal tools of other servers, where a search was asked to collapse them."""
     observed: ObservedShape | None = field(default=None, repr=False)
     """What earlier results of the tool looked like, for its signature."""
+    detail: Detail = "brief"
+    """How much the search was asked to show."""
 
     @property
     def id(self) -> str:
@@ -54,15 +58,29 @@ class Hit:
     def signature(self, language: Language = "python") -> str:
         """Return how generated code calls the tool, in one line.
 
-        Where it is long, ``…`` stands for optional parameters; the documentation has them all.
+        Where it is long, ``…`` stands for optional parameters; ``detail="full"`` and the documentation
+        have more of them.
 
         Parameters:
             language: ``"python"`` or ``"typescript"``.
         """
-        return documentation.signature(self.tool, language, observed=self.observed, longest=_SIGNATURE)
+        longest = _SIGNATURE if self.detail == "brief" else _FULL_SIGNATURE
+        return documentation.signature(self.tool, language, observed=self.observed, longest=longest)
+
+    def documentation(self, language: Language = "python") -> str:
+        """Return the tool's documentation as Markdown, about 600 tokens at most.
+
+        Parameters:
+            language: ``"python"`` or ``"typescript"``, of the signature and the example.
+        """
+        facts = ToolFacts(self.category, self.capabilities)
+        return documentation.document(self.tool, language, facts=facts, observed=self.observed)
 
     def to_dict(self, language: Language = "python") -> dict[str, Any]:
-        """The hit as a JSON object; the score rounded to three places."""
+        """The hit as a JSON object; the score rounded to three places.
+
+        With ``detail="full"`` it has ``documentation`` as well.
+        """
         shown: dict[str, Any] = {
             "id": self.id,
             "server": self.server,
@@ -73,6 +91,8 @@ class Hit:
             "capabilities": list(self.capabilities),
             "score": round(self.score, 3),
         }
+        if self.detail == "full":
+            shown["documentation"] = self.documentation(language)
         return shown | ({"also": list(self.also)} if self.also else {})
 
 
