@@ -284,7 +284,7 @@ class Shifting:
     def __init__(self) -> None:
         self.upstream: Upstream = InMemoryUpstream("s")
 
-    async def listing(self, server: str) -> Any:
+    async def ready(self, server: str) -> Any:
         return await self.upstream.list_tools()
 
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any], **_: Any) -> ToolOutcome:

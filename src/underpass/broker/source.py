@@ -14,7 +14,7 @@ class ToolSource(Protocol):
     """What the broker needs of a catalog."""
 
     async def ready(self, server: str) -> Listing:
-        """Return the tools of a server that is ready for a call: the same object as long as they are the same.
+        """Return a server's tools for a call: the same object as long as they are the same.
 
         Raises ``ServerNotFound`` or ``ServerUnavailable``.
         """

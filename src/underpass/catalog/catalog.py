@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -49,7 +49,7 @@ class ServerState:
     changes: tuple[Change, ...] = ()
     """How its tools differ from what is trusted."""
     stderr: str = ""
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
     """What it said of itself when it was listed last."""
     listed_at: float | None = None
     """When that was, in seconds since 1970."""

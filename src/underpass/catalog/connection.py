@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
@@ -25,14 +25,15 @@ from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.stderr import Tail
 from underpass.catalog.stdio import stdio_transport
+from underpass.catalog.supervision import Backoff, Clock, LoopClock, Use
+from underpass.catalog.watching import answers, watch_tools
+from underpass.config import ServerSettings
 from underpass.errors import ConfigError, ServerUnavailable
 
 # The SDK logs what a server did wrong; without a handler Python would print that on the terminal.
 for _name in ("mcp", "client"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-_FIRST_BACKOFF = 1.0
-_LONGEST_BACKOFF = 30.0
 _ENVELOPE = 64 * 1024
 STDERR_IN_ERRORS = 2000
 """Bytes of stderr that an error carries."""
@@ -41,13 +42,18 @@ STDERR_IN_ERRORS = 2000
 class Attempt:
     """One life of a connection, from the decision to start it to its end."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, number: int, deadline: float, clock: Clock) -> None:
+        self.number = number
         self.deadline = deadline
+        self.use = Use(clock)
+        self.began = clock.now()
         self.scope = anyio.CancelScope(deadline=deadline)
         self.settled = anyio.Event()
         """Set when the start succeeded or failed."""
         self.leave = anyio.Event()
         """Set to end it."""
+        self.ending = anyio.Event()
+        """Set when it is known whether the server ended by itself."""
         self.finished = anyio.Event()
         self.client: Client | None = None
         self.wire: RawResults | None = None
@@ -74,10 +80,11 @@ class Connection:
         source: how to reach the server, or a server object of this process.
         tasks: where the task lives that owns the SDK's client: a client must be left by the task that
             entered it.
-        start_timeout: seconds until the first request must have been answered.
+        settings: when the server is given up, stopped and asked whether it lives.
         max_result_bytes: a larger answer is refused.
         secrets: what ``keyring://`` refers to.
         tools_changed: called when the server says that its list of tools changed.
+        clock: what idleness, pings and pauses go by.
     """
 
     def __init__(
@@ -86,21 +93,33 @@ class Connection:
         source: ServerSpec | MCPServer | Server[Any],
         tasks: TaskGroup,
         *,
-        start_timeout: float,
+        settings: ServerSettings,
         max_result_bytes: int,
         secrets: SecretStore,
         tools_changed: Callable[[], object],
+        clock: Clock | None = None,
     ) -> None:
         self._secrets = secrets
         self._tools_changed = tools_changed
         self.name = name
         self._source = source
         self._tasks = tasks
-        self._start_timeout = start_timeout
+        self._settings = settings
+        self._start_timeout = settings.start_timeout
         self._max_result_bytes = max_result_bytes
         self._attempt: Attempt | None = None
-        self._failures = 0
-        self._retry_at = -math.inf
+        self._clock = clock or LoopClock()
+        self._backoff = Backoff(self._clock)
+
+    @property
+    def life(self) -> int | None:
+        """The number of the server's present life; None while it does not run."""
+        return self._attempt.number if self._attempt is not None and self.running else None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether calls are in flight."""
+        return self._attempt is not None and self._attempt.use.calls > 0
 
     @property
     def running(self) -> bool:
@@ -130,15 +149,19 @@ class Connection:
         """Start the server unless it runs, and return its present life; its ``client`` is ready.
 
         Raises:
-            ServerUnavailable: it did not start, or failed so shortly ago that it is not tried again yet.
+            ServerUnavailable: it did not start, or failed so shortly ago that it is not tried again yet;
+                ``retry_in`` says for how many seconds.
         """
         attempt = self._attempt
-        now = anyio.current_time()
-        if attempt is not None and attempt.error is not None and now < self._retry_at:
-            raise _copy(attempt.error)
-        if attempt is None or attempt.over:
-            attempt = self._attempt = Attempt(now + self._start_timeout)
-            self._tasks.start_soon(self._own, attempt, name=f"server {self.name}")
+        if attempt is not None and attempt.over:
+            if attempt.client is not None:
+                await attempt.ending.wait()
+            if pause := self._backoff.remaining:
+                raise _paused(attempt.error or self.unavailable(attempt, "has ended"), pause)
+            # Another caller may have begun the next life while this one waited.
+            attempt = self._attempt if self._attempt is not attempt else None
+        if attempt is None:
+            attempt = self._begin()
         if not attempt.settled.is_set():
             with anyio.CancelScope(deadline=attempt.deadline):
                 await attempt.settled.wait()
@@ -147,21 +170,34 @@ class Connection:
             self._fail(attempt, f"did not answer within {self._start_timeout:g} s of its start")
             attempt.scope.cancel()
         if attempt.error is not None:
-            raise _copy(attempt.error)
+            raise _paused(attempt.error, self._backoff.remaining)
         if attempt.client is None:
             raise self.unavailable(attempt, "is being closed")
+        attempt.use.touch()
         return attempt
 
-    async def _own(self, attempt: Attempt) -> None:
+    def _begin(self) -> Attempt:
+        before = self._attempt
+        number = 1 if before is None else before.number + 1
+        attempt = Attempt(number, anyio.current_time() + self._start_timeout, self._clock)
+        self._attempt = attempt
+        self._tasks.start_soon(self._own, attempt, before, name=f"server {self.name}")
+        return attempt
+
+    async def _own(self, attempt: Attempt, before: Attempt | None) -> None:
         try:
             with attempt.scope:
+                if before is not None and before.leave.is_set():
+                    await (
+                        before.finished.wait()
+                    )  # one that was stopped ends soon; two could be in each other's way
                 async with self._client(attempt, await self._resolved(attempt)) as client:
                     attempt.client = client
                     attempt.scope.deadline = math.inf
-                    self._failures = 0
-                    self._retry_at = -math.inf
+                    attempt.began = self._clock.now()
                     attempt.settled.set()
-                    await self._end_of(attempt)
+                    await self._end_of(attempt, client)
+                    self._note_end(attempt)
             if attempt.client is not None and not attempt.leave.is_set():
                 words = await attempt.process.last_words() if attempt.process else "closed the connection"
                 self._fail(attempt, words)
@@ -178,20 +214,44 @@ class Connection:
         finally:
             if not attempt.settled.is_set():
                 self._fail(attempt, f"did not answer within {self._start_timeout:g} s of its start")
+            attempt.ending.set()
             attempt.finished.set()
 
-    async def _end_of(self, attempt: Attempt) -> None:
-        if attempt.wire is None:
-            await attempt.leave.wait()
-            return
+    def _note_end(self, attempt: Attempt) -> None:
+        if not attempt.leave.is_set():
+            self._backoff.died(self._clock.now() - attempt.began)
+        attempt.ending.set()
+
+    async def _end_of(self, attempt: Attempt, client: Client) -> None:
+        """Return when the server is to be left, has ended, or is taken for dead; watch it meanwhile."""
         async with anyio.create_task_group() as tasks:
 
-            async def wake(event: anyio.Event) -> None:
-                await event.wait()
+            async def until(what: Callable[..., Awaitable[object]], *arguments: object) -> None:
+                await what(*arguments)
                 tasks.cancel_scope.cancel()
 
-            tasks.start_soon(wake, attempt.leave)
-            tasks.start_soon(wake, attempt.wire.ended)
+            tasks.start_soon(until, attempt.leave.wait)
+            tasks.start_soon(watch_tools, client, self._tools_changed, self._clock)
+            if attempt.wire is not None:
+                tasks.start_soon(until, attempt.wire.ended.wait)
+                if idle := self._settings.idle_seconds:
+                    tasks.start_soon(until, self._stop_when_idle, attempt, idle)
+                if interval := self._settings.ping_seconds:
+                    tasks.start_soon(until, self._until_silent, attempt, client, interval)
+
+    async def _stop_when_idle(self, attempt: Attempt, seconds: float) -> None:
+        await attempt.use.until_idle(seconds)
+        self._backoff.forget()
+        attempt.leave.set()
+
+    async def _until_silent(self, attempt: Attempt, client: Client, interval: float) -> None:
+        """Return when the server does not answer a ping; the next call starts another."""
+        while True:
+            await self._clock.sleep_until(self._clock.now() + interval)
+            # A server that works on a call may be unable to answer; the call's own time limit holds then.
+            if not attempt.use.calls and not await answers(client, interval, self._clock):
+                self._fail(attempt, f"did not answer a ping within {interval:g} s")
+                return
 
     async def _resolved(self, attempt: Attempt) -> ServerSpec | MCPServer | Server[Any]:
         """Look the secrets up; nobody but this life of the connection has them."""
@@ -238,9 +298,7 @@ class Connection:
         if attempt.error is None and not attempt.leave.is_set():
             attempt.error = self.unavailable(attempt, what, hint)
             if not attempt.settled.is_set():
-                self._failures += 1
-                backoff = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
-                self._retry_at = anyio.current_time() + backoff
+                self._backoff.failed_to_start()
         attempt.settled.set()
 
     def _why_unreachable(self, attempt: Attempt, error: BaseException) -> str:
@@ -282,6 +340,7 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _copy(error: ServerUnavailable) -> ServerUnavailable:
+def _paused(error: ServerUnavailable, seconds: float) -> ServerUnavailable:
     # Several callers may raise it at once, and each raise adds to an exception's traceback.
-    return ServerUnavailable(error.message, hint=error.hint, **error.data)
+    again = f"it is tried again in {seconds:.1f} s; " if seconds else ""
+    return ServerUnavailable(error.message, hint=again + error.hint, **error.data, retry_in=round(seconds, 1))

@@ -92,6 +92,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a server said of itself and of its listing; None for what it did not say."""
+
+    name: str | None = None
+    version: str | None = None
+    protocol: str | None = None
+    """The revision that was spoken."""
+    ttl: float | None = None
+    """Seconds for which the listing holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The tools of one server, in the server's order, and what was odd about them."""
 
@@ -100,3 +112,5 @@ class Listing:
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()
     """The tools that changed, were extended or are gone."""
+    origin: Origin = field(default_factory=Origin, compare=False)
+    """Listings of the same tools are equal, whoever gave them."""

@@ -77,7 +77,7 @@ class ToolLock:
         with self.file.held():
             servers = self.file.read() or {}
             for server, listing in listings.items():
-                found = _as_trusted(listing)
+                found = as_trusted(listing)
                 if tool is None:
                     servers[server] = found
                     continue
@@ -101,14 +101,14 @@ class ToolLock:
             with self.file.held():
                 # Another process may have written meanwhile.
                 servers = self.file.read() or {}
-                servers[server] = _as_trusted(listing) | servers.get(server, {})
+                servers[server] = as_trusted(listing) | servers.get(server, {})
                 self.file.write(servers)
                 self.unwritable = None
         except OSError as error:
             # A configuration in a read-only place still works; `underpass doctor` tells of it.
             self.unwritable = f"{self.file.path} cannot be written: {error.strerror or error}"
             _LOG.warning("%s: later changes of %s would not be noticed", self.unwritable, server)
-            servers[server] = _as_trusted(listing) | servers.get(server, {})
+            servers[server] = as_trusted(listing) | servers.get(server, {})
         return servers
 
 
@@ -134,7 +134,8 @@ def compare(server: str, trusted: Mapping[str, Trusted], listing: Listing) -> li
     return changes
 
 
-def _as_trusted(listing: Listing) -> dict[str, Trusted]:
+def as_trusted(listing: Listing) -> dict[str, Trusted]:
+    """Return the tools of a listing as a lock file keeps them."""
     return {tool.name: Trusted.of(tool) for tool in listing.tools}
 
 
