@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 from underpass.broker import Broker
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.lock import ToolLock
+from underpass.catalog.manifest_cache import ManifestCache
 from underpass.checking.checker import Checker
 from underpass.codegen.documentation import Detail
 from underpass.codegen.documentation import Language as CallLanguage
@@ -91,6 +92,7 @@ class Underpass:
         Parameters:
             config: a file of ``mcpServers``, the same as a mapping, or None for no servers. Beside a
                 file stands ``underpass.lock``: a tool that is no longer what it was there is refused.
+                What its servers list is kept in the state folder.
             sandbox: ``"process"`` (default) or ``"none"``, which isolates nothing.
             home: where ``workspace/`` and ``.underpass/`` are; by default beside the configuration
                 file, and in the current folder where there is none.
@@ -118,6 +120,7 @@ class Underpass:
             limits=chosen.calls,
             lock=lock,
             state=state,
+            manifests=None if path is None else ManifestCache(state / "manifests"),
         )
         async with AsyncExitStack() as stack:
             modules = GeneratedModules(catalog).shared()

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from underpass.catalog.catalog import ServerState
 from underpass.catalog.definition import Listing
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.references import shown_line
 from underpass.catalog.servers_file import load_servers
 from underpass.catalog.spec import ServerSpec
+from underpass.cli.news import news
 from underpass.cli.running import open_catalog
 from underpass.config import Settings, load_settings, state_dir
 from underpass.environments import store
@@ -125,12 +127,13 @@ def configuration_file(config: Path | None) -> Check:
 async def servers(config: Path) -> list[Check]:
     """Start and list every server."""
     async with open_catalog(config) as catalog:
-        listings = await catalog.listings()
+        listings = await catalog.listings(refresh=True)
+        states = {state.name: state for state in catalog.states()}
     sources = load_servers(config)
     assert catalog.lock is not None
     return [
         _recorded(catalog.lock),
-        *(_server(name, listing, sources[name]) for name, listing in listings.items()),
+        *(_server(states[name], listing, sources[name]) for name, listing in listings.items()),
     ]
 
 
@@ -150,11 +153,12 @@ def _recorded(lock: ToolLock) -> Check:
     return Check(_LOCK, "warning", lock.unwritable, _WHY_LOCK, hint)
 
 
-def _server(name: str, listing: Listing | ServerUnavailable, source: object) -> Check:
+def _server(state: ServerState, listing: Listing | ServerUnavailable, source: object) -> Check:
+    name = state.name
     title, why = f"server: {name}", "Its tools can be used only if it starts and lists them."
     if isinstance(listing, ServerUnavailable):
         return Check(title, "failed", listing.message, why, _by_hand(source))
-    what = f"{len(listing.tools)} tools"
+    what = f"{len(listing.tools)} tools" + (f"; {new}" if (new := news(state)) else "")
     if refused := [change.tool for change in listing.changes if change.kind == "changed"]:
         changed = f"{what}; refused, because they changed since they were trusted: {', '.join(refused)}"
         return Check(title, "warning", changed, _WHY_LOCK, f"underpass trust {name}")

@@ -14,6 +14,7 @@ import click
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing
 from underpass.catalog.lock import ToolLock
+from underpass.catalog.manifest_cache import ManifestCache
 from underpass.catalog.servers_file import find_config
 from underpass.codegen.observed import Observations
 from underpass.config import load_settings, state_dir
@@ -46,12 +47,14 @@ def open_catalog(config: Path | None) -> Catalog:
     lock = None if config is None else ToolLock(config)
     if lock is not None:
         lock.check()
+    state = state_dir(config, Path.cwd())
     return Catalog(
         config or {},
         settings=settings.servers,
         limits=settings.calls,
         lock=lock,
-        state=state_dir(config, Path.cwd()),
+        state=state,
+        manifests=None if config is None else ManifestCache(state / "manifests"),
     )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.cli.news import news
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
 from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
@@ -25,7 +26,12 @@ from underpass.errors import ServerUnavailable
 
 _Search = Callable[[ToolDirectory], Awaitable[Sequence[Hit]]]
 
-_MARKS = {"started": ("●", "green"), "failed": ("●", "red")}
+_MARKS = {
+    "known": ("●", "dim"),
+    "started": ("●", "green"),
+    "in use": ("●", "green"),
+    "failed": ("●", "red"),
+}
 
 
 @click.command(
@@ -45,6 +51,9 @@ _MARKS = {"started": ("●", "green"), "failed": ("●", "red")}
     type=click.Path(dir_okay=False, path_type=Path),
     help="Read tool definitions from this JSON-lines file instead of asking servers.",
 )
+@click.option(
+    "--refresh", is_flag=True, help="Start the servers and ask them, whatever is known of their tools."
+)
 @config_option
 @json_option
 def command(
@@ -55,6 +64,7 @@ def command(
     capabilities: tuple[str, ...],
     limit: int,
     manifest: Path | None,
+    refresh: bool,
     config: Path | None,
     as_json: bool,
 ) -> None:
@@ -77,7 +87,7 @@ def command(
         else:
             _show_hits(hits)
         return
-    servers = _from_manifest(manifest, server) if manifest else _from_servers(config, server)
+    servers = _from_manifest(manifest, server) if manifest else _from_servers(config, server, refresh=refresh)
     if as_json:
         print_json({"servers": servers})
     else:
@@ -117,17 +127,17 @@ def _search_manifest(manifest: Path, search: _Search) -> Sequence[Hit]:
     return run_async(lambda: search(directory))
 
 
-def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any]]:
+def _from_servers(config: Path | None, server: str | None, *, refresh: bool) -> list[dict[str, Any]]:
     path = configuration(config)
     observed = observations(path)
 
     async def ask() -> list[dict[str, Any]]:
         async with open_catalog(path) as catalog:
             if server is None:
-                listings = await catalog.listings()
+                listings = await catalog.listings(refresh=refresh)
             else:
                 named = ToolDirectory(catalog).server(server)
-                listings = {named: await _listing(catalog, named)}
+                listings = {named: await _listing(catalog, named, refresh=refresh)}
             modules = identifiers(catalog.names, "server")
             states = [state for state in catalog.states() if server is None or state.name in listings]
             return [
@@ -137,6 +147,7 @@ def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any
                     "transport": state.transport,
                     "state": state.state,
                     "error": state.error,
+                    "news": news(state),
                     **_listed(listings.get(state.name, Listing()), observed),
                 }
                 for state in states
@@ -146,9 +157,9 @@ def _from_servers(config: Path | None, server: str | None) -> list[dict[str, Any
         return run_async(ask)
 
 
-async def _listing(catalog: Catalog, server: str) -> Listing | ServerUnavailable:
+async def _listing(catalog: Catalog, server: str, *, refresh: bool) -> Listing | ServerUnavailable:
     try:
-        return await catalog.listing(server)
+        return await (catalog.refresh if refresh else catalog.listing)(server)
     except ServerUnavailable as error:
         return error
 
@@ -163,6 +174,7 @@ def _from_manifest(manifest: Path, server: str | None) -> list[dict[str, Any]]:
             "transport": None,
             "state": "manifest",
             "error": None,
+            "news": "",
             **_listed(listing, unobserved),
         }
         for name, listing in chosen(listings, server).items()
@@ -203,13 +215,15 @@ def _show_servers(servers: Sequence[Mapping[str, Any]], *, with_tools: bool) -> 
             text(server["name"], "bold"),
             text(f"{mark} {server['state']}", style),
             text(server["transport"] or ""),
-            str(len(server["tools"])) if server["state"] in ("started", "manifest") else "",
+            str(len(server["tools"])) if server["tools"] or server["state"] in ("known", "started") else "",
             text(f"from mcp_servers import {server['module']}" if server["module"] else ""),
         )
     out().print(table)
     for server in servers:
         if server["error"]:
             out().print(text(f"{server['name']}: {server['error']}", "red"), soft_wrap=True)
+        if server["news"]:
+            out().print(text(f"{server['name']} {server['news']}"), soft_wrap=True)
         for finding in server["findings"]:
             line = f"{server['name']}.{finding['tool']} {finding['action']}: {finding['reason']}"
             out().print(text(line, "yellow"), soft_wrap=True)
