@@ -86,7 +86,8 @@ async def _over_stdio(service: Service) -> None:
     from mcp.server.stdio import stdio_server
 
     # The SDK reads standard input in a thread that nothing can interrupt; nothing needs tidying up either.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_DFL)
     serving = server(service)
     async with stdio_server() as (reading, writing):
         await serving.run(reading, writing, serving.create_initialization_options())
