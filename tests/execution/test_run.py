@@ -526,6 +526,61 @@ docs = await get_tool_docs("demo.echo")
     assert (await run(opened, code)).value == ["demo::echo", True, "demo"]
 
 
+@pytest.mark.requirement("R21", "R24")
+async def test_code_narrows_a_search_and_searches_for_several_steps_at_once(opened: Open) -> None:
+    code = """
+from mcp_runtime import get_tool_docs, list_capabilities, list_categories, search_tools
+[group] = await search_tools(queries=["echo tool"], limit=1)
+[category] = list(await list_categories("demo"))[:1]
+capabilities = list(await list_capabilities())[:1]
+[full] = await search_tools(category=category, capabilities=capabilities, limit=1, detail="full")
+docs = await get_tool_docs(["demo.echo"], detail="full")
+counted = sum((await list_categories()).values()) == len(await search_tools(server="demo", limit=50))
+[group["query"], group["tools"][0]["id"], full["category"] == category,
+ full["documentation"].startswith("# demo."), list(docs), counted]
+"""
+    result = await run(opened, code)
+    assert result.value == ["echo tool", "demo::echo", True, True, ["demo.echo"], True]
+
+
+@pytest.mark.requirement("R16", "R21")
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        ("search_tools('x', 'dmeo')", "did you mean 'demo'?"),
+        ("search_tools('x', capabilities=['raed', 'x'])", "there are: "),
+        ("search_tools('x', category='nothing of the kind')", "there are: "),
+        ("search_tools('x', limit=0)", "name the server"),
+        ("search_tools('x', detail='long')", "'brief' or 'full'"),
+        ("search_tools('x', queries=['y'])", "every step"),
+        ("search_tools(queries=[])", "one query for each step"),
+        ("search_tools(['x'])", "as queries"),
+        ("search_tools()", "give a query"),
+        ("search_tools('x' * 5000)", "a few words"),
+        ("search_tools(queries=['x'] * 500)", "in parts"),
+        ("search_tools('x', capabilities=5)", "capabilities="),
+        ("get_tool_docs('demo.ehco')", "did you mean 'echo'?"),
+        ("get_tool_docs()", "server.tool"),
+        ("list_categories('dmeo')", "did you mean 'demo'?"),
+        ("list_capabilities('dmeo')", "did you mean 'demo'?"),
+    ],
+)
+async def test_a_question_that_is_no_good_is_an_error_with_a_hint_that_code_can_catch(
+    opened: Open, call: str, hint: str
+) -> None:
+    code = f"""
+from mcp_runtime import ToolError, get_tool_docs, list_capabilities, list_categories, search_tools
+try:
+    await {call}
+except ToolError as error:
+    caught = error.hint
+caught
+"""
+    async with opened() as up:
+        result = await up.run(code, check=False)
+    assert hint in str(result.value)
+
+
 async def test_progress_reaches_who_waits(opened: Open) -> None:
     seen: list[tuple[float, float | None, str | None]] = []
 

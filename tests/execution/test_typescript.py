@@ -378,6 +378,34 @@ const [{ name }] = await listServers();
     assert seen == [(1.0, 2.0, "half")]
 
 
+@pytest.mark.requirement("R21", "R24")
+async def test_code_narrows_a_search_and_searches_for_several_steps_at_once(tmp_path: Path) -> None:
+    code = """
+import { getToolDocs, listCapabilities, listCategories, searchTools, ToolError } from "mcp-runtime";
+const [group] = await searchTools({ queries: ["echo tool"], limit: 1, server: undefined });
+const [capability] = Object.keys(await listCapabilities({ server: "demo" }));
+const filters = { server: "demo", capabilities: [capability], limit: 1, detail: "full" as const };
+const [full] = await searchTools(filters);
+const docs = await getToolDocs(["demo.echo"], { detail: "full" });
+const counted = Object.values(await listCategories()).reduce((a, b) => a + b, 0);
+let caught = "";
+try {
+  await searchTools("x", { server: "dmeo" });
+} catch (error) {
+  if (error instanceof ToolError) caught = error.hint;
+}
+[group.query, group.tools[0].id, full.capabilities.includes(capability),
+  full.documentation?.includes("await demo."), Object.keys(docs), counted, caught]
+"""
+    servers = {"demo": server("demo", echo=echo, get_echo=echo)}
+    async with Underpass.open(servers, home=tmp_path) as up:
+        result = await up.run(code, language="typescript", check=True)
+    assert result.error is None, result.error
+    assert result.value == [
+        "echo tool", "demo::echo", True, True, ["demo.echo"], 2, "did you mean 'demo'?",
+    ]  # fmt: skip
+
+
 async def test_limits_are_named(opened: Open) -> None:
     settings = {"run.output_bytes": 10_000, "run.result_bytes": 100_000, "calls.max_calls": 3}
     printed, large, called = await each(

@@ -36,8 +36,8 @@ from mcp_runtime import call_tool, get_tool_docs, list_servers, search_tools
     assert value(run_inside(code)) == [
         {"a": 1},
         {},
-        {"what": "search_tools", "query": "q", "server": "demo", "limit": 10},
-        {"what": "get_tool_docs", "names": ["a", "b"]},
+        {"what": "search_tools", "query": "q", "server": "demo", "detail": "brief"},
+        {"what": "get_tool_docs", "names": ["a", "b"], "detail": "brief"},
         {"what": "list_servers"},
     ]
 

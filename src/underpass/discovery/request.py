@@ -167,7 +167,9 @@ def _texts(arguments: Mapping[str, Any], name: str, most: int) -> tuple[str, ...
 
 def _short(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise ValidationFailed(f"{name} is no string", hint=f'{name}="…"', parameter=name)
+        several = name == "query" and isinstance(value, list)
+        hint = "give several as queries" if several else f'{name}="…"'
+        raise ValidationFailed(f"{name} is no string", hint=hint, parameter=name)
     if len(value) > _LONGEST:
         raise ValidationFailed(
             f"{name} is longer than {_LONGEST} characters", hint="a few words find more", parameter=name

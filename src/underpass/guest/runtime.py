@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from underpass.guest import errors
 from underpass.guest.channel import Channel
@@ -26,16 +27,51 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
     async def _host(what: str, arguments: dict[str, Any]) -> Any:
         return await channel.ask_async({"op": "ask", "what": what, "arguments": arguments})
 
-    async def search_tools(query: str, server: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
-        """Find tools for one step of a task: ``id``, ``summary``, ``signature`` and ``score`` of each."""
-        return await _host("search_tools", {"query": query, "server": server, "limit": limit})
+    async def search_tools(
+        query: str | None = None,
+        server: str | None = None,
+        *,
+        queries: Sequence[str] | None = None,
+        category: str | None = None,
+        capabilities: Sequence[str] | None = None,
+        limit: int | None = None,
+        detail: Literal["brief", "full"] = "brief",
+    ) -> list[dict[str, Any]]:
+        """Find tools for one step of a task, or with ``queries`` for several: a group for each.
 
-    async def get_tool_docs(*names: str) -> dict[str, str]:
+        A hit has ``id``, ``server``, ``name``, ``summary``, ``signature``, ``category``, ``capabilities``
+        and ``score``, with ``detail="full"`` ``documentation`` too. A group has ``query`` and ``tools``.
+        """
+        asked = {
+            "query": query,
+            "server": server,
+            "queries": queries,
+            "category": category,
+            "capabilities": capabilities,
+            "limit": limit,
+            "detail": detail,
+        }
+        return await _host(
+            "search_tools", {name: value for name, value in asked.items() if value is not None}
+        )
+
+    async def get_tool_docs(
+        *names: str | Sequence[str], detail: Literal["brief", "full"] = "brief"
+    ) -> dict[str, str]:
         """Return the Markdown documentation of tools, by name (``"git.git_log"``)."""
-        return await _host("get_tool_docs", {"names": list(names)})
+        each = [name for given in names for name in ([given] if isinstance(given, str) else given)]
+        return await _host("get_tool_docs", {"names": each, "detail": detail})
+
+    async def list_categories(server: str | None = None) -> dict[str, int]:
+        """Return each category of tools with how many there are."""
+        return await _host("list_categories", {"server": server})
+
+    async def list_capabilities(server: str | None = None) -> dict[str, int]:
+        """Return each capability with how many tools have it."""
+        return await _host("list_capabilities", {"server": server})
 
     async def list_servers() -> list[dict[str, Any]]:
-        """Return the connected servers and their state."""
+        """Return the servers: ``name``, ``module``, ``state``, ``tools`` and ``error`` of each."""
         return await _host("list_servers", {})
 
     def progress(value: float, total: float | None = None, message: str | None = None) -> None:
@@ -47,6 +83,8 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
         "call_tool": call_tool,
         "search_tools": search_tools,
         "get_tool_docs": get_tool_docs,
+        "list_categories": list_categories,
+        "list_capabilities": list_capabilities,
         "list_servers": list_servers,
         "progress": progress,
         "workspace": workspace,

@@ -21,18 +21,43 @@ export {
 } from "./errors.ts";
 export { workspace } from "./workspace.ts";
 
-/** Where to look for tools, and how many to return. */
+/** Where to look for tools, how many to return, and how much to tell of each. */
 export interface SearchOptions {
   server?: string;
+  category?: string;
+  capabilities?: string[];
   limit?: number;
+  detail?: "brief" | "full";
 }
 
 /** A tool that fits a search. */
 export interface Hit {
   id: string;
+  server: string;
+  name: string;
   summary: string;
   signature: string;
+  category: string;
+  capabilities: string[];
   score: number;
+  /** With `detail: "full"`. */
+  documentation?: string;
+}
+
+/** What fits one of several queries; `also` has the ids of tools that fit another of them better. */
+export interface HitGroup {
+  query: string;
+  tools: Hit[];
+  also?: string[];
+}
+
+/** A server; `tools` is how many it has, null where that is not known. */
+export interface ServerState {
+  name: string;
+  module: string;
+  state: string;
+  tools: number | null;
+  error: string | null;
 }
 
 /** Call one tool by the names that its server gives; resolves to its result, unwrapped. */
@@ -40,21 +65,41 @@ export function callTool(server: string, tool: string, args: object = {}): Promi
   return question({ op: "call", server: String(server), tool: String(tool) }, args, { server, tool });
 }
 
-/** Find tools for one step of a task. */
-export async function searchTools(query: string, options: SearchOptions = {}): Promise<Hit[]> {
-  const { server = null, limit = 10 } = options;
-  return await question({ op: "ask", what: "search_tools" }, { query, server, limit, language }) as Hit[];
+/** Find tools for one step of a task, or with `queries` for several: a group for each. */
+export function searchTools(query: string, options?: SearchOptions): Promise<Hit[]>;
+export function searchTools(options: SearchOptions & { queries: string[] }): Promise<HitGroup[]>;
+export function searchTools(options: SearchOptions & { query?: string }): Promise<Hit[]>;
+export async function searchTools(
+  first: string | SearchOptions,
+  more: SearchOptions = {},
+): Promise<Hit[] | HitGroup[]> {
+  const asked = typeof first === "string" ? { ...more, query: first } : first;
+  return await question({ op: "ask", what: "search_tools" }, { ...asked, language }) as Hit[] | HitGroup[];
 }
 
-/** Return the Markdown documentation of tools, by name (`"git.git_log"`). */
-export async function getToolDocs(...names: string[]): Promise<Record<string, string>> {
-  const found = await question({ op: "ask", what: "get_tool_docs" }, { names: names.flat(), language });
-  return found as Record<string, string>;
+/** Return the Markdown documentation of tools, by name (`"git.git_log"`); options come last. */
+export async function getToolDocs(
+  ...names: (string | string[] | { detail?: "brief" | "full" })[]
+): Promise<Record<string, string>> {
+  const last = names.at(-1);
+  const options = typeof last === "object" && !isArray(last) ? names.pop() as object : {};
+  const asked = { names: names.flat(), ...options, language };
+  return await question({ op: "ask", what: "get_tool_docs" }, asked) as Record<string, string>;
+}
+
+/** Return each category of tools with how many there are. */
+export async function listCategories(options: { server?: string } = {}): Promise<Record<string, number>> {
+  return await question({ op: "ask", what: "list_categories" }, options) as Record<string, number>;
+}
+
+/** Return each capability with how many tools have it. */
+export async function listCapabilities(options: { server?: string } = {}): Promise<Record<string, number>> {
+  return await question({ op: "ask", what: "list_capabilities" }, options) as Record<string, number>;
 }
 
 /** Return the connected servers and their state. */
-export async function listServers(): Promise<Record<string, unknown>[]> {
-  return await question({ op: "ask", what: "list_servers" }, {}) as Record<string, unknown>[];
+export async function listServers(): Promise<ServerState[]> {
+  return await question({ op: "ask", what: "list_servers" }, {}) as ServerState[];
 }
 
 /** Tell the person who waits how far the program is. */
