@@ -16,7 +16,8 @@ from mcp import Client
 from mcp.server import MCPServer, Server
 from mcp.shared.exceptions import MCPError
 
-from underpass.catalog.http import http_transport, sse_transport
+from underpass.catalog.http import http_transport, login_of, sse_transport
+from underpass.catalog.oauth_bearer import Bearer
 from underpass.catalog.process import ServerProcess
 from underpass.catalog.raw_results import RawResults
 from underpass.catalog.redaction import Redactor
@@ -60,6 +61,7 @@ class Attempt:
         self.process: ServerProcess | None = None
         self.tail = Tail()
         self.redactor = Redactor()
+        self.login: Bearer | None = None
         self.error: ServerUnavailable | None = None
 
     @property
@@ -274,10 +276,11 @@ class Connection:
 
     def _transport(self, spec: ServerSpec, attempt: Attempt) -> AbstractAsyncContextManager[Any]:
         limit = self._max_result_bytes + _ENVELOPE
+        attempt.login = login_of(spec, self._secrets, attempt.redactor)
         if spec.transport == "http":
-            return http_transport(spec, attempt.tail, limit)
+            return http_transport(spec, attempt.tail, limit, attempt.login)
         if spec.transport == "sse":
-            return sse_transport(spec)
+            return sse_transport(spec, attempt.login)
 
         def started(process: ServerProcess) -> None:
             attempt.process = process
@@ -313,7 +316,9 @@ class Connection:
         return f"could not be reached: {why}" + (f" {status}" if status.startswith("(HTTP)") else "")
 
     def unavailable(self, attempt: Attempt, what: str, hint: str = "") -> ServerUnavailable:
-        """Build the error that the server ``what``, with its last words."""
+        """Build the error that the server ``what``, with its last words, or that it wants a login."""
+        if attempt.login is not None and (problem := attempt.login.problem) is not None:
+            what, hint = problem.what or what, problem.hint
         stderr = attempt.tail.text(STDERR_IN_ERRORS)
         # A server that ended or never answered mostly said why, in the last line it wrote.
         last = stderr.strip().rpartition("\n")[2].strip() if what.startswith(("ended", "did not")) else ""

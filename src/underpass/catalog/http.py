@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,39 +10,39 @@ import httpx2
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from underpass.catalog.bounded_body import bound_body
+from underpass.catalog.logins import Logins
+from underpass.catalog.oauth_bearer import Bearer
+from underpass.catalog.redaction import Redactor
+from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.stderr import Tail
-
-TOO_LARGE = "the answer is over the limit of"
-"""How the message of an error begins when a body was larger than the limit."""
 
 _FIRST_ERROR_STATUS = 400
 _CONNECT_TIMEOUT = 30.0
 _IDLE_TIMEOUT = 24 * 3600.0
 
 
-class _BoundedBody(httpx2.AsyncByteStream):
-    def __init__(self, body: httpx2.AsyncByteStream, limit: int) -> None:
-        self._body = body
-        self._limit = limit
+def login_of(spec: ServerSpec, secrets: SecretStore, redactor: Redactor) -> Bearer | None:
+    """Return what signs the requests to a server; None if its entry has a header for that.
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._body:
-            size += len(chunk)
-            if size > self._limit:
-                raise httpx2.StreamError(f"{TOO_LARGE} {self._limit:,} bytes")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
+    Parameters:
+        secrets: beside them are the logins.
+        redactor: is told the tokens that are used.
+    """
+    if spec.url is None or any(name.lower() == "authorization" for name in spec.headers):
+        return None
+    return Bearer(spec, Logins(secrets.state), redactor)
 
 
 @asynccontextmanager
-async def http_transport(spec: ServerSpec, tail: Tail, limit: int) -> AsyncGenerator[Any]:
+async def http_transport(
+    spec: ServerSpec, tail: Tail, limit: int, login: Bearer | None
+) -> AsyncGenerator[Any]:
     """Streamable HTTP.
 
     Parameters:
+        login: signs the requests.
         tail: takes the status of each answer that is an error.
         limit: bytes of one answer; a larger one becomes an error.
     """
@@ -53,13 +53,12 @@ async def http_transport(spec: ServerSpec, tail: Tail, limit: int) -> AsyncGener
             tail.write(f"(HTTP) {response.status_code} {response.reason_phrase}\n".encode())
         # An event stream may go on for ever; there the SDK bounds each event.
         if "text/event-stream" not in response.headers.get("content-type", ""):
-            assert isinstance(response.stream, httpx2.AsyncByteStream)
-            response.stream = _BoundedBody(response.stream, limit)
+            bound_body(response, limit)
 
     timeout = httpx2.Timeout(_CONNECT_TIMEOUT, read=None)
     async with (
         httpx2.AsyncClient(
-            headers=dict(spec.headers), timeout=timeout, event_hooks={"response": [bound]}
+            auth=login, headers=dict(spec.headers), timeout=timeout, event_hooks={"response": [bound]}
         ) as client,
         streamable_http_client(spec.url, http_client=client, max_sse_event_size=limit) as streams,
     ):
@@ -67,11 +66,12 @@ async def http_transport(spec: ServerSpec, tail: Tail, limit: int) -> AsyncGener
 
 
 @asynccontextmanager
-async def sse_transport(spec: ServerSpec) -> AsyncGenerator[Any]:
+async def sse_transport(spec: ServerSpec, login: Bearer | None) -> AsyncGenerator[Any]:
     """The transport of 2024-11-05: one stream of events, requests beside it."""
     assert spec.url is not None
     async with sse_client(
         spec.url,
+        auth=login,
         headers=dict(spec.headers),
         timeout=_CONNECT_TIMEOUT,
         sse_read_timeout=_IDLE_TIMEOUT,

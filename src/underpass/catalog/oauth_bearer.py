@@ -14,10 +14,11 @@ from mcp.client.auth.utils import extract_field_from_www_auth
 
 from underpass.catalog.logins import Login, Logins
 from underpass.catalog.oauth_endpoint import LoginEnded, RenewalFailed, renew
+from underpass.catalog.oauth_machine import log_machine_in
 from underpass.catalog.oauth_settings import may_carry_secrets
 from underpass.catalog.redaction import Redactor
 from underpass.catalog.spec import ServerSpec
-from underpass.errors import ConfigError
+from underpass.errors import ConfigError, LoginFailed
 
 
 class Problem(NamedTuple):
@@ -25,6 +26,10 @@ class Problem(NamedTuple):
 
     what: str
     hint: str
+
+
+_Token = tuple[str | None, Problem | None]
+"""An access token, and why there is none or no good one."""
 
 
 class Bearer(httpx2.Auth):
@@ -44,7 +49,7 @@ class Bearer(httpx2.Auth):
         """Why the latest request was refused; None if it was not."""
         self._name = spec.name
         self._url = spec.url
-        self._oauth = spec.oauth
+        self._spec = spec
         self._logins = logins
         self._redactor = redactor
         self._login: Login | None = None
@@ -97,19 +102,29 @@ class Bearer(httpx2.Auth):
             return Problem(f"needs a login: run {command}", "")
         return Problem("", f'run {command}, or put its key in "headers"')
 
-    async def _token(self, refused: str | None) -> tuple[str | None, Problem | None]:
+    async def _token(self, refused: str | None) -> _Token:
         """Return the access token to use, renewed when it is over or was ``refused``."""
         try:
             async with self._lock:
                 login = await self._read()
-                if login is None or _is_good(login, refused):
-                    return (login.access_token if login else None), None
-                return await self._renewed(login, refused)
+                if login is not None and _is_good(login, refused):
+                    return login.access_token, None
+                if self._spec.oauth.grant == "client_credentials":
+                    return await self._of_machine(), None
+                return (None, None) if login is None else await self._renewed(login, refused)
+        except LoginFailed as error:
+            return None, Problem(error.message.removeprefix(f"server {self._name!r} "), error.hint)
         except ConfigError as error:
-            what = f"cannot use its login: {error.message}"
-            return None, Problem(what, f"`underpass login {self._name}` makes a new one")
+            own = self._spec.oauth.grant == "client_credentials"
+            hint = error.hint if own else f"`underpass login {self._name}` makes a new one"
+            return None, Problem(f"cannot use its login: {error.message}", hint)
 
-    async def _renewed(self, login: Login, refused: str | None) -> tuple[str | None, Problem | None]:
+    async def _of_machine(self) -> str:
+        self._login = login = await log_machine_in(self._spec, self._redactor)
+        self._learn(login)
+        return login.access_token
+
+    async def _renewed(self, login: Login, refused: str | None) -> _Token:
         ended = Problem(f"needs a login: its login is over, run `underpass login {self._name}`", "")
         if login.refresh_token is None:
             return login.access_token, ended
@@ -121,11 +136,13 @@ class Bearer(httpx2.Auth):
             if _is_good(current, refused) or current.refresh_token is None:
                 return current.access_token, None
             # Not to be interrupted: a refresh token is good for once, and its successor must not be lost.
+            exchanged: _Token = (None, None)
             with anyio.CancelScope(shield=True):
-                return await self._exchanged(current)
+                exchanged = await self._exchanged(current)
+            return exchanged  # noqa: RET504 - a scope may swallow an exception, for all that types tell
 
-    async def _exchanged(self, login: Login) -> tuple[str | None, Problem | None]:
-        secret = self._oauth.client_secret or login.client_secret
+    async def _exchanged(self, login: Login) -> _Token:
+        secret = self._spec.oauth.client_secret or login.client_secret
         try:
             renewed = await renew(replace(login, client_secret=secret))
         except LoginEnded as error:
@@ -145,8 +162,8 @@ class Bearer(httpx2.Auth):
     async def _read(self) -> Login | None:
         stamp = await anyio.to_thread.run_sync(self._logins.stamp, self._url)
         if stamp != self._stamp:
-            login = await anyio.to_thread.run_sync(self._logins.get, self._url, self._oauth.issuer)
-            if login is not None and self._oauth.client_id not in {None, login.client_id}:
+            login = await anyio.to_thread.run_sync(self._logins.get, self._url, self._spec.oauth.issuer)
+            if login is not None and self._spec.oauth.client_id not in {None, login.client_id}:
                 login = None  # made for another client, which alone can renew it
             self._login, self._stamp = login, stamp
             if login is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Final, cast
 from urllib.parse import quote
@@ -15,6 +14,7 @@ import httpx2
 from mcp.shared.auth import OAuthToken
 from pydantic import ValidationError
 
+from underpass.catalog.bounded_body import bound_body
 from underpass.catalog.logins import Login
 from underpass.catalog.oauth_settings import may_carry_secrets
 
@@ -94,16 +94,6 @@ def error_code(body: bytes) -> str:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
-async def bounded(response: httpx2.Response, limit: int) -> bytes:
-    """Read an answer of at most ``limit`` bytes. Raises ``httpx2.StreamError``."""
-    body = bytearray()
-    async for chunk in cast("AsyncIterator[bytes]", response.aiter_bytes()):
-        body += chunk
-        if len(body) > limit:
-            raise httpx2.StreamError(f"the answer is over {limit:,} bytes")
-    return bytes(body)
-
-
 async def _post(login: Login, url: str, data: dict[str, str]) -> tuple[int, bytes]:
     if not may_carry_secrets(url, server=login.server):
         raise RenewalFailed("the authorization server is not reached over https")
@@ -119,7 +109,8 @@ async def _post(login: Login, url: str, data: dict[str, str]) -> tuple[int, byte
                 httpx2.AsyncClient(auth=auth, timeout=TIMEOUT) as client,
                 client.stream("POST", url, data={**data, "client_id": login.client_id}) as response,
             ):
-                return response.status_code, await bounded(response, MAX_ANSWER)
+                bound_body(response, MAX_ANSWER)
+                return response.status_code, await response.aread()
     except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, TimeoutError) as error:
         what = type(error).__name__
         raise RenewalFailed(f"the authorization server could not be reached ({what})") from None

@@ -43,7 +43,7 @@ def read_oauth(read: EntryReader, value: object) -> OAuthSettings:
         return read.text(f"oauth.{key}", fields.get(key))
 
     grant = text("grant") or "authorization_code"
-    if grant not in {"authorization_code", "client_credentials"}:
+    if grant != "authorization_code" and grant != "client_credentials":  # noqa: PLR1714 - it narrows the type
         what = f'must be "authorization_code" or "client_credentials", but is {grant!r}'
         raise read.error("oauth.grant", what)
     scopes = fields.get("scopes")

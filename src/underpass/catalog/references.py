@@ -41,6 +41,11 @@ async def resolve(spec: ServerSpec, store: SecretStore) -> tuple[ServerSpec, Red
         env={name: await look.up(name, text) for name, text in spec.env.items()},
         headers={name: await look.up(name, text) for name, text in spec.headers.items()},
         url=None if spec.url is None else await look.up("url", spec.url, encoded=True),
+        oauth=replace(
+            spec.oauth,
+            client_id=await look.up("client-id", spec.oauth.client_id or "") or None,
+            client_secret=await look.up("oauth-secret", spec.oauth.client_secret or "") or None,
+        ),
     )
     return resolved, Redactor({**_open_secrets(spec), **look.secrets})
 
@@ -53,7 +58,7 @@ def shown_line(spec: ServerSpec) -> str:
 
 def _open_secrets(spec: ServerSpec) -> dict[str, str]:
     """Return the secrets that stand openly in an entry, as far as one can tell."""
-    named = [*spec.env.items(), *spec.headers.items()]
+    named = [*spec.env.items(), *spec.headers.items(), ("oauth-secret", spec.oauth.client_secret or "")]
     for flag, text in _flagged(spec.args):
         name, separator, value = text.partition("=")
         named.append((name, value) if separator and text.startswith("-") else (flag, text))

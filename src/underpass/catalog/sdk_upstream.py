@@ -11,10 +11,10 @@ from mcp import Client
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.exceptions import MCPError
 
+from underpass.catalog.bounded_body import TOO_LARGE
 from underpass.catalog.connection import STDERR_IN_ERRORS, Attempt, Connection
 from underpass.catalog.definition import Listing, Origin
 from underpass.catalog.framing import Oversized
-from underpass.catalog.http import TOO_LARGE
 from underpass.catalog.outcome import Unreadable, read_outcome
 from underpass.catalog.raw_results import raw_of
 from underpass.catalog.requests import is_offered, not_offered, send
@@ -155,6 +155,9 @@ class SdkUpstream:
     async def _call_error(
         self, attempt: Attempt, error: MCPError, facts: dict[str, Any]
     ) -> ToolFailed | ToolUnavailable | ToolLimitExceeded:
+        if attempt.login is not None and attempt.login.problem is not None:
+            refused = self._connection.unavailable(attempt, attempt.redactor.text(error.message))
+            return ToolUnavailable(refused.message, hint=refused.hint, **facts)
         if isinstance(error.error.data, Oversized) or TOO_LARGE in error.message:
             return ToolLimitExceeded(
                 f"{self.name}.{facts['tool']} answered with more than {self._max_result_bytes:,} bytes",

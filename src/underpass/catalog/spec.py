@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from underpass.catalog.oauth_settings import OAuthSettings, read_oauth
 from underpass.errors import ConfigError, did_you_mean
 
 Transport = Literal["stdio", "http", "sse"]
@@ -32,6 +33,8 @@ class ServerSpec:
     cwd: Path | None = None
     url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    oauth: OAuthSettings = field(default_factory=OAuthSettings)
+    """How to log in, beyond what the server tells."""
     disabled: bool = False
     source: Path | None = None
     """The file that names the server."""
@@ -81,7 +84,7 @@ def read_entry(
     Raises:
         ConfigError: a value has the wrong shape, or the entry names neither a command nor a URL.
     """
-    read = _Reader(at, source)
+    read = EntryReader(at, source)
     fields = read.mapping("", entry)
     http_url = read.text("httpUrl", fields.get("httpUrl"))
     url = http_url or read.text("url", fields.get("url"))
@@ -103,6 +106,7 @@ def read_entry(
         cwd=None if cwd is None else (source.parent if source else Path()) / Path(cwd).expanduser(),
         url=url,
         headers=read.table("headers", fields.get("headers")),
+        oauth=read_oauth(read, fields.get("oauth")),
         # One file often serves us and names us to another client: we must not connect to ourselves.
         disabled=read.flag("disabled", fields.get("disabled"))
         or starts_underpass(expand(command or "", environ), (expand(word, environ) for word in args)),
@@ -120,7 +124,7 @@ def starts_underpass(command: str, args: Iterable[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class EntryReader:
     """Checks the shape of each value, and names the place of a wrong one."""
 
     at: str
