@@ -79,7 +79,7 @@ def test_more_optional_output_is_told_and_no_failure(tmp_path: Path) -> None:
     assert "has more optional output than was trusted" in underpass("tools", cwd=tmp_path).stdout
     assert underpass("trust", "my-friend", cwd=tmp_path).status == 0
     configured(tmp_path)
-    assert "my-friend.add is gone" in underpass("tools", cwd=tmp_path).stdout
+    assert "my-friend.add is gone" in underpass("tools", "--refresh", cwd=tmp_path).stdout
 
 
 def test_a_server_that_cannot_be_asked_is_no_reason_to_trust(tmp_path: Path) -> None:

@@ -51,9 +51,7 @@ _MARKS = {
     type=click.Path(dir_okay=False, path_type=Path),
     help="Read tool definitions from this JSON-lines file instead of asking servers.",
 )
-@click.option(
-    "--refresh", is_flag=True, help="Start the servers and ask them, whatever is known of their tools."
-)
+@click.option("--refresh", is_flag=True, help="Ask the servers, whatever is known of their tools.")
 @config_option
 @json_option
 def command(
@@ -81,7 +79,11 @@ def command(
                 query, server=server, category=category, capabilities=capabilities, limit=limit
             )
 
-        hits = _search_manifest(manifest, search) if manifest else _search_servers(config, search)
+        hits = (
+            _search_manifest(manifest, search)
+            if manifest
+            else _search_servers(config, search, refresh=refresh)
+        )
         if as_json:
             print_json([hit.to_dict() for hit in hits])
         else:
@@ -111,11 +113,13 @@ class _Manifest:
         return self._listings
 
 
-def _search_servers(config: Path | None, search: _Search) -> Sequence[Hit]:
+def _search_servers(config: Path | None, search: _Search, *, refresh: bool) -> Sequence[Hit]:
     path = configuration(config)
 
     async def ask() -> Sequence[Hit]:
         async with open_catalog(path) as catalog:
+            if refresh:
+                await catalog.listings(refresh=True)
             return await search(ToolDirectory(catalog, observations(path)))
 
     with progress("Asking the servers for their tools…"):
