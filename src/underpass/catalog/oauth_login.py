@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -14,6 +15,7 @@ from pydantic import AnyUrl
 
 from underpass.catalog.logins import Login, Logins
 from underpass.catalog.oauth_callback import Callback, open_callback
+from underpass.catalog.oauth_endpoint import revoke
 from underpass.catalog.oauth_flow import Flow, NoStorage
 from underpass.catalog.oauth_settings import may_carry_secrets
 from underpass.catalog.redaction import Redactor
@@ -58,6 +60,33 @@ async def log_in(
             await anyio.to_thread.run_sync(logins.remove, login.server)
         await anyio.to_thread.run_sync(logins.put, login)
     return login
+
+
+async def log_out(spec: ServerSpec, secrets: SecretStore) -> bool | None:
+    """Forget the login of a server; None when there is none.
+
+    Returns:
+        Whether its authorization server knows by now.
+
+    Raises:
+        ConfigError: a secret of the entry is not to be had, or the login cannot be removed.
+    """
+    resolved, _ = await resolve(spec, secrets)
+    logins = Logins(secrets.state)
+    if resolved.url is None:
+        return None
+    url, issuer = resolved.url, resolved.oauth.issuer
+    async with logins.held(url):
+        try:
+            login = await anyio.to_thread.run_sync(logins.get, url, issuer)
+        except ConfigError:
+            login = None  # it cannot be read, but it can be removed
+        if not await anyio.to_thread.run_sync(logins.remove, url, issuer):
+            return None
+    if login is None:
+        return False
+    secret = resolved.oauth.client_secret or login.client_secret
+    return await revoke(replace(login, client_secret=secret))
 
 
 def _check(spec: ServerSpec) -> None:

@@ -130,6 +130,9 @@ _ALIVE: WeakSet[Redactor] = WeakSet()
 
 class _Filter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("mcp.client.auth"):
+            # A traceback's last line quotes the answer that held tokens; what it means is raised as well.
+            record.exc_info = None
         text = shown = record.getMessage()
         for redactor in list(_ALIVE):
             shown = redactor.text(shown)

@@ -22,6 +22,8 @@ COMMANDS = {
     "tools": ("underpass.cli.tools", "List servers and their tools, or search them."),
     "trust": ("underpass.cli.trust", "Show how tools changed since they were trusted, and accept it."),
     "secret": ("underpass.cli.secret", "Keep the secrets that configurations name as keyring://NAME."),
+    "login": ("underpass.cli.login", "Log in to an HTTP server with OAuth, in the browser."),
+    "logout": ("underpass.cli.logout", "Forget the login to a server."),
     "docs": ("underpass.cli.docs", "Show a tool's documentation."),
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
     "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),

@@ -1,0 +1,5 @@
+"""`underpass logout`."""
+
+from underpass.cli.login import logout as command
+
+__all__ = ["command"]
