@@ -62,7 +62,9 @@ def _defines(node: ast.stmt) -> bool:
             return True
         case ast.Assign(value=value):
             return _is_literal(value)
-        case ast.AnnAssign(annotation=ast.Name("TypeAlias"), value=ast.Constant()):
+        case (
+            ast.AnnAssign(value=None) | ast.AnnAssign(annotation=ast.Name("TypeAlias"), value=ast.Constant())
+        ):
             return True
         case _:
             return False

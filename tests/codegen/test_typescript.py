@@ -319,5 +319,5 @@ def test_a_single_module_and_its_declarations_hold_all_tools_of_a_server(tmp_pat
             'await searchFilter({ filter: { query: "x" } }));\n'
         )
 
-    assert {"git.ts", "git.d.ts", "_runtime.ts", "_client.ts"} == files.keys()
+    assert {"git.ts", "git.d.ts", "_runtime.ts", "_resources.ts", "_client.ts"} == files.keys()
     assert complaints("tsc", tmp_path) == ""

@@ -20,7 +20,7 @@ from underpass.codegen.typescript import TypeScriptPackage
 pytestmark = pytest.mark.requirement("R08")
 
 TOOLS = hostile_tools()
-SHARED = {"_lazy.ts", "_runtime.ts", "_client.ts"}
+SHARED = {"_lazy.ts", "_runtime.ts", "_resources.ts", "_client.ts"}
 USABLE = [case for case in TOOLS if case not in LEFT_OUT]
 
 _CALL_ALL = """

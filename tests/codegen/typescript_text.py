@@ -6,7 +6,9 @@ _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _COMMENT = re.compile(r"/\*\*(?:[^*]|\*(?!/))*\*/")
 _LINES = re.compile(
     r"""// [^\r\u2028\u2029]*
-    | import\ \{\ (callTool\ as\ \$callTool|tools\ as\ \$tools|servers\ as\ \$servers)\ \}\ from\ "";
+    | import\ \{\ (callTool\ as\ \$callTool|servers\ as\ \$servers)\ \}\ from\ "";
+    | import\ \{\ offered\ as\ \$offered(,\ tools\ as\ \$tools)?\ \}\ from\ "";
+    | export\ const\ (prompts|resources)_?:\ import\(""\)\.\w+\ =\ \$offered\(import\.meta\.url,\ "",\ ""\);
     | const\ \$\ =\ \$(tools|servers)\(import\.meta\.url\);
     | export\ \{(\ ToolError\ \}\ from\ ""|\});
     | export\ const\ \w+:\ typeof\ import\(""\)(\.\w+)?\ =\ \$\(""\);

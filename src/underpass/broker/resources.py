@@ -47,7 +47,7 @@ class Request:
 Answer = Callable[[Request], Awaitable[ToolOutcome]]
 
 # A name or an address goes into a header of HTTP.
-_LINE: Final = {"type": "string", "minLength": 1, "pattern": r"^[^\x00-\x1f\x7f]+$"}
+_LINE: Final = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]+$"}
 _PROMPT: Final = {"name": "name", "title": "title", "description": "description"}
 _ARGUMENT: Final = {"name": "name", "title": "title", "description": "description", "required": "required"}
 
@@ -166,16 +166,23 @@ def _prompt(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 async def _message(request: Request, message: Mapping[str, Any]) -> dict[str, Any]:
-    role, content = message.get("role"), message.get("content")
-    value: object = content
-    if isinstance(content, Mapping):
-        block = cast("Mapping[str, Any]", content)
-        # The text of a prompt is for a model to read, and no data.
-        value = block.get("text")
-        if block.get("type") != "text":
-            value = await unwrap_block(request.definition, block, request.blobs)
-    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {"text": value}
-    return {"role": role, **fields}
+    content = message.get("content")
+    block = cast("Mapping[str, Any]", content) if isinstance(content, Mapping) else {"text": content}
+    return {"role": message.get("role"), **await _content(request, block)}
+
+
+async def _content(request: Request, block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of a message beside its role. Text stays text: it is for a model to read, and no data."""
+    inside = block.get("resource")
+    if isinstance(inside, Mapping):
+        resource = cast("Mapping[str, Any]", inside)
+        about = renamed(resource, {"uri": "uri", "mimeType": "mime_type"})
+        if isinstance(resource.get("text"), str):
+            return {**about, "text": resource["text"]}
+        return {**about, **await unwrap_block(request.definition, block, request.blobs)}
+    if block.get("type", "text") == "text":
+        return {"text": block.get("text")}
+    return await unwrap_block(request.definition, block, request.blobs)
 
 
 def _objects(request: Request, raw: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

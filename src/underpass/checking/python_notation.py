@@ -61,7 +61,7 @@ class PythonNotation:
         """Return the generated modules' own runtime, and beside the package ``mcp_runtime``."""
         runtime = Path(__file__).with_name("mcp_runtime.pyi").read_text("utf-8")
         return {
-            "_runtime.py": PythonPackage({}).source("_runtime.py") or "",
+            **{path: PythonPackage({}).source(path) or "" for path in ("_runtime.py", "_resources.py")},
             "../mcp_runtime.pyi": runtime,
         }
 

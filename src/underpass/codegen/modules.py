@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from underpass.catalog.definition import Finding, Listing, ToolDefinition
 from underpass.codegen.header import definition_digest, label
@@ -90,6 +90,13 @@ class ServerModules:
         """The function of each tool, by the tool's real name."""
         return {entry.tool.name: entry.function for entry in self._entries.values()}
 
+    def offer(self, name: Literal["resources", "prompts"]) -> str:
+        """Return what the server's module calls its resources or prompts.
+
+        A tool of that name keeps it; no function's identifier ends with the underscore that is added.
+        """
+        return f"{name}_" if name in self._entries else name
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The tools left out, and those among the modules made so far that had to be widened."""
@@ -123,6 +130,8 @@ class ServerModules:
             "server_label": label(self.server),
             "count": len(entries),
             "digest": digest("".join(definition_digest(entry.tool) for entry in entries))[:16],
+            "resources": self.offer("resources"),
+            "prompts": self.offer("prompts"),
         }
         return render(self.layout.language, template, self._templates, {**shared, **context})
 

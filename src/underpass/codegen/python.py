@@ -32,7 +32,11 @@ class ServerModules(modules.ServerModules):
         language="python",
         suffix=".py",
         index="__init__.py",
-        shared={"_runtime.py": "runtime.py.jinja", "_client.py": "client.py.jinja"},
+        shared={
+            "_runtime.py": "runtime.py.jinja",
+            "_resources.py": "resources.py.jinja",
+            "_client.py": "client.py.jinja",
+        },
         header=PYTHON_HEADER,
         servers="server",
         tools="tool",
@@ -41,7 +45,8 @@ class ServerModules(modules.ServerModules):
 
     def _render(self, template: str, **context: Any) -> str:
         name = python_literals.docstring_body(python_literals.string(clean_line(self.server, 100)))
-        return super()._render(template, server_text=name, **context)
+        literal = python_literals.string(self.server)
+        return super()._render(template, server_text=name, server_literal=literal, **context)
 
 
 class PythonPackage(modules.Package):

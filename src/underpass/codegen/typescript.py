@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen import modules
@@ -48,6 +48,7 @@ class ServerModules(modules.ServerModules):
         shared={
             "_lazy.ts": "_lazy.ts.jinja",
             "_runtime.ts": "_runtime.ts.jinja",
+            "_resources.ts": "_resources.ts.jinja",
             "_client.ts": "_client.ts.jinja",
         },
         header=TYPESCRIPT_HEADER,
@@ -77,6 +78,9 @@ class ServerModules(modules.ServerModules):
 
         return [describe(entry) for entry in self._entries.values()]
 
+    def _render(self, template: str, **context: Any) -> str:
+        return super()._render(template, server_literal=string(self.server), **context)
+
     def _index(self) -> str:
         tools = [
             _Export(entry.function, entry.module, *type_names(entry.function), _summary(entry.tool))
@@ -93,6 +97,8 @@ class _Declared:
     label: str
     aliases: list[str]
     tools: list[TypeScriptTool]
+    prompts: str
+    resources: str
 
 
 class TypeScriptPackage(modules.Package):
@@ -100,7 +106,8 @@ class TypeScriptPackage(modules.Package):
 
     Its files are ``index.ts`` (a namespace for each server), ``<server>/index.ts`` (a function for
     each tool), ``<server>/_<tool>.ts``, and what they share: ``_lazy.ts``, ``_runtime.ts``,
-    ``_client.ts``. The name of a server in code is its namespace, its folder and its import path alike.
+    ``_resources.ts``, ``_client.ts``. The name of a server in code is its namespace, its folder and its
+    import path alike.
 
     Parameters:
         servers: the tools of each server by the server's configured name.
@@ -139,7 +146,9 @@ class TypeScriptPackage(modules.Package):
                 package,
                 label(name),
                 [string(alias) for alias in self._aliases[package]],
-                self._typescript(package).described(),
+                (made := self._typescript(package)).described(),
+                made.offer("prompts"),
+                made.offer("resources"),
             )
             for package, name in self._servers.items()
         ]

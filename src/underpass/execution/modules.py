@@ -16,6 +16,8 @@ from underpass.sandbox.modules import SharedModules
 
 _PACKAGE = "mcp_servers"
 _RUNTIME = "_runtime"
+_SHARED = (_RUNTIME, "_resources")
+"""Modules of the package that belong to no server."""
 _WORD = re.compile(r"\w+")
 
 
@@ -96,7 +98,7 @@ class GeneratedModules:
 
     async def _listing(self, path: list[str]) -> Listing | None:
         """The tools of the server that a module belongs to, or None for the package's own modules."""
-        if path in ([], [_RUNTIME]):
+        if not path or (len(path) == 1 and path[0] in _SHARED):
             return None
         if path[0] not in self._names:
             raise ServerNotFound.named(path[0], self._names)
@@ -104,7 +106,7 @@ class GeneratedModules:
 
     def _source_of(self, path: Sequence[str], listing: Listing | None) -> str:
         if listing is None:
-            return self._package.source(f"{_RUNTIME}.py" if path else "__init__.py") or ""
+            return self._package.source(f"{path[0]}.py" if path else "__init__.py") or ""
         package, *rest = path
         known = self._servers.get(package)
         if known is None or known[0] is not listing:
@@ -117,7 +119,7 @@ class GeneratedModules:
 
 
 def _is_package(path: Sequence[str]) -> bool:
-    return len(path) < 2 and _RUNTIME not in path
+    return not path or (len(path) == 1 and path[0] not in _SHARED)
 
 
 def _packed(name: str, source: str) -> dict[str, Any]:
