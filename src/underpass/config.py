@@ -101,12 +101,14 @@ class WorkspaceSettings:
 
 @dataclass(frozen=True, slots=True)
 class DiscoverySettings:
-    """``[discovery]``: when a client of ``serve`` is given all tools at once instead of a search."""
+    """``[discovery]``: how tools are found, and when a client of ``serve`` is given all of them at once."""
 
     threshold: float = 0.02
     """The share of the window that all definitions may take for that; 0 for never."""
     window_tokens: int = 200_000
     """The model's window, in tokens."""
+    semantic: Literal["auto", "off"] = "auto"
+    """``auto`` searches by meaning as well where the extra ``semantic`` is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,11 @@ class Settings:
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 _MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds", "discovery.threshold")
-_CHOICES = {"sandbox.tier": ("process", "none"), "sandbox.walls": ("any", "full")}
+_CHOICES = {
+    "sandbox.tier": ("process", "none"),
+    "sandbox.walls": ("any", "full"),
+    "discovery.semantic": ("auto", "off"),
+}
 
 
 def load_settings(

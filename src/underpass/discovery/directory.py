@@ -14,6 +14,7 @@ from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.categories import canonical
 from underpass.discovery.facts import tool_facts
 from underpass.discovery.groups import HitGroup, grouped
+from underpass.discovery.embeddings import Embeddings
 from underpass.discovery.hit import Hit
 from underpass.discovery.index import ToolIndex
 from underpass.discovery.request import SearchRequest
@@ -38,12 +39,18 @@ class ToolDirectory:
     Parameters:
         source: gives the listings.
         observed: finds what earlier results of a tool looked like, for its signature.
+        embeddings: searches by meaning as well.
     """
 
-    def __init__(self, source: ListingSource, observed: Observations = unobserved) -> None:
+    def __init__(
+        self,
+        source: ListingSource,
+        observed: Observations = unobserved,
+        embeddings: Embeddings | None = None,
+    ) -> None:
         self._source = source
         self._observed = observed
-        self._index = ToolIndex()
+        self._index = ToolIndex(embeddings)
         self._indexed: dict[str, Listing] = {}
 
     async def search(

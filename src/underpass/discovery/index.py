@@ -14,12 +14,15 @@ from underpass.discovery import storage
 from underpass.discovery.capabilities import capabilities_of
 from underpass.discovery.categories import canonical, classify
 from underpass.discovery.duplicates import collapsed
+from underpass.discovery.embeddings import Embeddings
+from underpass.discovery.fusion import fuse, share_of_meaning
 from underpass.discovery.hit import Hit
 from underpass.discovery.labels import own_category
+from underpass.discovery.meanings import Meanings
 from underpass.discovery.mentions import ServerNames
 from underpass.discovery.postings import Postings
 from underpass.discovery.query import query_terms
-from underpass.discovery.ranking import rank
+from underpass.discovery.ranking import ideal, rank
 from underpass.discovery.storage import Entry
 from underpass.discovery.weights import impacts
 from underpass.discovery.words import terms
@@ -28,14 +31,24 @@ Definition = ToolDefinition | Mapping[str, Any]
 """A definition, or an entry of a ``tools/list`` answer with a key ``server`` beside it."""
 
 
+_NEAREST = 100
+
+
 class ToolIndex:
     """Finds tools by words, with filters by server, category and capability.
 
     Made by ``ToolIndex.build`` or ``ToolIndex.load``. Servers come and go with ``add`` and ``remove``;
     what is found depends on the tools that are in, and not on the order they came in.
+
+    Parameters:
+        embeddings: finds tools by their meaning as well, as their vectors arrive; one may serve several
+            indexes. Default: words alone.
+
+    Raises:
+        ConfigError: with ``embeddings`` and without the extra ``semantic``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, embeddings: Embeddings | None = None) -> None:
         self._entries: dict[int, Entry] = {}
         self._tools: dict[int, ToolDefinition] = {}
         self._stored: storage.Stored | None = None  # the definitions that are not read yet
@@ -44,6 +57,7 @@ class ToolIndex:
         self._postings = Postings()
         self._names = ServerNames()
         self._words: dict[int, tuple[str, ...]] = {}  # of tools that were added here
+        self._meanings = None if embeddings is None else Meanings(embeddings, self._tool)
         self._next = 0
 
     def __len__(self) -> int:
@@ -55,14 +69,15 @@ class ToolIndex:
         return tuple(sorted(self._by_server))
 
     @classmethod
-    def build(cls, definitions: Iterable[Definition]) -> ToolIndex:
+    def build(cls, definitions: Iterable[Definition], embeddings: Embeddings | None = None) -> ToolIndex:
         """Make an index of ``definitions``.
 
         Parameters:
             definitions: objects, or mappings with the keys ``server``, ``name``, ``description``,
                 ``inputSchema`` …; a key ``category`` is the server's own label.
+            embeddings: as above.
         """
-        index = cls()
+        index = cls(embeddings)
         index.add(definitions)
         return index
 
@@ -122,6 +137,7 @@ class ToolIndex:
             rarity = partial(self._postings.rarity, tools=len(self))
             for name, sure in self._names.mentioned(query, found, rarity):
                 named.update(dict.fromkeys(self._by_server[name], sure))
+        near = None if self._meanings is None else self._meanings.near(query, allowed, _NEAREST)
         scores = rank(
             found,
             self._postings,
@@ -129,7 +145,13 @@ class ToolIndex:
             names=self._name_terms,
             allowed=allowed,
             named=named,
+            also=near.nearest if near else (),
         )
+        if near is not None:
+            best = max(scores.values(), default=0.0)
+            whole = ideal(found, self._postings, len(self))
+            share = share_of_meaning(best, whole if server is None else 0.0)
+            scores = fuse(scores, near.of, usual=near.usual, share=share)
         if server is not None and allowed is not None and len(scores) < limit:
             scores |= dict.fromkeys(allowed - scores.keys(), 0.0)
         best = sorted(scores, key=lambda number: (-scores[number], *self._key(number)))
@@ -169,22 +191,28 @@ class ToolIndex:
             [self._entries[number] for number in numbers],
             [self._text(number) for number in numbers],
             list(self._postings.packed(places)),
+            [] if self._meanings is None else list(map(self._meanings.key, numbers)),
         )
 
     @classmethod
-    def load(cls, path: Path | str) -> ToolIndex:
-        """Read an index that ``save`` has written.
+    def load(cls, path: Path | str, embeddings: Embeddings | None = None) -> ToolIndex:
+        """Read an index that ``save`` has written. Vectors are in a file of their own.
+
+        Parameters:
+            embeddings: as above.
 
         Raises:
             ConfigError: there is no such file, or it is of another version, or damaged.
         """
         stored = storage.read(Path(path))
-        index = cls()
+        index = cls(embeddings)
         index._postings = Postings(stored.postings)
         for number, entry in enumerate(stored.entries):
             index._enter(number, entry)
         index._stored = stored
         index._next = len(stored.entries)
+        if index._meanings is not None:
+            index._meanings.add(range(index._next), dict(enumerate(stored.keys)))
         return index
 
     def _add(self, server: str, tools: Sequence[ToolDefinition]) -> None:
@@ -200,6 +228,8 @@ class ToolIndex:
             self._tools[number] = tool
             self._postings.add(number, weights)
             self._words[number] = tuple(weights)
+        if self._meanings is not None:
+            self._meanings.add(range(self._next - len(tools), self._next), {})
         self._tidy(server)
 
     def _enter(self, number: int, entry: Entry) -> None:
@@ -216,6 +246,8 @@ class ToolIndex:
         self._postings.remove(number, self._words.pop(number, None) or impacts(self._tool(number)))
         entry = self._entries.pop(number)
         self._tools.pop(number, None)
+        if self._meanings is not None:
+            self._meanings.remove(number)
         self._groups["category"][entry.category].discard(number)
         for capability in entry.capabilities:
             self._groups["capability"][capability].discard(number)

@@ -23,6 +23,8 @@ _TELLING = 2.7
 """Synonyms of commoner terms ("get", "list") find everything, and are left out. Among few tools no term
 is as rare: there half of what the rarest has is enough."""
 _COVERAGE = 0.3
+_MANY = 5
+"""No tool has more terms of a request, however long it is."""
 _NAMED = 3.0
 """How many times more a tool counts whose server is named."""
 _NAMED_BASE = 3.0
@@ -37,8 +39,9 @@ def rank(
     names: Callable[[int], Sequence[str]],
     allowed: Collection[int] | None = None,
     named: Mapping[int, float],
+    also: Collection[int] = (),
 ) -> dict[int, float]:
-    """Return scores of the tools that fit best; further ones are left out.
+    """Return scores of the tools that fit best, and of those of ``also``; further ones are left out.
 
     Parameters:
         found: the request's terms.
@@ -47,6 +50,7 @@ def rank(
         names: the terms of a tool's own name.
         allowed: only these tools. Default: all.
         named: tools of servers that the request names, and how surely.
+        also: tools that are near by other measures; they may be scored 0.
     """
     weighed = sorted(((postings.rarity(term, tools), term) for term in found), reverse=True)
     present = [(rarity, term, postings.of(term)) for rarity, term in weighed]
@@ -55,7 +59,17 @@ def rank(
         candidates: Collection[int] = allowed
     else:
         candidates = _candidates(known, postings, tools, allowed, named)
+    if also:
+        candidates = {*candidates, *also}
     return _weigh(candidates, known, postings, tools, names=names, named=named)
+
+
+def ideal(found: Sequence[str], postings: Postings, tools: int) -> float:
+    """Return about the score of a tool that has all terms of a request, or five of a long one."""
+    if not found:
+        return 0.0
+    usual = sum(postings.rarity(term, tools) for term in found) / len(found)
+    return _UNIT * SCALE * usual * min(len(found), _MANY)
 
 
 _Known = Sequence[tuple[float, str, Mapping[int, int]]]

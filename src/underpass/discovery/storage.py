@@ -6,27 +6,23 @@ header is parsed when a file is opened: postings and definitions are read when a
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import orjson
 
 from underpass.catalog.definition import ToolDefinition
+from underpass.discovery import digested_file
 from underpass.discovery.postings import Packed
-from underpass.errors import ConfigError
+from underpass.discovery.vector_file import KEY
 
-FORMAT = b"underpass tool index 1\n"
+FORMAT = b"underpass tool index 2\n"
 """Raise the number with any change of the file, of the terms or of their weights."""
 
-_DIGEST = 32
 _WORD = 4  # bytes of a tool's number in a posting
 
 
@@ -50,6 +46,8 @@ class Stored:
     bounds: Sequence[int]
     """Where each begins, and the last ends."""
     postings: Packed
+    keys: Sequence[bytes]
+    """The digest of each tool's text, if they were known when the file was written."""
 
     def definition(self, number: int) -> memoryview:
         """The text of one definition."""
@@ -61,6 +59,7 @@ def write(
     entries: Sequence[Entry],
     definitions: Sequence[bytes],
     postings: Sequence[tuple[str, bytes, bytes]],
+    keys: Sequence[bytes] = (),
 ) -> None:
     """Write a file in one step: a reader sees the old one or the new one.
 
@@ -74,6 +73,7 @@ def write(
     header = orjson.dumps(
         {
             "byteorder": sys.byteorder,
+            "keys": b"".join(keys).hex(),
             "facts": list(facts),
             "kinds": [facts[entry.server, entry.category, entry.capabilities] for entry in entries],
             "names": [entry.name for entry in entries],
@@ -91,16 +91,7 @@ def write(
             *definitions,
         )
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(FORMAT + blake2b(body, digest_size=_DIGEST).digest() + body)
-            file.close()
-            os.replace(file.name, path)  # noqa: PTH105 - the name is a string
-        except BaseException:
-            with suppress(OSError):
-                Path(file.name).unlink()
-            raise
+    digested_file.write(path, FORMAT, body)
 
 
 def read(path: Path) -> Stored:
@@ -109,21 +100,11 @@ def read(path: Path) -> Stored:
     Raises:
         ConfigError: there is no such file, or it is not one of these, of this version and whole.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _unusable(path, f"cannot be read: {error.strerror}") from error
-    if not content.startswith(FORMAT):
-        raise _unusable(path, "is no tool index of this version")
-    view = memoryview(content)
-    start = len(FORMAT) + _DIGEST
-    body = view[start:]
-    if blake2b(body, digest_size=_DIGEST).digest() != bytes(view[len(FORMAT) : start]):
-        raise _unusable(path, "is damaged")
+    body = digested_file.read(path, FORMAT)
     size = int.from_bytes(body[:8], "little")
     header: dict[str, Any] = orjson.loads(body[8 : 8 + size])
     if header["byteorder"] != sys.byteorder:
-        raise _unusable(path, "was written by another kind of machine")
+        raise digested_file.unusable(path, "was written by another kind of machine")
     return _unpack(header, body[8 + size :])
 
 
@@ -144,7 +125,9 @@ def _unpack(header: Mapping[str, Any], blocks: memoryview) -> Stored:
         Entry(facts[kind][0], name, facts[kind][1], facts[kind][2])
         for kind, name in zip(kinds, header["names"], strict=True)
     ]
-    return Stored(entries, texts, bounds, Packed(places, ends, numbers, impacts))
+    text = bytes.fromhex(header["keys"])
+    keys = [text[start : start + KEY] for start in range(0, len(text), KEY)]
+    return Stored(entries, texts, bounds, Packed(places, ends, numbers, impacts), keys)
 
 
 def to_bytes(tool: ToolDefinition) -> bytes:
@@ -167,7 +150,3 @@ def to_bytes(tool: ToolDefinition) -> bytes:
 def from_bytes(server: str, text: memoryview) -> ToolDefinition:
     """Read what ``to_bytes`` has made."""
     return ToolDefinition.from_json(server, orjson.loads(text))
-
-
-def _unusable(path: Path, reason: str) -> ConfigError:
-    return ConfigError(f"{path} {reason}", hint="build the index again and save it", path=str(path))
