@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -13,18 +13,22 @@ import anyio.lowlevel
 import anyio.to_thread
 import httpx2
 import pytest
+from anyio.abc import SocketAttribute
+from mcp.shared.auth import OAuthClientInformationFull
+from pydantic import AnyUrl
 from tests.servers.authorization import CANARY, SCOPE, Authority, authority, guarded
 from tests.servers.hostile_http import hostile_http
 
 from underpass.catalog import ServerSpec, load_servers
 from underpass.catalog.logins import Login, Logins
 from underpass.catalog.oauth_login import log_in, log_out
+from underpass.catalog.oauth_settings import may_carry_secrets
 from underpass.catalog.secret_store import SecretStore
 from underpass.errors import ConfigError, LoginFailed, UnderpassError
 
 pytestmark = [pytest.mark.requirement("R22", "R43"), pytest.mark.anyio]
 
-Visit = Callable[[str], Awaitable[None]]
+Visit = Callable[[str], Coroutine[Any, Any, None]]
 
 
 def spec(url: str, **entry: Any) -> ServerSpec:
@@ -70,13 +74,11 @@ async def login(
 
 
 async def failure(kind: type[UnderpassError], *arguments: Any, **more: Any) -> UnderpassError:
-    try:
+    """Fail to log in, with nothing secret in what is said of it."""
+    with pytest.raises(kind) as caught:
         await login(*arguments, **more)
-    except UnderpassError as error:
-        assert isinstance(error, kind), error
-        assert CANARY not in repr(error.to_dict()) + repr(error.__cause__)
-        return error
-    raise AssertionError("it did log in")
+    assert CANARY not in repr(caught.value.to_dict()) + repr(caught.value.__cause__)
+    return caught.value
 
 
 async def test_a_login_is_asked_for_with_everything_the_protocol_wants(
@@ -152,8 +154,8 @@ async def test_only_the_answer_that_is_waited_for_is_taken(tmp_path: Path) -> No
                 assert "<script" not in page.text
             statuses.append((await client.post(back)).status_code)
             parts = urlsplit(back)
-            assert parts.hostname and parts.port
-            async with await anyio.connect_tcp(parts.hostname, parts.port) as stream:
+            assert parts.port
+            async with await anyio.connect_tcp("127.0.0.1", parts.port) as stream:
                 await stream.send(b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000)
                 with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                     await stream.receive()
@@ -252,15 +254,17 @@ async def test_a_registered_client_is_used_with_its_secret_for_its_issuer_alone(
             assert (made.client_id, made.client_secret, made.client_auth) == ("mine", None, methods[0])
 
 
+class _AnyPort(OAuthClientInformationFull):
+    """As servers must take loopback addresses (RFC 8252): whatever their port."""
+
+    def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:
+        assert redirect_uri is not None
+        return redirect_uri
+
+
 async def register(issuer: Authority, client_id: str, secret: str | None) -> None:
-    from mcp.shared.auth import OAuthClientInformationFull
-
-    class AnyPort(OAuthClientInformationFull):
-        def validate_redirect_uri(self, redirect_uri: Any) -> Any:
-            return redirect_uri
-
     await issuer.register_client(
-        AnyPort(
+        _AnyPort(
             client_id=client_id,
             client_secret=secret,
             scope=f"{SCOPE} more",
@@ -286,7 +290,7 @@ async def test_a_client_id_metadata_document_is_preferred_to_registration(tmp_pa
 async def test_scopes_and_the_port_of_the_entry_are_used(tmp_path: Path) -> None:
     with authority() as issuer, guarded(issuer) as server:
         async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
-            port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610
+            port = listener.extra(SocketAttribute.local_port)
             error = await failure(ConfigError, tmp_path, server.url, oauth={"callbackPort": port})
             assert f"port {port} of oauth.callbackPort cannot be used" in error.message
         made = await login(tmp_path, server.url, oauth={"callbackPort": port, "scopes": [SCOPE, "more"]})
@@ -322,8 +326,6 @@ async def test_what_one_cannot_log_in_to_is_told_before_anything_is_asked(
 
 
 async def test_a_server_that_is_elsewhere_cannot_send_a_login_to_this_machine(tmp_path: Path) -> None:
-    from underpass.catalog.oauth_settings import may_carry_secrets
-
     assert may_carry_secrets("http://127.0.0.1:1/token", server="http://localhost:2/mcp")
     assert not may_carry_secrets("http://127.0.0.1:1/token", server="https://mcp.example/mcp")
     assert may_carry_secrets("https://login.example/token", server="https://mcp.example/mcp")

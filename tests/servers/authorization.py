@@ -1,4 +1,4 @@
-"""A real authorization server and the MCP servers that it protects, on loopback, in threads of this process."""
+"""A real authorization server and MCP servers that it protects, on loopback, in threads of this process."""
 
 from __future__ import annotations
 

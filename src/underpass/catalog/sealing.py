@@ -86,6 +86,9 @@ class Sealer:
 
     def _existing(self, place: Place) -> bytes | None:
         if place == "keyring":
-            key = b64decode(keyring_get(KEY_NAME) or "")
+            try:
+                key = b64decode(keyring_get(KEY_NAME) or "", validate=True)
+            except ValueError:
+                return None  # somebody else's; it is replaced
             return key if len(key) == _KEY_BYTES else None
         return self._file.read_bytes() if self._file.exists() else None
