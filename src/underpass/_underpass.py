@@ -16,7 +16,9 @@ from underpass.checking.checker import Checker
 from underpass.codegen.documentation import Detail
 from underpass.codegen.documentation import Language as CallLanguage
 from underpass.config import Settings, load_settings, state_dir
+from underpass.discovery import minilm
 from underpass.discovery.directory import ToolDirectory
+from underpass.discovery.embeddings import Embeddings
 from underpass.discovery.groups import HitGroup
 from underpass.discovery.hit import Hit
 from underpass.discovery.questions import Questions, server_list
@@ -51,6 +53,7 @@ class Underpass:
         *,
         shapes: ShapeRecorder,
         checker: Checker,
+        embeddings: Embeddings | None = None,
         languages: Sequence[Language] = (),
     ) -> None:
         self.catalog = catalog
@@ -59,7 +62,7 @@ class Underpass:
         self.settings = settings
         self.state = state
         """The state folder."""
-        self.directory = ToolDirectory(catalog, shapes.find)
+        self.directory = ToolDirectory(catalog, shapes.find, embeddings)
         """Where tools are found."""
         self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
         self._checker = checker
@@ -130,9 +133,20 @@ class Underpass:
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             await stack.enter_async_context(catalog)
             checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
+            embeddings = minilm.embeddings(state / minilm.FILE_NAME, chosen.discovery.semantic)
+            if embeddings is not None:
+                await stack.enter_async_context(embeddings)
             typescript = await _typescript(stack, chosen, state, catalog, shapes)
             yield cls(
-                catalog, place, quotas, state, chosen, shapes=shapes, checker=checker, languages=[typescript]
+                catalog,
+                place,
+                quotas,
+                state,
+                chosen,
+                shapes=shapes,
+                checker=checker,
+                embeddings=embeddings,
+                languages=[typescript],
             )
 
     async def run(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import anyio
 import click
 from rich.table import Table
 
@@ -20,11 +21,17 @@ from underpass.codegen.documentation import signature
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
-from underpass.discovery.directory import ToolDirectory
+from underpass.config import load_settings, state_dir
+from underpass.discovery import minilm
+from underpass.discovery.directory import ListingSource, ToolDirectory
+from underpass.discovery.embeddings import Embeddings
 from underpass.discovery.hit import Hit, summary
 from underpass.errors import ServerUnavailable
 
 _Search = Callable[[ToolDirectory], Awaitable[Sequence[Hit]]]
+
+_PATIENCE = 3.0
+"""Seconds for vectors that are not kept yet; those of about 400 tools take as long."""
 
 _MARKS = {
     "known": ("●", "dim"),
@@ -120,15 +127,36 @@ def _search_servers(config: Path | None, search: _Search, *, refresh: bool) -> S
         async with open_catalog(path) as catalog:
             if refresh:
                 await catalog.listings(refresh=True)
-            return await search(ToolDirectory(catalog, observations(path)))
+            return await _searched(catalog, search, path, observations(path))
 
     with progress("Asking the servers for their tools…"):
         return run_async(ask)
 
 
 def _search_manifest(manifest: Path, search: _Search) -> Sequence[Hit]:
-    directory = ToolDirectory(_Manifest(read_manifest(manifest)))
-    return run_async(lambda: search(directory))
+    source = _Manifest(read_manifest(manifest))
+    return run_async(lambda: _searched(source, search, None, unobserved))
+
+
+async def _searched(
+    source: ListingSource, search: _Search, config: Path | None, observed: Observations
+) -> Sequence[Hit]:
+    vectors = _vectors(config)
+    directory = ToolDirectory(source, observed, vectors)
+    if vectors is None:
+        return await search(directory)
+    async with vectors:
+        await search(directory)  # asks for the vectors that it could use
+        with anyio.move_on_after(_PATIENCE):
+            await vectors.filled()
+        return await search(directory)
+
+
+def _vectors(config: Path | None) -> Embeddings | None:
+    state = state_dir(config, Path.cwd())
+    folder = Path.cwd() if config is None else config.absolute().parent
+    setting = load_settings(folder).discovery.semantic
+    return minilm.embeddings(state / minilm.FILE_NAME if state.is_dir() else None, setting)
 
 
 def _from_servers(config: Path | None, server: str | None, *, refresh: bool) -> list[dict[str, Any]]:

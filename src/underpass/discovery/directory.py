@@ -12,9 +12,9 @@ from underpass.codegen.facts import ToolFacts
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
 from underpass.discovery.categories import canonical
+from underpass.discovery.embeddings import Embeddings
 from underpass.discovery.facts import tool_facts
 from underpass.discovery.groups import HitGroup, grouped
-from underpass.discovery.embeddings import Embeddings
 from underpass.discovery.hit import Hit
 from underpass.discovery.index import ToolIndex
 from underpass.discovery.request import SearchRequest

@@ -16,6 +16,9 @@ from underpass.errors import ConfigError
 MODEL = "all-MiniLM-L6-v2-onnx-int8"
 """Part of what vectors are kept under. Change it with anything that changes them."""
 
+FILE_NAME = "vectors"
+"""The file of vectors in a state folder."""
+
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _VOCABULARY = Path(__file__).with_name("minilm_vocabulary.txt")
 _LONGEST = 64
