@@ -41,7 +41,7 @@ async def test_a_client_of_each_era_runs_code_that_calls_a_tool(service: Service
         assert (client.protocol_version >= "2026") is (mode == "auto")
         listed = [tool.name for tool in (await client.list_tools()).tools]
         answer = (await client.call_tool("run_code", {"code": PROGRAM})).structured_content
-    assert listed == ["run_code", "search_tools", "get_tool_documentation", "list_servers"]
+    assert listed[:4] == ["run_code", "search_tools", "get_tool_documentation", "list_servers"]
     assert answer["ok"]
     assert answer["stdout"] == "printed\n"
     assert answer["tool_calls"] == 1

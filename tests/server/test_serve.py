@@ -50,7 +50,7 @@ async def test_a_client_of_each_era_finds_a_tool_and_runs_code_that_calls_it(
         servers = await client.call_tool("list_servers", {})
         version = client.protocol_version
     assert (version >= "2026") is (mode == "auto")
-    assert len(tools) == 4
+    assert len(tools) == 6
     assert found.structured_content["tools"][0]["module"] == "time"
     assert "target_timezone" in documentation.structured_content["documentation"]
     assert answer.structured_content["value"] == "+9.0h"

@@ -140,7 +140,7 @@ async def test_what_cannot_be_kept_fails_no_call_and_no_later_write(
 async def test_a_client_of_the_server_sees_what_was_observed(tmp_path: Path) -> None:
     async with opened(tmp_path, server("tracker", issues=issues)) as underpass:
         await run(underpass, CALL)
-        async with Client(facade(underpass, observed=underpass.shapes.find)) as client:
+        async with Client(facade(underpass, directory=underpass.directory)) as client:
             found = await client.call_tool("search_tools", {"query": "issues"})
             documented = await client.call_tool("get_tool_documentation", {"names": ["tracker.issues"]})
     assert "# observed 1 time" in str(found.structured_content)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from mcp.server import Server
 
 from underpass import Underpass
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.running import configuration, run_async
 from underpass.sandbox import deno_binary
+from underpass.server.door import Call
 from underpass.server.facade import facade
 
 
@@ -29,7 +31,7 @@ from underpass.server.facade import facade
 def command(
     *, address: str | None, token_file: Path | None, sandbox: str | None, config: Path | None, as_json: bool
 ) -> None:
-    """Serve all configured servers as one MCP server with four tools, over stdio or HTTP.
+    """Serve all configured servers as one MCP server with six tools, over stdio or HTTP.
 
     \b
     In the configuration of an MCP client:
@@ -59,7 +61,7 @@ def command(
 async def _over_stdio(up: Underpass, *, as_json: bool) -> None:
     from underpass.server.stdio import protocol_streams
 
-    server = facade(up, _environments(up), observed=up.shapes.find, typescript=deno_binary.is_installed())
+    server = _facade(up)
     if as_json:
         _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
     elif sys.stderr.isatty():
@@ -77,13 +79,7 @@ async def _over_http(up: Underpass, where: str, token_file: Path | None, *, as_j
     address = Address.parse(where)
     token = find_token(up.state, file=token_file)
     service = HttpService(
-        facade(
-            up,
-            _environments(up),
-            call=up.call_tool,
-            observed=up.shapes.find,
-            typescript=deno_binary.is_installed(),
-        ),
+        _facade(up, call=up.call_tool),
         token=token.secret,
         names=address.names(),
         max_argument_bytes=up.settings.calls.max_argument_bytes,
@@ -106,8 +102,15 @@ async def _over_http(up: Underpass, where: str, token_file: Path | None, *, as_j
         await service.serve(listening)
 
 
-def _environments(up: Underpass) -> dict[str, tuple[str, ...]]:
-    return {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()}
+def _facade(up: Underpass, *, call: Call | None = None) -> Server[Any]:
+    return facade(
+        up,
+        {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()},
+        call=call,
+        directory=up.directory,
+        settings=up.settings.discovery,
+        typescript=deno_binary.is_installed(),
+    )
 
 
 def _announce(message: dict[str, Any], *, err: bool) -> None:

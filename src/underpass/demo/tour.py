@@ -27,7 +27,7 @@ class Definitions:
     direct: int
     """All tools of all servers."""
     underpass: int
-    """The facade's own four tools."""
+    """The facade's own tools."""
 
 
 @dataclass(frozen=True, slots=True)

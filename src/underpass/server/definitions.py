@@ -1,30 +1,34 @@
-"""The facade's four tools, as a client sees them.
+"""The facade's tools, as a client sees them.
 
-Every conversation pays for these words, so there are few of them. They are stable: the same
-servers give the same bytes, whatever state the servers are in.
+Every conversation pays for these words, so there are few of them: names, descriptions and input schemas
+take 350 tokens at most, however many servers there are. Bounds of numbers and lists are left to the
+answers. The words are stable: the same servers with the same known tools give the same bytes.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mcp_types import Tool, ToolAnnotations
 
-MAX_TIMEOUT = 600.0
-MAX_HITS = 50
-MAX_NAMES = 20
+from underpass.server.domains import counted, named
+
 LANGUAGES = ["python", "typescript"]
 
-_MODULES_SHOWN = 30
 _ENVIRONMENTS_SHOWN = 10
 _PACKAGES_SHOWN = 10
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
+_TEXT: dict[str, Any] = {"type": "string"}
+_TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 
 
 def definitions(
-    modules: Iterable[str], environments: Mapping[str, Sequence[str]], *, typescript: bool = False
+    modules: Iterable[str],
+    environments: Mapping[str, Sequence[str]],
+    *,
+    typescript: bool = False,
+    domains: Sequence[str] = (),
+    signatures: str | None = None,
 ) -> list[Tool]:
     """Return the tools of the facade.
 
@@ -32,24 +36,32 @@ def definitions(
         modules: the names of the servers' modules.
         environments: the packages of each environment; where there is none, nothing is said of them.
         typescript: whether programs may be written in TypeScript; nothing is said of it otherwise.
+        domains: what the servers are about, in plain words.
+        signatures: a line for each tool, where they are so few that nobody needs to search.
     """
-    shown = _listed(modules)
-    servers = f"the MCP servers {shown}" if shown else "the connected MCP servers"
-    run_code = _run_code(servers, {**_language(typescript=typescript), **_environment(environments)})
-    asked = {"language": {"type": "string", "enum": LANGUAGES, "default": "python"}} if typescript else {}
-    return [run_code, _search_tools(servers, asked), _get_tool_documentation(asked), _list_servers(servers)]
-
-
-def _listed(modules: Iterable[str]) -> str:
-    """Name the modules that are plain short words; the others are only counted.
-
-    A name comes from a configuration that others may have written: prose has no room in one word
-    of 32 letters, and an identifier cannot end the sentence it stands in.
-    """
+    language = {"language": _TEXT} if typescript else {}
     known = sorted(modules)
-    plain = [name for name in known if _WORD.fullmatch(name)][:_MODULES_SHOWN]
-    more = len(known) - len(plain)
-    return ", ".join(plain) + (f" and {more} more" if plain and more else "")
+    servers = named(known)
+    # A few of many names would say little in two places.
+    first = counted(known) if " more" in servers else servers
+    run_code = _run_code(first, signatures, {**language, **_environment(environments)}, typescript=typescript)
+    if signatures is not None:
+        return [run_code, _get_tool_documentation(language)]
+    return [
+        run_code,
+        _search_tools(", ".join(domains) or servers, language),
+        _get_tool_documentation(language),
+        _list_servers(),
+        _counts("categories", "category"),
+        _counts("capabilities", "capability"),
+    ]
+
+
+def instructions(tools: Iterable[Tool]) -> str:
+    """Return what a client is told of the facade as a whole."""
+    if any(tool.name == "search_tools" for tool in tools):
+        return "Use search_tools to find tools, then call them from a program with run_code."
+    return "Call the tools that run_code names from a program."
 
 
 def _environment(environments: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -70,64 +82,35 @@ def _environment(environments: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     }
 
 
-def _language(*, typescript: bool) -> dict[str, Any]:
-    if not typescript:
-        return {}
-    return {
-        "language": {
-            "type": "string",
-            "enum": LANGUAGES,
-            "default": "python",
-            "description": (
-                'TypeScript imports { <server> } from "mcp-servers" and awaits '
-                "<server>.<tool>({ name: value }); "
-                "tools are in camelCase."
-            ),
-        }
-    }
-
-
-def _run_code(servers: str, more: Mapping[str, Any]) -> Tool:
+def _run_code(servers: str, signatures: str | None, more: Mapping[str, Any], *, typescript: bool) -> Tool:
+    languages = "Python or TypeScript" if typescript else "Python"
+    tools = f"tools of {servers}" if signatures is None else "the tools below"
+    find = "See search_tools first." if signatures is None else f"Tools:\n{signatures}"
     return Tool(
         name="run_code",
         title="Run code",
         description=(
-            f"Run Python in a sandbox that can call the tools of {servers}. "
-            "Import a server as a module and await every tool, with keyword arguments:\n"
-            "from mcp_servers import <server>\n"
-            "rows = await <server>.<tool>(name=value)\n"
-            "Do a whole task in one program: call tools in loops or with asyncio.gather, process their "
-            "data in code, and return only the final result. The last expression, or a top-level "
-            "return, is the answer; tool data that you do not return costs no context. "
-            "Find tools and their signatures with search_tools first."
+            f"Run {languages} with {tools}:\n"
+            "from mcp_servers import SERVER\n"
+            "await SERVER.TOOL(name=value)\n"
+            "Do a whole task in one program: only its last expression costs context. "
+            f"{find}"
         ),
         input_schema=_object(
-            {
-                "code": {"type": "string", "description": "A Python program; top-level await works."},
-                "agent": {"type": "string", "description": "Whose workspace to use.", "default": "default"},
-                "timeout": {
-                    "type": "number",
-                    "description": "Seconds.",
-                    "default": 30,
-                    "exclusiveMinimum": 0,
-                    "maximum": MAX_TIMEOUT,
-                },
-                **more,
-            },
-            required=["code"],
+            {"code": _TEXT, "agent": _TEXT, "timeout": {"type": "number"}, **more}, required=["code"]
         ),
         output_schema=_object(
             {
-                "run": {"type": "string"},
+                "run": _TEXT,
                 "ok": {"type": "boolean"},
                 "value": {},
-                "stdout": {"type": "string"},
-                "stderr": {"type": "string"},
+                "stdout": _TEXT,
+                "stderr": _TEXT,
                 "error": {"type": "object"},
                 "truncated": {"type": "boolean"},
-                "handle": {"type": "string"},
+                "handle": _TEXT,
                 "tool_calls": {"type": "integer"},
-                "sandbox": {"type": "string"},
+                "sandbox": _TEXT,
                 "checked": {"type": ["boolean", "string"]},
             },
             required=["run", "ok", "value"],
@@ -136,39 +119,35 @@ def _run_code(servers: str, more: Mapping[str, Any]) -> Tool:
     )
 
 
-def _search_tools(servers: str, more: Mapping[str, Any]) -> Tool:
+def _search_tools(domains: str, more: Mapping[str, Any]) -> Tool:
+    hits = {
+        "type": "array",
+        "items": _object(
+            {"module": _TEXT, "signature": _TEXT, "summary": _TEXT},
+            required=["module", "signature", "summary"],
+        ),
+    }
+    groups = {
+        "type": "array",
+        "items": _object({"query": _TEXT, "tools": hits, "also": _TEXTS}, required=["query", "tools"]),
+    }
     return Tool(
         name="search_tools",
         title="Search tools",
-        description=(
-            f"Find tools of {servers} by what they do, with their call signatures. "
-            "Search once for each step of a task; name the server when you know it."
-        ),
+        description=(f"Find tools for {domains}. One query per step; name the server if known."),
         input_schema=_object(
             {
-                "query": {"type": "string", "description": "Words for one step, e.g. 'commit history'."},
-                "server": {"type": "string", "description": "Search this server only."},
-                "limit": {"type": "integer", "default": 10, "minimum": 1, "maximum": MAX_HITS},
+                "query": _TEXT,
+                "queries": _TEXTS,
+                "server": _TEXT,
+                "category": _TEXT,
+                "capabilities": _TEXTS,
+                "limit": {"type": "integer"},
+                "detail": _TEXT,
                 **more,
-            },
-            required=["query"],
+            }
         ),
-        output_schema=_object(
-            {
-                "tools": {
-                    "type": "array",
-                    "items": _object(
-                        {
-                            "module": {"type": "string"},
-                            "signature": {"type": "string"},
-                            "summary": {"type": "string"},
-                        },
-                        required=["module", "signature", "summary"],
-                    ),
-                }
-            },
-            required=["tools"],
-        ),
+        output_schema=_object({"tools": hits, "groups": groups}),
         annotations=_reading(),
     )
 
@@ -177,49 +156,42 @@ def _get_tool_documentation(more: Mapping[str, Any]) -> Tool:
     return Tool(
         name="get_tool_documentation",
         title="Get tool documentation",
-        description="Show the full documentation of tools: parameters, types, result, example.",
-        input_schema=_object(
-            {
-                "names": {
-                    "type": "array",
-                    "items": {"type": "string"},
-                    "minItems": 1,
-                    "maxItems": MAX_NAMES,
-                    "description": "Names as server.tool, e.g. ['git.git_log'].",
-                },
-                **more,
-            },
-            required=["names"],
-        ),
-        output_schema=_object({"documentation": {"type": "string"}}, required=["documentation"]),
+        description="Explain tools (server.tool), brief or full",
+        input_schema=_object({"names": _TEXTS, "detail": _TEXT, **more}, required=["names"]),
+        output_schema=_object({"documentation": _TEXT}, required=["documentation"]),
         annotations=_reading(),
     )
 
 
-def _list_servers(servers: str) -> Tool:
+def _list_servers() -> Tool:
+    server = _object(
+        {
+            "name": _TEXT,
+            "module": _TEXT,
+            "state": _TEXT,
+            "tools": {"type": ["integer", "null"]},
+            "error": {"type": ["string", "null"]},
+        },
+        required=["name", "module", "state"],
+    )
     return Tool(
         name="list_servers",
         title="List servers",
-        description=f"List {servers}: module name, state, number of tools, last error.",
-        input_schema=_object({}, required=[]),
-        output_schema=_object(
-            {
-                "servers": {
-                    "type": "array",
-                    "items": _object(
-                        {
-                            "module": {"type": "string"},
-                            "server": {"type": "string"},
-                            "state": {"type": "string"},
-                            "tools": {"type": "integer"},
-                            "error": {"type": "string"},
-                        },
-                        required=["module", "server", "state"],
-                    ),
-                }
-            },
-            required=["servers"],
-        ),
+        description="Server states",
+        input_schema={"type": "object"},
+        output_schema=_object({"servers": {"type": "array", "items": server}}, required=["servers"]),
+        annotations=_reading(),
+    )
+
+
+def _counts(many: str, one: str) -> Tool:
+    counted = {"type": "object", "additionalProperties": {"type": "integer"}}
+    return Tool(
+        name=f"list_{many}",
+        title=f"List {many}",
+        description=f"Tools by {one}",
+        input_schema=_object({"server": _TEXT}),
+        output_schema=_object({many: counted}, required=[many]),
         annotations=_reading(),
     )
 
@@ -230,6 +202,6 @@ def _reading() -> ToolAnnotations:
     )
 
 
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties}
-    return {**schema, "required": required} if required else schema
+def _object(properties: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    return {**schema, "required": list(required)} if required else schema

@@ -1,4 +1,4 @@
-"""All connected servers behind four tools: what `underpass serve` speaks."""
+"""All connected servers behind six tools: what `underpass serve` speaks."""
 
 from __future__ import annotations
 
@@ -21,27 +21,36 @@ from mcp_types import (
 )
 
 from underpass.catalog.catalog import ServerState
+from underpass.catalog.definition import Listing
 from underpass.codegen.calls import Language
-from underpass.codegen.documentation import document
 from underpass.codegen.names import identifiers
-from underpass.codegen.observed import Observations, unobserved
+from underpass.config import DiscoverySettings
 from underpass.discovery.directory import ListingSource, ToolDirectory
-from underpass.errors import UnderpassError, did_you_mean
+from underpass.discovery.groups import HitGroup
+from underpass.discovery.questions import server_list
+from underpass.discovery.request import DocumentationRequest, SearchRequest, server_of
+from underpass.errors import UnderpassError, ValidationFailed, did_you_mean
 from underpass.execution.host import OnProgress
 from underpass.execution.result import RunResult
 from underpass.metrics import tokens
 from underpass.server import door
-from underpass.server.definitions import definitions
+from underpass.server.definitions import definitions, instructions
+from underpass.server.domains import domains
+from underpass.server.hits import HitTexts, bounded, bounded_groups
+from underpass.server.known_tools import all_signatures
 
+_MAX_TIMEOUT = 600.0
 _DOCUMENTATION_TOKENS = 8_000
-_TEXT = 2_000
-"""Characters of a foreign text, such as a server's last error, that reach a client."""
+_NAME = 200
+"""Characters of an unknown name that are said back to a client."""
 
 
 class States(ListingSource, Protocol):
     """The part of a catalog that the facade needs."""
 
     def states(self) -> list[ServerState]: ...
+
+    def known(self) -> Mapping[str, Listing]: ...
 
 
 class Backend(Protocol):
@@ -67,18 +76,30 @@ def facade(
     environments: Mapping[str, Sequence[str]] | None = None,
     *,
     call: door.Call | None = None,
-    observed: Observations = unobserved,
+    directory: ToolDirectory | None = None,
+    settings: DiscoverySettings | None = None,
     typescript: bool = False,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
+    What it lists is decided here and stays: the tools that are known now are all named where they are few,
+    and are to be searched for otherwise. Every tool of the facade is answered either way.
+
     Parameters:
         environments: the packages of each environment that programs may ask for.
         call: makes the calls of generated modules outside of a sandbox; None takes none.
-        observed: finds what earlier results of a tool looked like.
+        directory: where tools are found; by default one of the facade's own.
+        settings: how few tools are named all at once.
         typescript: whether programs may be written in TypeScript as well.
     """
-    return _Facade(backend, environments or {}, call, observed, typescript=typescript).server()
+    return _Facade(
+        backend,
+        environments or {},
+        call,
+        directory or ToolDirectory(backend.catalog),
+        settings or DiscoverySettings(),
+        typescript=typescript,
+    ).server()
 
 
 class _Facade:
@@ -87,25 +108,35 @@ class _Facade:
         backend: Backend,
         environments: Mapping[str, Sequence[str]],
         call: door.Call | None,
-        observed: Observations,
+        directory: ToolDirectory,
+        settings: DiscoverySettings,
         *,
         typescript: bool,
     ) -> None:
         self._backend = backend
-        self._observed = observed
-        self._directory = ToolDirectory(backend.catalog, observed)
-        self._modules = identifiers(backend.catalog.names, "server")
-        self._namespaces: dict[Language, dict[str, str]] = {
-            "python": self._modules,
-            "typescript": identifiers(backend.catalog.names, "namespace"),
+        self._directory = directory
+        modules = identifiers(backend.catalog.names, "server")
+        self._texts: dict[Language, HitTexts] = {
+            "python": HitTexts("python", modules),
+            "typescript": HitTexts("typescript", identifiers(backend.catalog.names, "namespace")),
         }
-        self._tools = definitions(self._modules.values(), environments, typescript=typescript)
-        self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in self._tools}
+        known = backend.catalog.known()
+        about = domains(known)
+        every = definitions(modules.values(), environments, typescript=typescript, domains=about)
+        signatures = all_signatures(modules, known, settings)
+        self._tools = every
+        if signatures is not None:
+            self._tools = definitions(
+                modules.values(), environments, typescript=typescript, signatures=signatures
+            )
+        self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in every}
         self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
             "run_code": self._run_code,
             "search_tools": self._search_tools,
             "get_tool_documentation": self._get_tool_documentation,
             "list_servers": self._list_servers,
+            "list_categories": self._list_categories,
+            "list_capabilities": self._list_capabilities,
         }
         self._call_tool = call
         if call is not None:
@@ -118,7 +149,7 @@ class _Facade:
             "underpass",
             version=version("underpass"),
             title="Underpass",
-            instructions="Use search_tools to find tools, then call them from a program with run_code.",
+            instructions=instructions(self._tools),
             on_list_tools=self._list,
             on_call_tool=self._call,
             cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000)},
@@ -135,7 +166,7 @@ class _Facade:
         self, context: ServerRequestContext[Any], params: CallToolRequestParams
     ) -> CallToolResult:
         if params.name not in self._handlers:
-            close = did_you_mean(params.name, (tool.name for tool in self._tools))
+            close = did_you_mean(params.name, (name for name in self._handlers if name != door.NAME))
             hint = f"; did you mean {close[0]}?" if close else ""
             raise MCPError(code=INVALID_PARAMS, message=f"unknown tool {params.name!r}{hint}")
         arguments = params.arguments or {}
@@ -149,9 +180,10 @@ class _Facade:
     def _problem(self, name: str, arguments: Mapping[str, Any]) -> str | None:
         error = next(self._checks[name].iter_errors(arguments), None)
         if error is None:
-            known = self._schemas[name]["properties"]
+            known = self._schemas[name].get("properties", {})
             unknown = sorted(set(arguments) - set(known))
-            return f"unknown parameter {unknown[0]!r}; there are: {', '.join(known)}" if unknown else None
+            there = f"there are: {', '.join(known)}" if known else "it takes none"
+            return f"unknown parameter {unknown[0][:_NAME]!r}; {there}" if unknown else None
         place = ".".join(map(str, error.instance_path))
         return f"{place}: {error.message}" if place else error.message
 
@@ -165,6 +197,14 @@ class _Facade:
         *,
         language: str = "python",
     ) -> CallToolResult:
+        if not 0 < timeout <= _MAX_TIMEOUT:
+            raise ValidationFailed(
+                f"timeout: {timeout:g} is out of bounds", hint=f"give seconds, {_MAX_TIMEOUT:g} at most"
+            )
+        if language not in self._texts:
+            raise ValidationFailed(
+                f"language: there is no {language[:_NAME]!r}", hint=f"there are: {', '.join(self._texts)}"
+            )
         furthest = 0.0
 
         async def report(progress: float, total: float | None, message: str | None) -> None:
@@ -204,66 +244,75 @@ class _Facade:
         assert self._call_tool is not None
         return await door.answer(self._call_tool, server, tool, arguments or {})
 
-    async def _search_tools(
-        self,
-        _context: ServerRequestContext[Any],
-        query: str,
-        server: str | None = None,
-        limit: int = 10,
-        *,
-        language: Language = "python",
-    ) -> CallToolResult:
-        hits = await self._directory.search(query, server=server, limit=limit)
-        return _answer(
-            {
-                "tools": [
-                    {
-                        "module": self._namespaces[language][hit.server],
-                        "signature": hit.signature(language),
-                        "summary": hit.summary,
-                    }
-                    for hit in hits
-                ]
-            }
-        )
+    async def _search_tools(self, _context: ServerRequestContext[Any], **arguments: Any) -> CallToolResult:
+        request = SearchRequest.read(arguments)
+        texts = self._texts[request.language]
+        found = await self._directory.answer(request)
+        groups = bounded_groups([each for each in found if isinstance(each, HitGroup)])
+        hits = bounded([each for each in found if not isinstance(each, HitGroup)])
+        if request.queries is not None:
+            return _shown(texts.of_groups(groups), {"groups": [texts.group(group) for group in groups]})
+        return _shown(texts.of_hits(hits), {"tools": [texts.hit(hit) for hit in hits]})
 
     async def _get_tool_documentation(
-        self, _context: ServerRequestContext[Any], names: list[str], *, language: Language = "python"
+        self, _context: ServerRequestContext[Any], **arguments: Any
     ) -> CallToolResult:
+        request = DocumentationRequest.read(arguments)
         texts: list[str] = []
         room = _DOCUMENTATION_TOKENS
-        for name in dict.fromkeys(names):
-            text = await self._document(name, language)
+        for name in request.names:
+            text = await self._document(name, request)
             room -= tokens.count(text)
-            texts.append(text if room >= 0 else f"# {name}\nLeft out for length: ask for it alone.")
+            # Whoever asks for one tool alone gets all that was asked for.
+            texts.append(
+                text
+                if room >= 0 or len(request.names) == 1
+                else f"# {name}\nLeft out for length: ask for it alone."
+            )
         documentation = "\n\n".join(texts)
-        return CallToolResult(
-            content=[TextContent(type="text", text=documentation)],
-            structured_content={"documentation": documentation},
-        )
+        return _shown(documentation, {"documentation": documentation})
 
-    async def _document(self, name: str, language: Language) -> str:
+    async def _document(self, name: str, request: DocumentationRequest) -> str:
         try:
-            tool = await self._directory.tool(name)
-            return document(tool, language, observed=self._observed(tool))
+            return await self._directory.document(name, request.language, request.detail)
         except UnderpassError as error:
-            return f"# {name[:_TEXT]}\n{error.message}" + (f"\n{error.hint}" if error.hint else "")
+            return f"# {name[:_NAME]}\n{error.message}" + (f"\n{error.hint}" if error.hint else "")
 
     async def _list_servers(self, _context: ServerRequestContext[Any]) -> CallToolResult:
-        states = [state for state in self._backend.catalog.states() if state.name in self._modules]
-        return _answer({"servers": [self._state(state) for state in states]})
+        servers = server_list(self._backend.catalog.states())
+        lines = [_server_line(server) for server in servers]
+        return _shown("\n".join(lines) or "no servers", {"servers": servers})
 
-    def _state(self, state: ServerState) -> dict[str, Any]:
-        shown: dict[str, Any] = {
-            "module": self._modules[state.name],
-            "server": state.name,
-            "state": state.state,
-        }
-        if state.tools is not None:
-            shown["tools"] = state.tools
-        if state.error:
-            shown["error"] = state.error[:_TEXT]
-        return shown
+    async def _list_categories(self, _context: ServerRequestContext[Any], **arguments: Any) -> CallToolResult:
+        counted = await self._directory.categories(server_of("list_categories", arguments))
+        return _shown(_counted(counted), {"categories": counted})
+
+    async def _list_capabilities(
+        self, _context: ServerRequestContext[Any], **arguments: Any
+    ) -> CallToolResult:
+        counted = await self._directory.capabilities(server_of("list_capabilities", arguments))
+        return _shown(_counted(counted), {"capabilities": counted})
+
+
+def _server_line(server: Mapping[str, Any]) -> str:
+    name = server["name"]
+    parts = [server["state"]]
+    if server["module"] != name:
+        parts.insert(0, f"module {server['module']}")
+    if server["tools"] is not None:
+        parts.append(f"{server['tools']} tools")
+    if server["error"]:
+        parts.append(server["error"])
+    return f"{name}: {', '.join(parts)}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "no tools"
+
+
+def _shown(text: str, value: dict[str, Any]) -> CallToolResult:
+    """Answer in few words, and in full for programs."""
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=value)
 
 
 def _answer(value: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
