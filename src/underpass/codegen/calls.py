@@ -9,6 +9,7 @@ from underpass.catalog.definition import ToolDefinition
 from underpass.codegen import python_literals, typescript_literals
 from underpass.codegen.interface import ToolInterface
 from underpass.codegen.ir import Field
+from underpass.codegen.literals import laid_out
 from underpass.codegen.names import (
     function_identifier,
     identifiers,
@@ -16,11 +17,13 @@ from underpass.codegen.names import (
     server_identifier,
     tool_identifier,
 )
+from underpass.codegen.result_use import Use
 from underpass.codegen.shape import PYTHON, TYPESCRIPT, Notation
 from underpass.codegen.text import clean_line
 
 Language = Literal["python", "typescript"]
 
+_UNDECLARED = "look at it first: no more is declared"
 _LONGEST_DEFAULT = 40
 _LONGEST_KEY = 200
 
@@ -46,8 +49,16 @@ class Calls(Protocol):
         """Return a signature; ``extra`` is the type of further arguments, or empty."""
         ...
 
-    def example(self, path: str, given: Mapping[str, str]) -> str:
-        """Return a short program that calls the tool with these arguments."""
+    def argument(self, name: str, shown: str) -> str:
+        """Return what stands before an argument's value; ``shown`` is the parameter's name in a call."""
+        ...
+
+    def example(self, path: str, given: Sequence[str], use: str) -> str:
+        """Return a short program that calls the tool with these arguments and uses the result."""
+        ...
+
+    def use(self, use: Use) -> str:
+        """Return an expression that uses ``result``."""
         ...
 
 
@@ -70,10 +81,25 @@ class _PythonCalls:
         inside = [*(["*"] if parts else []), *parts, *([f"**extra: {extra}"] if extra else [])]
         return f"{function}({', '.join(inside)}) -> {returns}{f'  # {mark}' if mark else ''}"
 
-    def example(self, path: str, given: Mapping[str, str]) -> str:
-        arguments = ", ".join(f"{name}={value}" for name, value in given.items())
+    def argument(self, name: str, shown: str) -> str:  # noqa: ARG002 - the protocol fixes it
+        return f"{shown}="
+
+    def example(self, path: str, given: Sequence[str], use: str) -> str:
         server = path.partition(".")[0]
-        return f"from mcp_servers import {server}\n\nresult = await {path}({arguments})"
+        start = f"result = await {path}"
+        call = laid_out(("(", ")"), given, len(start), self.notation.indentation)
+        return f"from mcp_servers import {server}\n\n{start}{call}\n{use}"
+
+    def use(self, use: Use) -> str:
+        member = python_literals.string(use.member)
+        reads = f".get({member})" if use.optional else f"[{member}]"
+        return {
+            "whole": f"result  # {_UNDECLARED}",
+            "text": "result[:500]",
+            "first": "result[:10]",
+            "each": f"[item{reads} for item in result]",
+            "member": f"result{reads}",
+        }[use.kind]
 
 
 class _TypeScriptCalls:
@@ -96,10 +122,26 @@ class _TypeScriptCalls:
         arguments = f"{{ {', '.join(inside)} }}" if inside else ""
         return f"{function}({arguments}): Promise<{returns}>{f'  // {mark}' if mark else ''}"
 
-    def example(self, path: str, given: Mapping[str, str]) -> str:
-        arguments = f"{{ {', '.join(f'{name}: {value}' for name, value in given.items())} }}" if given else ""
+    def argument(self, name: str, shown: str) -> str:  # noqa: ARG002 - the protocol fixes it
+        return f"{self.notation.key(name)}: "
+
+    def example(self, path: str, given: Sequence[str], use: str) -> str:
         server = path.partition(".")[0]
-        return f'import {{ {server} }} from "mcp-servers";\n\nconst result = await {path}({arguments});'
+        start = f"const result = await {path}("
+        arguments = laid_out(("{ ", " }"), given, len(start) + 2, self.notation.indentation) if given else ""
+        return f'import {{ {server} }} from "mcp-servers";\n\n{start}{arguments});\n{use}'
+
+    def use(self, use: Use) -> str:
+        name = typescript_literals.key(use.member)
+        reads = f"[{name}]" if name.startswith('"') else f".{name}"
+        item = "(item: any)" if use.observed else "(item)"
+        return {
+            "whole": f"result; // {_UNDECLARED}",
+            "text": "result.slice(0, 500);",
+            "first": "result.slice(0, 10);",
+            "each": f"result.map({item} => item{reads});",
+            "member": f"result{reads};",
+        }[use.kind]
 
 
 CALLS: Final[Mapping[Language, Calls]] = {"python": _PythonCalls(), "typescript": _TypeScriptCalls()}

@@ -17,6 +17,11 @@ def string(text: str) -> str:
     return quoted
 
 
+def scalar(json: object) -> str:
+    """Return a JSON value without parts as an expression."""
+    return string(json) if isinstance(json, str) else repr(json)
+
+
 def docstring_body(text: str) -> str:
     """Return ``text`` so that it can stand between triple quotes and ends nothing."""
     return _QUOTES.sub(r"\"", text.replace("\\", "\\\\"))

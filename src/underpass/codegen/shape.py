@@ -46,9 +46,11 @@ class Notation:
     literals: Callable[[list[str]], str]
     braces: tuple[str, str]
     value: Callable[[object, int], str]
+    scalar: Callable[[object], str]
+    """A text, number, boolean or null as code, whole."""
     key: Callable[[str], str]
     """How an object's member is named in a value."""
-    examples: Mapping[str, str]
+    indentation: int
 
 
 PYTHON: Final = Notation(
@@ -62,8 +64,9 @@ PYTHON: Final = Notation(
     literals=lambda shown: f"Literal[{', '.join(shown)}]",
     braces=("{", "}"),
     value=python_literals.value,
-    key=lambda name: python_literals.value(name, 60),
-    examples={"null": "None", "boolean": "True", "integer": "1", "number": "1.0", "string": '"…"'},
+    scalar=python_literals.scalar,
+    key=python_literals.string,
+    indentation=4,
 )
 TYPESCRIPT: Final = Notation(
     primitives=PRIMITIVES,
@@ -76,8 +79,9 @@ TYPESCRIPT: Final = Notation(
     literals=" | ".join,
     braces=("{ ", " }"),
     value=typescript_literals.value,
-    key=lambda name: typescript_literals.key(name[:60]),
-    examples={"null": "null", "boolean": "true", "integer": "1", "number": "1.5", "string": '"…"'},
+    scalar=typescript_literals.scalar,
+    key=typescript_literals.member,
+    indentation=2,
 )
 
 

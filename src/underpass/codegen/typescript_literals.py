@@ -23,6 +23,16 @@ def key(name: str) -> str:
     return name if _KEY.fullmatch(name) else string(name)
 
 
+def member(name: str) -> str:
+    """Return a member's name as it stands in an object: ``__proto__`` would be more than a name."""
+    return '["__proto__"]' if name == "__proto__" else key(name)
+
+
+def scalar(given: object) -> str:
+    """Return a JSON value without parts as an expression."""
+    return string(given) if isinstance(given, str) else json.dumps(given)
+
+
 def comment(text: str, indentation: str = "") -> str:
     """Return a documentation comment that holds ``text`` and ends nothing; empty for an empty text.
 
