@@ -67,7 +67,7 @@ async def test_what_a_run_saw_is_in_signatures_and_documentation_of_the_next(tmp
         documented = await run(
             underpass, "from mcp_runtime import get_tool_docs\nawait get_tool_docs('tracker.issues')"
         )
-        assert f"Returns: `{expected}` (observed 2 times, not declared)" in str(documented)
+        assert f"`{expected}` (observed 2 times, not declared)" in str(documented)
     async with opened(tmp_path, server("tracker", issues=issues)) as underpass:
         assert "# observed 2 times" in (await underpass.search_tools("issues"))[0].signature()
 
