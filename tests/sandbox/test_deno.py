@@ -105,7 +105,7 @@ async def test_an_environment_of_python_packages_is_refused(tmp_path: Path) -> N
 async def test_a_deno_that_does_not_start_is_said_to_be_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(_folder: Path) -> str:
+    def missing(_folder: Path, _name: str) -> str:
         return "no-such-module.ts"
 
     monkeypatch.setattr(deno_guest, "main", missing)

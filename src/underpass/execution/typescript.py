@@ -71,6 +71,7 @@ class TypeScript:
         module, shifts = program.module(resolve)
         return {
             "code": module,
+            "plain": program.is_plain,
             "shifts": shifts,
             "servers": sorted(self._modules.servers)[:100] if targets else [],
             # Deno knows the system's time only.

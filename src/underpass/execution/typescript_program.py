@@ -21,6 +21,27 @@ _ANSWER = b"return await ("
 _TAIL = "\n}"
 _IGNORED = ("comment", "empty_statement")
 _PACKAGE = "mcp-servers"
+_PLAIN = frozenset((
+    "arguments", "array", "array_pattern", "arrow_function", "assignment_expression", "assignment_pattern",
+    "augmented_assignment_expression", "await_expression", "binary_expression", "break_statement",
+    "call_expression", "catch_clause", "class", "class_body", "class_declaration", "class_heritage",
+    "class_static_block", "comment", "computed_property_name", "continue_statement", "do_statement",
+    "else_clause", "empty_statement", "escape_sequence", "expression_statement", "extends_clause", "false",
+    "finally_clause", "for_in_statement", "for_statement", "formal_parameters", "function_declaration",
+    "function_expression", "generator_function", "generator_function_declaration", "identifier",
+    "if_statement", "labeled_statement", "lexical_declaration", "member_expression", "method_definition",
+    "new_expression", "null", "number", "object", "object_assignment_pattern", "object_pattern",
+    "optional_chain", "pair", "pair_pattern", "parenthesized_expression", "private_property_identifier",
+    "program", "property_identifier", "public_field_definition", "regex", "regex_flags", "regex_pattern",
+    "required_parameter", "rest_pattern", "return_statement", "sequence_expression",
+    "shorthand_property_identifier", "shorthand_property_identifier_pattern", "spread_element",
+    "statement_block", "statement_identifier", "string", "string_fragment", "subscript_expression", "super",
+    "switch_body", "switch_case", "switch_default", "switch_statement", "template_string",
+    "template_substitution", "ternary_expression", "this", "throw_statement", "true", "try_statement",
+    "type_identifier", "unary_expression", "undefined", "update_expression", "variable_declaration",
+    "variable_declarator", "while_statement", "yield_expression",
+))  # fmt: skip
+"""What JavaScript has as well; a class's name is a ``type_identifier``, too."""
 _DECLARATIONS = (
     "function_declaration", "generator_function_declaration", "class_declaration",
     "abstract_class_declaration", "interface_declaration", "type_alias_declaration",
@@ -57,6 +78,16 @@ class TypeScriptProgram:
         self._root = Parser(_LANGUAGE).parse(self._source).root_node
         self._edits: list[tuple[int, int, bytes]] = []
         self._shifts: list[Shift] = []
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is JavaScript as it stands, without imports and exports.
+
+        It may be too lenient, where JavaScript's own parser refuses what this one took for TypeScript's.
+        """
+        return not self._root.has_error and all(
+            node.type in _PLAIN for node in _walk(self._root) if node.is_named
+        )
 
     def imports(self) -> Imports:
         """Say what it imports."""

@@ -69,17 +69,23 @@ class DenoSandbox(Pool):
         self._modules.mkdir(parents=True, exist_ok=True)
         binary = deno_binary.find()
         guest = deno_guest.compiled(self._modules.parent, binary).resolve()
-        return {
-            "binary": str(binary),
-            "guest": str(guest),
-            "modules": str(self._modules.resolve()),
-            "arguments": deno_binary.arguments(
+
+        def arguments(main: str, *, forks: bool = False) -> list[str]:
+            return deno_binary.arguments(
                 guest=_GUEST,
-                main=deno_guest.main(guest),
+                main=deno_guest.main(guest, main),
                 workspace=_WORKSPACE,
                 readable=(_MODULES,),
                 writable=(_AGENT,),
                 memory_mb=self._limits.memory_mb,
-            ),
+                forks=forks,
+            )
+
+        return {
+            "binary": str(binary),
+            "guest": str(guest),
+            "modules": str(self._modules.resolve()),
+            "arguments": arguments("main"),
+            "template": arguments("template", forks=True),
             "environment": deno_binary.environment(_WORKSPACE, f"{_AGENT}/tmp/.deno"),
         }

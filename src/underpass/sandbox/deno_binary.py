@@ -20,6 +20,9 @@ _V8: Final = (
     # Bytecode is interpreted: V8 then needs no memory that is writable and executable, which the
     # kernel refuses, and the compilers in which most of its holes were are never run.
     "--jitless",
+    # No threads of the engine's own, so that a warm process can be forked; there are other sandboxes
+    # for the other processors.
+    "--single-threaded",
     # No program needs the names of the engine's own functions.
     "--stack-trace-limit=40",
 )
@@ -68,11 +71,13 @@ def arguments(
     readable: tuple[str, ...],
     writable: tuple[str, ...],
     memory_mb: int,
+    forks: bool = False,
 ) -> list[str]:
     """Return the arguments that start Deno with our guest and nothing else.
 
     It may read its modules and what is ``readable``, and write what is ``writable``; it has no
-    network, no other processes, no environment, no native libraries, and asks nobody for more.
+    network, no other processes, no environment, no native libraries, and asks nobody for more. A guest
+    that ``forks`` may load native libraries, and gives that up once it has what it needs.
     """
     # The heap's own limit ends the process with V8's last word; the kernel's bounds the rest.
     flags = ",".join((*_V8, f"--max-old-space-size={memory_mb}"))
@@ -81,6 +86,7 @@ def arguments(
         "--cached-only", "--deny-import", "--no-check", "--no-code-cache", "--node-modules-dir=none",
         f"--import-map={guest}/imports.json", f"--v8-flags={flags}",
         f"--allow-read={','.join((guest, *readable, *writable))}", f"--allow-write={','.join(writable)}",
+        *(["--allow-ffi"] if forks else []),
         f"{guest}/{main}", workspace,
     ]  # fmt: skip
 

@@ -37,9 +37,9 @@ def compiled(state: Path, binary: Path) -> Path:
     return folder
 
 
-def main(folder: Path) -> str:
-    """Return the name of the module to start with."""
-    return "main.js" if (folder / "main.js").exists() else "main.ts"
+def main(folder: Path, name: str = "main") -> str:
+    """Return the file of the module to start with."""
+    return f"{name}.js" if (folder / f"{name}.js").exists() else f"{name}.ts"
 
 
 def _compile(binary: Path, sources: list[Path], target: Path) -> None:

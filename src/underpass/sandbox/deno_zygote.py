@@ -1,20 +1,23 @@
 """Starts Deno processes in the kernel's walls. Run as a script by ``DenoSandbox``.
 
-A child puts itself behind all walls and executes Deno, which warms up and waits. When the host knows whose
-program it is to run, the zygote mounts that agent's workspace into the child's file system, from outside:
-Deno is without any right by then.
+A child puts itself behind all walls and executes Deno, which warms up and waits; where there are many, they
+are soon forked from one that is warm (``deno_template``). When the host knows whose program it is to run,
+the zygote mounts that agent's workspace into the child's file system, from outside: Deno is without any
+right by then.
 
 Control messages beside those of every zygote:
     to the zygote:    {"attach": [pid, agent]}
-    from the zygote:  {"op": "attached", "pid": p}
+    from the zygote:  {"op": "attached", "pid": p} · {"op": "template", "refused": why or ""}
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 import socket
+import struct
 import sys
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -22,7 +25,8 @@ from typing import Any, Final, NoReturn
 # The script's own folder is not on the path (`python -I`), and no other package is to be found.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from underpass.sandbox import zygote
+from underpass.sandbox import deno_template, zygote
+from underpass.sandbox.deno_template import DenoTemplate, Unusable
 from underpass.sandbox.kernel import deno_root, deno_seccomp_table, root, seccomp, syscalls
 
 sys.path.pop(0)
@@ -30,12 +34,19 @@ sys.path.pop(0)
 _NODEV: Final = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 _TASKS: Final = 4_096
 """Threads of all Deno processes together; one has five."""
+_MAPS: Final = f"{deno_root.PROCESSES}/self/maps".encode()
 _BASE_DATA: Final = 40 * 1_048_576
 """Bytes of private memory that Deno maps before it runs anything, for the most part stacks of threads."""
+_FEW: Final = 6
+"""Children that are started before there is a template: it costs as much as one, and many hosts need few."""
 
 
 class DenoZygote(zygote.Zygote):
     """Forks Deno processes, and mounts their workspaces."""
+
+    _template: DenoTemplate | None = None
+    _untried: int = _FEW
+    """How many children to start before there is a template; where it is negative, none is tried any more."""
 
     def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
         super().__init__(control, settings)
@@ -57,6 +68,48 @@ class DenoZygote(zygote.Zygote):
             self._attach(*order["attach"])
         else:
             super()._obey(order)
+
+    def _fork(self) -> None:
+        if not self._fork_warm():
+            super()._fork()
+            if self._untried == 0:
+                execution = _execution(self._settings["template"], self._settings)
+                with contextlib.suppress(Unusable, OSError):
+                    self._template = DenoTemplate(
+                        partial(syscalls.do, (execution.step,)), template_steps(self._settings)
+                    )
+            self._untried -= 1
+
+    def _fork_warm(self) -> bool:
+        """Fork a child from the template; returns whether there was one that could."""
+        if self._template is None:
+            return False
+        try:
+            if not self._template.is_ready:
+                if not self._template.get_ready():
+                    return False
+                self.send({"op": "template", "refused": ""})
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            with ours, theirs:
+                if (process := self._template.fork(theirs.fileno())) < 0:
+                    return False
+                self._children.add(process)
+                socket.send_fds(self._control, [b'{"op":"child","pid":%d}' % process], [ours.fileno()])
+        except (Unusable, OSError, ValueError, KeyError) as error:
+            self._template.end()
+            if self._template.is_ready:
+                # The kernel may have ended it for want of memory; another may last.
+                self._untried = _FEW
+            self._template = None
+            self.send({"op": "template", "refused": str(error)})
+            return False
+        return True
+
+    def end(self) -> None:
+        """End every child, and the template."""
+        if self._template is not None:
+            self._template.end()
+        super().end()
 
     def _attach(self, process: int, agent: str) -> None:
         """Mount the agent's workspace into the file system of one child."""
@@ -82,9 +135,8 @@ class Child:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         cpu = settings["cpu_seconds"]
-        options = f"size={settings['tmp_bytes']},nr_inodes=4096,mode=700"
         empty = root.EMPTY.encode()
-        execution = syscalls.Execution(deno_root.BINARY, settings["arguments"], settings["environment"])
+        execution = _execution(settings["arguments"], settings)
         table = deno_seccomp_table.rules(syscalls.MACHINE, execution.path)
         # Kept, for the kernel reads their memory.
         self._kept = execution, seccomp.Filter(seccomp.assemble(table, syscalls.MACHINE))
@@ -94,8 +146,8 @@ class Child:
             partial(signal.pthread_sigmask, signal.SIG_SETMASK, ()),
             partial(os.dup2, zygote.CHANNEL, 0),
             partial(os.dup2, zygote.CHANNEL, 1),
-            syscalls.step("mount", b"tmpfs", root.TMP.encode(), b"tmpfs", _NODEV, options.encode()),
-            syscalls.bind_mount(f"{deno_root.PROCESSES}/self/maps".encode(), deno_root.OWN_MAP.encode()),
+            syscalls.step("mount", b"tmpfs", root.TMP.encode(), b"tmpfs", _NODEV, _tmp_options(settings)),
+            syscalls.bind_mount(_MAPS, deno_root.OWN_MAP.encode()),
             *(syscalls.bind_mount(empty, place.encode()) for place in deno_root.COVERED),
             partial(os.chdir, root.AGENT),
             partial(resource.setrlimit, resource.RLIMIT_CPU, (cpu, cpu)),
@@ -115,6 +167,44 @@ class Child:
             syscalls.do(self._steps)
         finally:
             os._exit(70)  # EX_SOFTWARE: our own code failed
+
+
+def template_steps(settings: dict[str, Any]) -> list[deno_template.Step]:
+    """What a child of the template does before it serves: the steps of ``Child``, but for becoming Deno."""
+    step = deno_template.step
+    empty = root.EMPTY.encode()
+    table = deno_seccomp_table.forked(syscalls.MACHINE)
+    return [
+        step("prctl", syscalls.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
+        step("setsid"),
+        step("mount", b"tmpfs\0", _path(root.TMP), b"tmpfs\0", _NODEV, _tmp_options(settings) + b"\0"),
+        step("mount", _MAPS + b"\0", _path(deno_root.OWN_MAP), 0, syscalls.MS_BIND, 0),
+        *(step("mount", empty + b"\0", _path(place), 0, syscalls.MS_BIND, 0) for place in deno_root.COVERED),
+        step("chdir", _path(root.AGENT)),
+        *(
+            step("prlimit64", 0, limit, struct.pack("=QQ", value, value), 0)
+            for limit, value in (
+                (resource.RLIMIT_CPU, settings["cpu_seconds"]),
+                (resource.RLIMIT_NPROC, _TASKS),
+            )
+        ),
+        step("capset", syscalls.CAPABILITY_HEADER, syscalls.NO_CAPABILITIES),
+        step("landlock_restrict_self", deno_template.RULESET, 0),
+        step("close", deno_template.RULESET),
+        deno_template.filtered(seccomp.assemble(table, syscalls.MACHINE)),
+    ]
+
+
+def _execution(arguments: list[str], settings: dict[str, Any]) -> syscalls.Execution:
+    return syscalls.Execution(deno_root.BINARY, arguments, settings["environment"])
+
+
+def _tmp_options(settings: dict[str, Any]) -> bytes:
+    return f"size={settings['tmp_bytes']},nr_inodes=4096,mode=700".encode()
+
+
+def _path(path: str) -> bytes:
+    return path.encode() + b"\0"
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ class DenoZygoteProcess(ZygoteProcess):
         # Starting is work for a processor: more at once would only take longer each.
         self._max_starting = 2 * (os.cpu_count() or 1)
         self._warming = 0
+        self.has_template = False
+        """Whether children are forked from a warm process by now."""
         self._to_attach: deque[tuple[int, str]] = deque()
         self._attached: dict[int, bool] = {}
         """The children whose workspace is asked for, and whether it is there."""
@@ -121,7 +123,9 @@ class DenoZygoteProcess(ZygoteProcess):
             self.replenish()
 
     def _handle(self, message: dict[str, Any]) -> None:
-        if message["op"] != "attached":
+        if message["op"] == "template":
+            self.has_template = not message["refused"]
+        elif message["op"] != "attached":
             super()._handle(message)
         elif message["pid"] in self._attached and (child := self._children.get(message["pid"])):
             self._attached[child.process] = True

@@ -121,7 +121,8 @@ function withoutPlace(message: string, place: Place): string {
 
 /** The frames of the program and of modules in its workspace; ours and the library's say little. */
 function ownFrames(stack: string, place: Place): string[] {
-  const own = stack.split("\n").filter((line) =>
+  // So it is called where it is no module.
+  const own = stack.replaceAll(`${place.url}, <anonymous>:`, `${place.url}:`).split("\n").filter((line) =>
     /^\s+at /.test(line) && (line.includes(place.url) || line.includes(`file://${place.workspace}/`))
   );
   return own.slice(0, MOST_FRAMES).map((line) => {

@@ -73,6 +73,12 @@ SHARED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 """Calls that Python's sandbox may make as well, under the same conditions."""
 
 
+_NO_KEYS: Final = (
+    "protection keys: V8 goes on without them when told that there are none",
+    (Rule("pkey_alloc", 330, 289, error=errno.ENOSYS),),
+)
+
+
 def own(path: int) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
     """Return the calls that only Deno may make. ``path`` is the address of the path to execute."""
     return (
@@ -88,18 +94,24 @@ def own(path: int) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
             "the loader sets the base of the main thread's own memory",
             (Rule("arch_prctl", 158, None, only_if=ArgumentIs(0, (_SET_FS,))),),
         ),
-        (
-            "protection keys: V8 goes on without them when told that there are none",
-            (Rule("pkey_alloc", 330, 289, error=errno.ENOSYS),),
-        ),
+        _NO_KEYS,
     )
 
 
 def rules(machine: str, path: int) -> dict[int, Rule]:
     """Return the table for one machine (``x86_64`` or ``aarch64``), by system call number."""
+    return _rules(machine, own(path))
+
+
+def forked(machine: str) -> dict[int, Rule]:
+    """Return the table for a process that is Deno when it is forked: it executes nothing."""
+    return _rules(machine, (_NO_KEYS,))
+
+
+def _rules(machine: str, own: tuple[tuple[str, tuple[Rule, ...]], ...]) -> dict[int, Rule]:
     shared = {name for _, names in SHARED for name in names}
     numbered = {number: rule for number, rule in seccomp_table.rules(machine).items() if rule.name in shared}
-    for _, group in own(path):
+    for _, group in own:
         for rule in group:
             number: int | None = getattr(rule, machine)
             if number is not None:

@@ -27,7 +27,7 @@ _RETURN: Final = 0x06
 _KILL_PROCESS: Final = 0x80000000
 _ERRNO: Final = 0x00050000
 _ALLOW: Final = 0x7FFF0000
-_SET_MODE_FILTER: Final = 1
+SET_MODE_FILTER: Final = 1
 
 # struct seccomp_data: nr, arch, instruction_pointer, args[6]; little endian.
 _OFFSET_NUMBER: Final = 0
@@ -174,6 +174,19 @@ def assemble(rules: Mapping[int, Rule], machine: str) -> bytes:
     return program.assemble()
 
 
+def pretend(call: int, *, argument: int, value: int) -> bytes:
+    """Return a filter that allows everything, but makes a call with this 32-bit argument succeed undone."""
+    program = _Program()
+    program.add(_LOAD_WORD, _OFFSET_NUMBER)
+    program.add(_JUMP_EQUAL, call, _NEXT, "allow")
+    program.add(_LOAD_WORD, _OFFSET_ARGUMENTS + 8 * argument)
+    program.add(_JUMP_EQUAL, value, _NEXT, "allow")
+    program.add(_RETURN, _ERRNO)
+    program.label("allow")
+    program.add(_RETURN, _ALLOW)
+    return program.assemble()
+
+
 class Filter:
     """A filter, prepared once, that a process then puts itself under."""
 
@@ -182,7 +195,7 @@ class Filter:
         # struct sock_fprog: the number of instructions, padding, and a pointer to them.
         header = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._program))
         self._header = ctypes.create_string_buffer(header, len(header))
-        self.installation = syscalls.step("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(self._header))
+        self.installation = syscalls.step("seccomp", SET_MODE_FILTER, 0, ctypes.addressof(self._header))
         """The step that puts a process under the filter, for ever; ``no_new_privs`` must be set."""
 
     def fill_in(self, placeholder: int) -> Callable[[int], None]:

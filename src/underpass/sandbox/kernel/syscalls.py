@@ -32,6 +32,8 @@ PR_SET_PDEATHSIG: Final = 1
 PR_CAPBSET_DROP: Final = 24
 PR_SET_NO_NEW_PRIVS: Final = 38
 PR_GET_TID_ADDRESS: Final = 40
+PR_CAP_AMBIENT: Final = 47
+PR_CAP_AMBIENT_RAISE: Final = 2
 PR_SET_MDWE: Final = 65
 PR_MDWE_REFUSE_EXEC_GAIN: Final = 1
 
@@ -97,23 +99,24 @@ def _long(value: int | bytes | None) -> ctypes.c_long | ctypes.c_char_p:
     return ctypes.c_char_p(value) if isinstance(value, bytes) or value is None else ctypes.c_long(value)
 
 
-def _number(name: str) -> int:
+def number(name: str) -> int:
+    """The number of the system call ``name`` on this machine."""
     return _COMMON.get(name) or _NUMBERS[MACHINE][name]
 
 
 def call(name: str, *arguments: int | bytes | None) -> int:
     """Make the system call ``name``. Raises ``OSError`` where it fails."""
-    result = _syscall(ctypes.c_long(_number(name)), *map(_long, arguments))
+    result = _syscall(ctypes.c_long(number(name)), *map(_long, arguments))
     if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
+        error = ctypes.get_errno()
+        raise OSError(error, f"{name}: {os.strerror(error)}")
     return result
 
 
 def _checked(name: str, *arguments: int | bytes | None) -> None:
     if getattr(_libc, name)(*map(_long, arguments)) < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
+        error = ctypes.get_errno()
+        raise OSError(error, f"{name}: {os.strerror(error)}")
 
 
 def unshare(flags: int) -> None:
@@ -202,8 +205,8 @@ class Cloner:
         """Return the child's process id, and 0 in the child. Raises ``OSError``."""
         process = _syscall(*self._arguments)
         if process < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"clone: {os.strerror(number)}")
+            error = ctypes.get_errno()
+            raise OSError(error, f"clone: {os.strerror(error)}")
         return process
 
 
@@ -213,15 +216,15 @@ def step(name: str, *arguments: int | bytes | None) -> Callable[[], int]:
     It returns -1 where the call fails, so it is for ``do``. In a forked child each Python object that
     is touched for the first time costs a copied page, and this touches little but its arguments.
     """
-    return partial(_syscall, ctypes.c_long(_number(name)), *map(_long, arguments))
+    return partial(_syscall, ctypes.c_long(number(name)), *map(_long, arguments))
 
 
 def do(steps: Iterable[Callable[[], Any]]) -> None:
     """Take each step. Raises ``OSError`` where one returns -1."""
     for each in steps:
         if each() == -1:
-            number = ctypes.get_errno()
-            raise OSError(number, f"{each}: {os.strerror(number)}")
+            error = ctypes.get_errno()
+            raise OSError(error, f"{each}: {os.strerror(error)}")
 
 
 class Path:
@@ -261,8 +264,19 @@ def bind_mount(source: int | bytes, target: bytes) -> Callable[[], int]:
     return step("mount", source, target, None, MS_BIND, None)
 
 
+CAPABILITY_HEADER: Final = (0x20080522).to_bytes(4, "little") + bytes(4)
+"""``struct __user_cap_header_struct``: version 3, this process."""
+NO_CAPABILITIES: Final = bytes(24)
+"""Two empty sets of data."""
+
+
 def capability_drop() -> Callable[[], int]:
     """Return the step that gives up every capability of this process."""
-    # struct __user_cap_header_struct (version 3, this process), and two empty sets of data.
-    header = (0x20080522).to_bytes(4, "little") + bytes(4)
-    return step("capset", header, bytes(24))
+    return step("capset", CAPABILITY_HEADER, NO_CAPABILITIES)
+
+
+def keep_capability(capability: int) -> None:
+    """Keep one capability, below 32, and no other, over the execution of a program."""
+    # Effective, permitted and inheritable; then the upper halves.
+    call("capset", CAPABILITY_HEADER, (1 << capability).to_bytes(4, "little") * 3 + bytes(12))
+    call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0)
