@@ -14,6 +14,13 @@ GEMINI = {
         "tickets": {"httpUrl": "https://tickets.example/mcp", "headers": {"Authorization": "s3cret"}}
     }
 }
+TAKEN = {
+    "git": {"command": "uvx", "args": ["mcp-server-git"], "env": {"TOKEN": "keyring://git.TOKEN"}},
+    "tickets": {
+        "httpUrl": "https://tickets.example/mcp",
+        "headers": {"Authorization": "keyring://tickets.Authorization"},
+    },
+}
 
 
 def servers(folder: Path) -> dict[str, Any]:
@@ -73,9 +80,10 @@ def test_init_takes_the_servers_of_other_programs_and_shows_what_they_start(tmp_
     done = underpass("init", "--yes", cwd=tmp_path)
     assert done.status == 0
     assert "TOKEN=… uvx mcp-server-git" in done.stdout
+    assert str(tmp_path / ".cursor" / "mcp.json") in done.stdout
     assert "https://tickets.example/mcp (Authorization: …)" in done.stdout
     assert "s3cret" not in done.stdout + done.stderr
-    assert servers(tmp_path) == CURSOR["mcpServers"] | GEMINI["mcpServers"]
+    assert servers(tmp_path) == TAKEN
 
 
 def test_init_says_in_json_what_it_found_and_wrote(tmp_path: Path) -> None:
@@ -105,7 +113,7 @@ def test_init_keeps_what_is_there_and_leaves_itself_out(tmp_path: Path) -> None:
     )
     (tmp_path / ".mcp.json").write_text('{"mcpServers": {"git": {"command": "mine"}}}')
     assert underpass("init", "--yes", cwd=tmp_path).status == 0
-    assert servers(tmp_path) == {"git": {"command": "mine"}} | GEMINI["mcpServers"]
+    assert servers(tmp_path) == {"git": {"command": "mine"}, "tickets": TAKEN["tickets"]}
 
 
 def test_init_with_nothing_to_find_writes_an_empty_configuration(tmp_path: Path) -> None:

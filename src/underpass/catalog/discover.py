@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from underpass.catalog.servers_file import read_json, servers_section
+from underpass.catalog.dialects import Section, servers_section
+from underpass.catalog.document import read_document
 from underpass.errors import ConfigError
 
 
@@ -21,51 +23,78 @@ class FoundConfig:
     program: str
     path: Path
     servers: Mapping[str, Mapping[str, Any]]
+    """In the words of ``.mcp.json``, whatever those of the file are."""
     error: str | None = None
+    inputs: Sequence[Mapping[str, Any]] = ()
+    """What ``${input:id}`` in the entries refers to."""
 
 
-def discover_configs(home: Path, cwd: Path) -> list[FoundConfig]:
+def discover_configs(home: Path, cwd: Path, environ: Mapping[str, str] = os.environ) -> list[FoundConfig]:
     """Return the configurations found for a person's ``home`` and a project's folder ``cwd``.
 
-    Files that do not exist or name no servers are left out.
+    Those of the project come before those of the person. Files that do not exist or name no servers are
+    left out.
+
+    Parameters:
+        environ: ``CODEX_HOME`` and ``XDG_CONFIG_HOME`` say where programs have their files.
     """
-    found = (_read(program, path, cwd) for program, path in _places(home, cwd) if path.is_file())
+    found = (
+        _read(program, path, cwd)
+        for program, path in dict.fromkeys((*_of_project(cwd), *_of_person(home, environ)))
+        if path.is_file()
+    )
     return [config for config in found if config.servers or config.error]
 
 
-def _places(home: Path, cwd: Path) -> Iterator[tuple[str, Path]]:
+def settings_folders(home: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return where programs have their settings on Linux, macOS and Windows."""
+    linux = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return linux, home / "Library" / "Application Support", home / "AppData" / "Roaming"
+
+
+def codex_home(home: Path, environ: Mapping[str, str]) -> Path:
+    """Return the folder of Codex."""
+    return Path(environ.get("CODEX_HOME") or home / ".codex")
+
+
+def _of_project(cwd: Path) -> Iterator[tuple[str, Path]]:
     yield "Claude Code", cwd / ".mcp.json"
-    yield "Claude Code", home / ".claude.json"
-    for settings in (".config", "Library/Application Support", "AppData/Roaming"):
-        yield "Claude Desktop", home / settings / "Claude" / "claude_desktop_config.json"
-        yield "VS Code", home / settings / "Code" / "User" / "mcp.json"
-    for folder in dict.fromkeys((cwd, home)):
-        yield "Cursor", folder / ".cursor" / "mcp.json"
-        yield "Gemini", folder / ".gemini" / "settings.json"
+    yield "Cursor", cwd / ".cursor" / "mcp.json"
+    yield "Gemini", cwd / ".gemini" / "settings.json"
     yield "VS Code", cwd / ".vscode" / "mcp.json"
+    yield "Codex", cwd / ".codex" / "config.toml"
+
+
+def _of_person(home: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    linux, mac, windows = settings_folders(home, environ)
+    yield "Claude Code", home / ".claude.json"
+    for settings in (linux, mac, windows):
+        yield "Claude Desktop", settings / "Claude" / "claude_desktop_config.json"
+    yield "Cursor", home / ".cursor" / "mcp.json"
+    yield "Gemini", home / ".gemini" / "settings.json"
+    for settings in (linux, mac, windows):
+        for edition in ("Code", "Code - Insiders"):
+            yield "VS Code", settings / edition / "User" / "mcp.json"
+    yield "Codex", codex_home(home, environ) / "config.toml"
+    yield "Goose", linux / "goose" / "config.yaml"
+    yield "Goose", windows / "Block" / "goose" / "config" / "config.yaml"
 
 
 def _read(program: str, path: Path, cwd: Path) -> FoundConfig:
     try:
-        content = read_json(path)
+        section = servers_section(read_document(path), cwd) or Section("", {})
     except ConfigError as error:
         return FoundConfig(program, path, {}, error.message)
-    servers = _section(content)
-    # Claude Code keeps the servers of one person in one project inside the person's own file.
-    projects = content.get("projects")
-    if path.name == ".claude.json" and isinstance(projects, dict):
-        project = cast("dict[str, Any]", projects).get(str(cwd))
-        if isinstance(project, dict):
-            servers |= _section(cast("dict[str, Any]", project))
-    return FoundConfig(program, path, servers)
+    return FoundConfig(program, path, _objects(section.entries), inputs=_declared(section.inputs))
 
 
-def _section(content: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
-    key = servers_section(content)
-    entries = content.get(key) if key else None
-    if not isinstance(entries, dict):
-        return {}
-    named = cast("dict[str, object]", entries)
+def _objects(entries: object) -> dict[str, Mapping[str, Any]]:
+    named = cast("dict[str, object]", entries) if isinstance(entries, dict) else {}
     return {
         name: cast("Mapping[str, Any]", entry) for name, entry in named.items() if isinstance(entry, dict)
     }
+
+
+def _declared(inputs: object) -> tuple[Mapping[str, Any], ...]:
+    items = cast("list[object]", inputs) if isinstance(inputs, list) else []
+    return tuple(cast("Mapping[str, Any]", item) for item in items if isinstance(item, dict))

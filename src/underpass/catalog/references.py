@@ -1,4 +1,4 @@
-"""``${VAR}``, ``keyring://``, ``file://`` and ``command://``: looked up when a server starts, not earlier."""
+"""``${VAR}``, ``${input:id}``, ``keyring://``, ``file://``, ``command://``: looked up at a server's start."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import anyio
 import anyio.to_thread
 
+from underpass.catalog.env_file import read_env_file
+from underpass.catalog.inputs import INPUT, Input
 from underpass.catalog.redaction import SHORTEST, Redactor, looks_secret
-from underpass.catalog.secret_store import SecretStore
-from underpass.catalog.spec import ServerSpec, expand
+from underpass.catalog.secret_store import NAME, SecretStore
+from underpass.catalog.spec import ServerSpec, expand, workspace_folder
 from underpass.errors import ConfigError
 
 _KEYRING = re.compile(r"(?<![A-Za-z0-9+.-])keyring://([A-Za-z0-9_.-]*)")
 # To the end of the text: paths and commands hold any character.
 _REST = re.compile(r"(?:^|(?<=[\s=]))(file|command)://(.*)$", re.DOTALL)
+T = TypeVar("T")
 _LARGEST = 64 * 1024
 _SHOWN = 200
 
@@ -34,11 +38,12 @@ async def resolve(spec: ServerSpec, store: SecretStore) -> tuple[ServerSpec, Red
         ConfigError: a secret is not to be had; the message names the reference, never a value.
     """
     look = _Lookup(spec, store)
+    more = {} if spec.env_file is None else await look.env_file(spec.env_file)
     resolved = replace(
         spec,
         command=None if spec.command is None else await look.up("command", spec.command),
-        args=tuple([await look.up(flag, text) for flag, text in _flagged(spec.args)]),
-        env={name: await look.up(name, text) for name, text in spec.env.items()},
+        args=tuple([await look.up(flag, text) for flag, text in flagged(spec.args)]),
+        env={**more, **{name: await look.up(name, text) for name, text in spec.env.items()}},
         headers={name: await look.up(name, text) for name, text in spec.headers.items()},
         url=None if spec.url is None else await look.up("url", spec.url, encoded=True),
         oauth=replace(
@@ -59,7 +64,7 @@ def shown_line(spec: ServerSpec) -> str:
 def _open_secrets(spec: ServerSpec) -> dict[str, str]:
     """Return the secrets that stand openly in an entry, as far as one can tell."""
     named = [*spec.env.items(), *spec.headers.items(), ("oauth-secret", spec.oauth.client_secret or "")]
-    for flag, text in _flagged(spec.args):
+    for flag, text in flagged(spec.args):
         name, separator, value = text.partition("=")
         named.append((name, value) if separator and text.startswith("-") else (flag, text))
     try:
@@ -71,19 +76,20 @@ def _open_secrets(spec: ServerSpec) -> dict[str, str]:
     return {
         name: value
         for name, value in named
-        if value and not _mentions_reference(value) and looks_secret(name, value)
+        if value and not mentions_reference(value) and looks_secret(name, value)
     }
 
 
-def _flagged(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+def flagged(args: Sequence[T]) -> Iterator[tuple[str, T]]:
     """Yield each argument after the flag before it: ``--token`` says what comes next."""
     flag = "args"
-    for text in args:
-        yield flag, text
-        flag = text if text.startswith("-") and "=" not in text else "args"
+    for item in args:
+        yield flag, item
+        flag = item if isinstance(item, str) and item.startswith("-") and "=" not in item else "args"
 
 
-def _mentions_reference(text: str) -> bool:
+def mentions_reference(text: str) -> bool:
+    """Whether a text names a secret or variable instead of holding it."""
     return "${" in text or bool(_KEYRING.search(text) or _REST.search(text))
 
 
@@ -94,6 +100,29 @@ class _Lookup:
     secrets: dict[str, str] = field(default_factory=dict[str, str])
 
     async def up(self, key: str, text: str, *, encoded: bool = False) -> str:
+        parts = INPUT.split(text)
+        if len(parts) == 1:
+            return await self._written(key, text, encoded=encoded)
+        # Each part by itself: an input's value is not looked through again, it may hold `${`.
+        alone = parts[0] == parts[2] == "" and len(parts) == 3
+        for index, part in enumerate(parts):
+            if index % 2 == 0:
+                parts[index] = await self._written(key, part, encoded=encoded)
+                continue
+            value = await anyio.to_thread.run_sync(self._input, part, abandon_on_cancel=True)
+            parts[index] = quote(value, safe="") if encoded and not alone else value
+        return "".join(parts)
+
+    async def env_file(self, written: str) -> dict[str, str]:
+        """Return the variables of an ``envFile``; those that look secret are secrets."""
+        path = await self.up("envFile", written)
+        variables = read_env_file(await self._content("envFile", path, "it names the server's variables"))
+        for name, value in variables.items():
+            if len(value) >= SHORTEST and looks_secret(name, value):
+                self._note(name, value)
+        return variables
+
+    async def _written(self, key: str, text: str, *, encoded: bool) -> str:
         expanded = expand(text, _Noticing(self.spec.environ, key, self.secrets))
         return await self._references(expanded, encoded=encoded)
 
@@ -132,15 +161,40 @@ class _Lookup:
             raise self._error(reference, "is not set", hint=f"`underpass secret set {name}` sets it")
         return value
 
+    def _input(self, name: str) -> str:
+        known = self.spec.inputs.get(name, Input(name))
+        value = self.spec.environ.get(known.variable)
+        if value is None:
+            value = self.store.get(name)
+        if value is None:
+            value = known.default
+        if value is None:
+            described = f" ({known.description})" if known.description else ""
+            ways = [f"`underpass secret set {name}`"] if NAME.fullmatch(name) else []
+            raise ConfigError(
+                f"the input {name}{described} has no value",
+                hint=f"set it: {' or '.join([*ways, f'the variable {known.variable}'])}",
+                server=self.spec.name,
+                input=name,
+            )
+        if "\0" in value:
+            raise self._error(f"input {name}", "holds a NUL character")
+        if len(value) >= SHORTEST and (known.secret or looks_secret(name, value)):
+            self._note(name, value)
+        return value
+
     async def _file(self, reference: str, place: str) -> str:
-        folder = self.spec.source.parent if self.spec.source else Path()
-        path = anyio.Path(folder / Path(place).expanduser())  # noqa: ASYNC240 - no file is touched
+        return await self._content(
+            reference, place, "it stands for the file's content; to pass a file's address, write file:/path"
+        )
+
+    async def _content(self, reference: str, place: str, hint: str) -> str:
+        path = anyio.Path(workspace_folder(self.spec.source) / Path(place).expanduser())  # noqa: ASYNC240 - no file is touched
         try:
             async with await path.open("rb") as file:
                 content = await file.read(_LARGEST + 1)
         except (OSError, ValueError) as error:
             what = getattr(error, "strerror", None) or type(error).__name__
-            hint = "it stands for the file's content; to pass a file's address, write file:/path"
             raise self._error(reference, f"cannot be read: {what}", hint=hint) from None
         return self._text(reference, content)
 
@@ -156,7 +210,7 @@ class _Lookup:
                 words,
                 stdin=subprocess.DEVNULL,
                 check=False,
-                cwd=self.spec.source.parent if self.spec.source else None,
+                cwd=workspace_folder(self.spec.source),
             )
         except (OSError, ValueError) as error:
             what = getattr(error, "strerror", None) or type(error).__name__
@@ -179,9 +233,12 @@ class _Lookup:
 
     def _error(self, reference: str, what: str, *, hint: str = "") -> ConfigError:
         shown = Redactor(self.secrets).text(reference)
-        return ConfigError(
-            f"the secret {shown} {what}", hint=hint or "see `underpass secret --help`", server=self.spec.name
+        what = (
+            f"the envFile {self.spec.env_file} {what}"
+            if reference == "envFile"
+            else f"the secret {shown} {what}"
         )
+        return ConfigError(what, hint=hint or "see `underpass secret --help`", server=self.spec.name)
 
 
 class _Noticing(Mapping[str, str]):

@@ -114,6 +114,11 @@ class SecretStore:
         )
 
 
+def has_keyring() -> bool:
+    """Whether the system has a keyring; where not, secrets are kept in a file."""
+    return _keyring() is not None
+
+
 def _keyring() -> Any:
     """The system's keyring; None where there is none, as on most servers."""
     try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from underpass.catalog.document import json_type
+from underpass.catalog.inputs import Input
 from underpass.catalog.oauth_settings import OAuthSettings, read_oauth
 from underpass.errors import ConfigError, did_you_mean
 
@@ -19,8 +22,8 @@ Transport = Literal["stdio", "http", "sse"]
 class ServerSpec:
     """How to reach one server: a command to start (``stdio``), or a ``url`` (``http``, ``sse``).
 
-    ``${VAR}`` and references to secrets stand in ``command``, ``args``, ``env``, ``url`` and ``headers``
-    as they are written; ``references.resolve`` looks them up when the server starts.
+    ``${VAR}`` and references to secrets stand in ``command``, ``args``, ``env``, ``url``, ``headers``
+    and ``oauth`` as they are written; ``references.resolve`` looks them up when the server starts.
     """
 
     name: str
@@ -40,6 +43,10 @@ class ServerSpec:
     """The file that names the server."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False, compare=False)
     """What ``${VAR}`` refers to."""
+    inputs: Mapping[str, Input] = field(default_factory=dict[str, Input], repr=False, compare=False)
+    """What ``${input:id}`` refers to; one that is not here counts as a secret."""
+    env_file: str | None = None
+    """A file of further environment variables, as it is written; those of ``env`` stand before them."""
 
 
 _TRANSPORTS: dict[str, Transport] = {
@@ -50,27 +57,64 @@ _TRANSPORTS: dict[str, Transport] = {
     "streamable_http": "http",
     "sse": "sse",
 }
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_VARIABLE = re.compile(r"\$\{(env:)?([A-Za-z_][A-Za-z0-9_]*|/)(?::-([^}]*))?\}")
+_PROGRAM_FOLDERS = (".vscode", ".cursor", ".gemini", ".codex")
 
 
 def expand(text: str, environ: Mapping[str, str]) -> str:
-    """Replace ``${VAR}`` and ``${VAR:-default}``.
+    """Replace ``${VAR}``, ``${VAR:-default}`` and ``${env:VAR}``.
 
     A default stands in for an unset or empty variable, as in a shell. An unset variable without a
-    default stays as it is written, and so does a bare ``$VAR``.
+    default stays as it is written, and so does a bare ``$VAR``; but ``${env:VAR}`` is empty then, as in
+    VS Code and Cursor.
     """
 
     def value(match: re.Match[str]) -> str:
-        name, default = match[1], match[2]
+        prefix, name, default = match[1], match[2], match[3]
         if default is None:
-            return environ.get(name, match[0])
+            return environ.get(name, "" if prefix else match[0])
         return environ.get(name) or default
 
     return _VARIABLE.sub(value, text)
 
 
+def workspace_folder(source: Path | None) -> Path:
+    """Return the folder that relative paths of a configuration count from.
+
+    It is the file's own folder; the project's for a file in ``.vscode`` and the like; and the current
+    one for a person's own such file, which belongs to no project.
+    """
+    if source is None:
+        return Path.cwd()
+    folder = source.absolute().parent
+    if folder.name in _PROGRAM_FOLDERS:
+        return Path.cwd() if folder.parent == Path.home() else folder.parent
+    return folder
+
+
+def _with_places(environ: Mapping[str, str], source: Path | None) -> Mapping[str, str]:
+    """Add the variables that VS Code and Cursor define themselves."""
+    # The user's own file of VS Code is no project's either.
+    mine = source is not None and source.absolute().parent.name == "User"
+    folder = workspace_folder(None if mine else source)
+    places = {
+        "workspaceFolder": str(folder),
+        "workspaceFolderBasename": folder.name,
+        "userHome": str(Path.home()),
+        "pathSeparator": os.sep,
+        "/": os.sep,
+    }
+    return ChainMap(cast("dict[str, str]", environ), places)
+
+
 def read_entry(
-    name: str, entry: object, environ: Mapping[str, str], *, at: str, source: Path | None
+    name: str,
+    entry: object,
+    environ: Mapping[str, str],
+    *,
+    at: str,
+    source: Path | None,
+    inputs: Mapping[str, Input] | None = None,
 ) -> ServerSpec:
     """Read one server's entry: Claude's, Cursor's, Gemini's (``httpUrl``) or VS Code's.
 
@@ -79,12 +123,14 @@ def read_entry(
     Parameters:
         environ: what ``${VAR}`` in the entry refers to.
         at: where the entry stands, for messages: ``mcpServers.git``.
-        source: the file, for messages; a relative ``cwd`` counts from its folder.
+        source: the file, for messages; a relative ``cwd`` counts from its ``workspace_folder``.
+        inputs: what ``${input:id}`` refers to.
 
     Raises:
         ConfigError: a value has the wrong shape, or the entry names neither a command nor a URL.
     """
     read = EntryReader(at, source)
+    environ = _with_places(environ, source)
     fields = read.mapping("", entry)
     http_url = read.text("httpUrl", fields.get("httpUrl"))
     url = http_url or read.text("url", fields.get("url"))
@@ -103,7 +149,7 @@ def read_entry(
         command=command,
         args=args,
         env=read.table("env", fields.get("env")),
-        cwd=None if cwd is None else (source.parent if source else Path()) / Path(cwd).expanduser(),
+        cwd=None if cwd is None else workspace_folder(source) / Path(cwd).expanduser(),
         url=url,
         headers=read.table("headers", fields.get("headers")),
         oauth=read_oauth(read, fields.get("oauth")),
@@ -112,6 +158,8 @@ def read_entry(
         or starts_underpass(expand(command or "", environ), (expand(word, environ) for word in args)),
         source=source,
         environ=environ,
+        inputs=inputs or {},
+        env_file=read.text("envFile", fields.get("envFile")),
     )
 
 
@@ -159,7 +207,12 @@ class EntryReader:
     def table(self, key: str, value: object) -> dict[str, str]:
         if value is None:
             return {}
-        return {name: self.scalar(f"{key}.{name}", item) for name, item in self.mapping(key, value).items()}
+        # In VS Code a variable of null is one that the server is not given.
+        return {
+            name: self.scalar(f"{key}.{name}", item)
+            for name, item in self.mapping(key, value).items()
+            if item is not None
+        }
 
     def scalar(self, key: str, value: object) -> str:
         # A port or a flag is often written bare where a process can only be given text.
@@ -180,29 +233,13 @@ class EntryReader:
 
     def transport(self, value: object, *, command: str | None, url: str | None) -> Transport:
         if value is None:
-            return "http" if url and not command else "stdio"
+            if not url or command:
+                return "stdio"
+            # Programs that try both transports leave the type out; this is how such servers are addressed.
+            return "sse" if url.partition("?")[0].rstrip("/").endswith("/sse") else "http"
         name = self.text("type", value) or ""
         if name not in _TRANSPORTS:
             close = did_you_mean(name, _TRANSPORTS)
             hint = f"did you mean {close[0]!r}?" if close else 'there are "stdio", "http" and "sse"'
             raise self.error("type", f"names an unknown transport, {name!r}", hint=hint)
         return _TRANSPORTS[name]
-
-
-def json_type(value: object) -> str:
-    """The JSON name of a value's type, with its article, for messages."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a string"
-        case dict():
-            return "an object"
-        case list() | tuple():
-            return "an array"
-        case _:
-            return f"a Python {type(value).__name__}"
