@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.command_line import at_terminal, underpass, write_config
@@ -114,9 +115,32 @@ def test_a_query_can_be_narrowed_to_a_category_and_capabilities(project: Path) -
     assert hit["capabilities"] == ["read", "search"]
     narrowed = underpass(*words, "--category", hit["category"], "--server", "wiki", cwd=project)
     assert [hit["id"] for hit in narrowed.json] == ["wiki::search"]
-    unasked = underpass("tools", "--category", "files", cwd=project)
-    assert unasked.status == 2
-    assert "need a QUERY" in unasked.stderr
+    listed = underpass("tools", *words[2:], "--capability", "search", cwd=project)
+    assert [hit["id"] for hit in listed.json] == ["wiki::search"]
+
+
+@pytest.mark.requirement("R21", "R22")
+def test_a_manifest_keeps_the_labels_of_its_servers(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"server": "a", "name": "one", "category": "Email and Messaging"},
+        {"server": "a", "name": "two", "category": "x", "_meta": {"category": "Weather"}},
+        {"server": "a", "name": "three", "category": ["no label"]},
+        {"server": "a", "name": "four", "category": "x", "_meta": "no object"},
+    ]
+    (tmp_path / "tools.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    words = ["--manifest", "tools.jsonl", "--json"]
+    [one] = underpass("tools", "--category", "communication", *words, cwd=tmp_path).json
+    [two] = underpass("tools", "--category", "weather", *words, cwd=tmp_path).json
+    assert (one["id"], one["category"], two["id"]) == ("a::one", "communication", "a::two")
+
+
+@pytest.mark.requirement("R21")
+def test_signatures_are_in_the_language_that_is_asked_for(project: Path) -> None:
+    words = ["--manifest", "tools.jsonl", "--language", "typescript"]
+    [hit] = underpass("tools", "commits", *words, "--json", cwd=project).json
+    shown = underpass("tools", "--server", "wiki", *words, cwd=project)
+    assert hit["signature"].startswith("gitLog(")
+    assert "search(): Promise<unknown>" in shown.stdout
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from underpass.cli.news import news
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
 from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
-from underpass.codegen.documentation import signature
+from underpass.codegen.documentation import Language, signature
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
@@ -48,15 +48,20 @@ _MARKS = {
 )
 @click.argument("query", required=False)
 @click.option("--server", help="This server only.")
-@click.option("--category", help="With a QUERY: tools of this category only.")
-@click.option(
-    "--capability", "capabilities", multiple=True, help="With a QUERY: tools that have it; repeatable."
-)
+@click.option("--category", help="Find tools of this category only.")
+@click.option("--capability", "capabilities", multiple=True, help="Find tools that have it; repeatable.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
 @click.option(
     "--manifest",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Read tool definitions from this JSON-lines file instead of asking servers.",
+)
+@click.option(
+    "--language",
+    type=click.Choice(["python", "typescript"]),
+    default="python",
+    show_default=True,
+    help="Of signatures.",
 )
 @click.option("--refresh", is_flag=True, help="Ask the servers, whatever is known of their tools.")
 @config_option
@@ -69,6 +74,7 @@ def command(
     capabilities: tuple[str, ...],
     limit: int,
     manifest: Path | None,
+    language: Language,
     refresh: bool,
     config: Path | None,
     as_json: bool,
@@ -77,13 +83,11 @@ def command(
 
     Words of a QUERY are matched with names, descriptions and parameters; naming the server helps.
     """
-    if query is None and (category is not None or capabilities):
-        raise click.UsageError("--category and --capability need a QUERY")
-    if query is not None:
+    if query is not None or category is not None or capabilities:
 
         def search(directory: ToolDirectory) -> Awaitable[Sequence[Hit]]:
             return directory.search(
-                query, server=server, category=category, capabilities=capabilities, limit=limit
+                query or "", server=server, category=category, capabilities=capabilities, limit=limit
             )
 
         hits = (
@@ -92,11 +96,15 @@ def command(
             else _search_servers(config, search, refresh=refresh)
         )
         if as_json:
-            print_json([hit.to_dict() for hit in hits])
+            print_json([hit.to_dict(language) for hit in hits])
         else:
-            _show_hits(hits)
+            _show_hits(hits, language)
         return
-    servers = _from_manifest(manifest, server) if manifest else _from_servers(config, server, refresh=refresh)
+    servers = (
+        _from_manifest(manifest, server, language)
+        if manifest
+        else _from_servers(config, server, language, refresh=refresh)
+    )
     if as_json:
         print_json({"servers": servers})
     else:
@@ -159,7 +167,9 @@ def _vectors(config: Path | None) -> Embeddings | None:
     return minilm.embeddings(state / minilm.FILE_NAME if state.is_dir() else None, setting)
 
 
-def _from_servers(config: Path | None, server: str | None, *, refresh: bool) -> list[dict[str, Any]]:
+def _from_servers(
+    config: Path | None, server: str | None, language: Language, *, refresh: bool
+) -> list[dict[str, Any]]:
     path = configuration(config)
     observed = observations(path)
 
@@ -180,7 +190,7 @@ def _from_servers(config: Path | None, server: str | None, *, refresh: bool) -> 
                     "state": state.state,
                     "error": state.error,
                     "news": news(state),
-                    **_listed(listings.get(state.name, Listing()), observed),
+                    **_listed(listings.get(state.name, Listing()), observed, language),
                 }
                 for state in states
             ]
@@ -196,7 +206,7 @@ async def _listing(catalog: Catalog, server: str, *, refresh: bool) -> Listing |
         return error
 
 
-def _from_manifest(manifest: Path, server: str | None) -> list[dict[str, Any]]:
+def _from_manifest(manifest: Path, server: str | None, language: Language) -> list[dict[str, Any]]:
     listings = read_manifest(manifest)
     modules = identifiers(listings, "server")
     return [
@@ -207,28 +217,30 @@ def _from_manifest(manifest: Path, server: str | None) -> list[dict[str, Any]]:
             "state": "manifest",
             "error": None,
             "news": "",
-            **_listed(listing, unobserved),
+            **_listed(listing, unobserved, language),
         }
         for name, listing in chosen(listings, server).items()
     ]
 
 
-def _listed(listing: Listing | ServerUnavailable, observed: Observations) -> dict[str, Any]:
+def _listed(
+    listing: Listing | ServerUnavailable, observed: Observations, language: Language
+) -> dict[str, Any]:
     if isinstance(listing, ServerUnavailable):
         return {"tools": [], "findings": [], "changes": []}
     return {
-        "tools": [_tool(tool, observed) for tool in listing.tools],
+        "tools": [_tool(tool, observed, language) for tool in listing.tools],
         "findings": [asdict(finding) for finding in listing.findings],
         "changes": [asdict(change) for change in listing.changes],
     }
 
 
-def _tool(tool: ToolDefinition, observed: Observations) -> dict[str, Any]:
+def _tool(tool: ToolDefinition, observed: Observations, language: Language) -> dict[str, Any]:
     return {
         "id": tool.id,
         "name": tool.name,
         "summary": summary(tool.description),
-        "signature": signature(tool, observed=observed(tool)),
+        "signature": signature(tool, language, observed=observed(tool)),
     }
 
 
@@ -277,11 +289,11 @@ def _changed(change: Mapping[str, Any]) -> str:
     return f"{name} {what}: `underpass trust {name}` records it"
 
 
-def _show_hits(hits: Sequence[Hit]) -> None:
+def _show_hits(hits: Sequence[Hit], language: Language) -> None:
     if not hits:
         out().print("no tool fits; try other words, or `underpass tools` for all servers")
     for hit in hits:
-        _show_tool(f"{hit.server}.{hit.signature()}", hit.summary)
+        _show_tool(f"{hit.server}.{hit.signature(language)}", hit.summary)
 
 
 def _show_tool(signature: str, summary: str) -> None:

@@ -23,7 +23,8 @@ def read_manifest(path: Path) -> dict[str, Listing]:
     """Read tool definitions, one JSON object a line, from a file that may be gzip-compressed.
 
     Each object is an entry of a ``tools/list`` answer with a key ``server`` beside it; without one,
-    the file's name stands for the server. A line that holds no tool is left out, and a tool with a
+    the file's name stands for the server. A key ``category`` is the server's own label of the tool, as in
+    its ``_meta``. A line that holds no tool is left out, and a tool with a
     malformed part is repaired: its server's listing has a finding that gives the line's number.
 
     Raises:
@@ -43,7 +44,7 @@ def read_manifest(path: Path) -> dict[str, Listing]:
         named = entry.pop("server", None)
         tolerance = server(named if isinstance(named, str) and named else default)
         known = len(tolerance.findings)
-        tolerance.read([entry])
+        tolerance.read([_labelled(entry)])
         tolerance.findings[known:] = [_at(number, finding) for finding in tolerance.findings[known:]]
     if not any(tolerance.tools for tolerance in servers.values()):
         raise ConfigError(
@@ -55,6 +56,15 @@ def read_manifest(path: Path) -> dict[str, Listing]:
         name: Listing(tuple(tolerance.tools), tuple(tolerance.findings))
         for name, tolerance in servers.items()
     }
+
+
+def _labelled(entry: dict[str, Any]) -> dict[str, Any]:
+    """Put a label where servers have theirs; what they say there themselves stays."""
+    label, own = entry.get("category"), entry.get("_meta")
+    if not isinstance(label, str) or not (own is None or isinstance(own, dict)):
+        return entry
+    meta = cast("dict[str, Any]", own or {})
+    return {**entry, "_meta": {"category": label, **meta}}
 
 
 def _at(number: int, finding: Finding) -> Finding:
