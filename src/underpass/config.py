@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from underpass.errors import ConfigError, did_you_mean
 
+CONFIG_NAME = ".mcp.json"
 SETTINGS_NAME = "underpass.toml"
 _MB = 1024 * 1024
 
@@ -97,6 +98,10 @@ class WorkspaceSettings:
     """MiB of all its files together."""
     max_files: int = 10_000
     """Files and folders."""
+    checkpoints: int = 50
+    """Checkpoints that an agent may keep, besides the automatic ones."""
+    checkpoints_mb: int = 500
+    """MiB of the contents of all its checkpoints together; what several share counts once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,19 @@ def load_settings(
     ):
         settings = _with(settings, name, value, origin, folder)
     return settings
+
+
+def find_config(start: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the configuration in use: ``$UNDERPASS_CONFIG``, or the nearest ``.mcp.json``.
+
+    The nearest is the one in ``start`` or in the closest of its parents. The file that the variable
+    names is returned without looking whether it exists, so that a wrong name is not passed over.
+    """
+    if named := environ.get("UNDERPASS_CONFIG"):
+        return Path(named).expanduser()
+    folder = start.absolute()
+    candidates = (directory / CONFIG_NAME for directory in (folder, *folder.parents))
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def state_dir(config_path: Path | None, cwd: Path, environ: Mapping[str, str] = os.environ) -> Path:

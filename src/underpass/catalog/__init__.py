@@ -5,9 +5,10 @@ from underpass.catalog.definition import Change, Finding, Listing, ToolDefinitio
 from underpass.catalog.discover import FoundConfig, discover_configs
 from underpass.catalog.edit import add_server
 from underpass.catalog.lock import ToolLock
-from underpass.catalog.servers_file import find_config, load_servers
+from underpass.catalog.servers_file import load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.upstream import InMemoryUpstream, Progress, ToolOutcome, Upstream
+from underpass.config import find_config
 
 __all__ = [
     "Catalog",

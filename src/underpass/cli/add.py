@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from underpass.catalog.edit import add_server
-from underpass.catalog.servers_file import CONFIG_NAME, find_config
 from underpass.cli.entries import shown_command
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, text
+from underpass.config import CONFIG_NAME, find_config
 
 
 def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

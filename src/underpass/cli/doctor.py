@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from underpass.catalog.servers_file import find_config
 from underpass.cli import checks
 from underpass.cli.checks import Check
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
 from underpass.cli.running import run_async
+from underpass.config import find_config
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 

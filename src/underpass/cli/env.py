@@ -9,12 +9,11 @@ from pathlib import Path
 
 import click
 
-from underpass.catalog.servers_file import find_config
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, text
 from underpass.cli.running import run_async
 from underpass.cli.terms import bytes_
-from underpass.config import Settings, load_settings, state_dir
+from underpass.config import Settings, find_config, load_settings, state_dir
 from underpass.environments import store
 from underpass.environments.build import Report, exclusive
 from underpass.environments.build import build as build_environment

@@ -1,27 +1,23 @@
-"""Finding the configuration in use, and running a command's async part."""
+"""The configuration in use, and what it names."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
-from typing import TypeVar
 
-import anyio
 import click
 
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import Listing
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.manifest_cache import ManifestCache
-from underpass.catalog.servers_file import find_config
+from underpass.cli.asynchronous import run_async
 from underpass.codegen.observed import Observations
-from underpass.config import load_settings, state_dir
+from underpass.config import find_config, load_settings, state_dir
 from underpass.errors import ServerNotFound
 from underpass.shapes.recorder import ShapeRecorder
 
-T = TypeVar("T")
+__all__ = ["chosen", "configuration", "observations", "open_catalog", "run_async"]
 
 
 def configuration(named: Path | None) -> Path | None:
@@ -70,28 +66,3 @@ def chosen(listings: Mapping[str, Listing], server: str | None) -> dict[str, Lis
     if server not in listings:
         raise ServerNotFound.named(server, listings)
     return {server: listings[server]}
-
-
-def run_async(main: Callable[[], Awaitable[T]]) -> T:
-    """Run ``main`` to its end; SIGTERM ends it in the same orderly way as SIGINT.
-
-    Raises:
-        KeyboardInterrupt: on SIGINT, when everything that ``main`` had opened is closed.
-        SystemExit: on SIGTERM, with status 143.
-    """
-    terminated = False
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal terminated
-        terminated = True
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        return anyio.run(main)
-    except KeyboardInterrupt:
-        if terminated:
-            raise SystemExit(128 + signal.SIGTERM) from None
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from underpass.catalog.secret_store import NAME, SecretStore
-from underpass.catalog.servers_file import find_config
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, text
-from underpass.config import state_dir
+from underpass.config import find_config, state_dir
 from underpass.errors import ConfigError
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
+import anyio
+import anyio.to_thread
 import click
-from mcp.server import Server
 
-from underpass import Underpass
-from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
-from underpass.cli.running import configuration, run_async
-from underpass.sandbox import deno_binary
-from underpass.server.door import Call
-from underpass.server.facade import facade
+from underpass.cli.asynchronous import run_async
+from underpass.cli.options import config_option, examples, json_option, sandbox_option
+from underpass.config import find_config, state_dir
+from underpass.server.opening import Opening, place_and_digest
+
+_SWITCH_INTERVAL = 0.0005
+"""Seconds. The thread that imports must let the answers through."""
 
 
 @click.command(epilog=examples("underpass serve --config .mcp.json", "underpass serve --http 127.0.0.1:8765"))
@@ -44,78 +45,32 @@ def command(
     """
     if token_file is not None and address is None:
         raise click.UsageError("--token-file is for --http")
-    path = configuration(config)
 
     async def serve() -> None:
-        async with Underpass.open(path, sandbox=sandbox) as up:
-            warn_if_unsandboxed(up.settings.sandbox.tier)
-            up.warm_up()
-            if address is None:
-                await _over_stdio(up, as_json=as_json)
-            else:
-                await _over_http(up, address, token_file, as_json=as_json)
+        if address is None:
+            await _over_stdio(config, sandbox=sandbox, as_json=as_json)
+        else:
+            await _serving().over_http(config, address, token_file, sandbox=sandbox, as_json=as_json)
 
     run_async(serve)
 
 
-async def _over_stdio(up: Underpass, *, as_json: bool) -> None:
-    from underpass.server.stdio import protocol_streams
-
-    server = _facade(up)
-    if as_json:
-        _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
-    elif sys.stderr.isatty():
-        click.echo(f"serving {len(up.catalog.names)} servers over stdio; Ctrl-C ends it", err=True)
-    async with protocol_streams() as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())
-
-
-async def _over_http(up: Underpass, where: str, token_file: Path | None, *, as_json: bool) -> None:
-    # Whoever serves over stdio need not wait for the import of a web server.
-    from underpass.server.http import HttpService
-    from underpass.server.http_address import Address
-    from underpass.server.http_token import find_token
-
-    address = Address.parse(where)
-    token = find_token(up.state, file=token_file)
-    service = HttpService(
-        _facade(up, call=up.call_tool),
-        token=token.secret,
-        names=address.names(),
-        max_argument_bytes=up.settings.calls.max_argument_bytes,
-    )
-    with address.listen() as listening:
-        url = address.url(listening)
-        if not address.is_local():
-            _warn(f"{where} can be reached from other machines, and the token travels unencrypted")
-        if token.others_read:
-            _warn(f"other users of this machine can read {token.place}: chmod 600 it")
-        names = up.catalog.names
-        if as_json:
-            _announce(
-                {"serving": list(names), "transport": "http", "url": url, "token": token.place}, err=False
-            )
-        else:
-            click.echo(
-                f"serving {len(names)} servers at {url}; the token is in {token.place}; Ctrl-C ends it"
-            )
-        await service.serve(listening)
+async def _over_stdio(named: Path | None, *, sandbox: str | None, as_json: bool) -> None:
+    config = named or find_config(Path.cwd())
+    opening = Opening(*place_and_digest(config, state_dir(config, Path.cwd()), sandbox=sandbox))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(opening.answer)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        try:
+            serving = await anyio.to_thread.run_sync(_serving)
+        finally:
+            sys.setswitchinterval(interval)
+        await serving.over_stdio(opening, named, sandbox=sandbox, as_json=as_json)
 
 
-def _facade(up: Underpass, *, call: Call | None = None) -> Server[Any]:
-    return facade(
-        up,
-        {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()},
-        call=call,
-        directory=up.directory,
-        settings=up.settings.discovery,
-        typescript=deno_binary.is_installed(),
-    )
+def _serving() -> ModuleType:
+    # This takes most of a second: the SDK alone takes more than half of one.
+    from underpass.cli import serving
 
-
-def _announce(message: dict[str, Any], *, err: bool) -> None:
-    click.echo(json.dumps(message), err=err)
-
-
-def _warn(text: str) -> None:
-    click.secho(f"warning: {text}", fg="yellow", err=True, color=None if sys.stderr.isatty() else False)
+    return serving

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from underpass.catalog.servers_file import find_config
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, text
 from underpass.codegen.names import identifiers
-from underpass.config import state_dir
+from underpass.config import find_config, state_dir
 from underpass.errors import ConfigError, ServerNotFound, ToolNotFound
 from underpass.shapes.outline import outline, summary
 from underpass.shapes.schema import to_schema

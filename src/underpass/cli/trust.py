@@ -15,13 +15,12 @@ from underpass.catalog.definition import Change, Listing
 from underpass.catalog.digest import definition
 from underpass.catalog.lock import ToolLock, compare
 from underpass.catalog.lock_file import Servers
-from underpass.catalog.servers_file import find_config
 from underpass.catalog.word_diff import Difference, word_diff
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, progress, text
 from underpass.cli.running import run_async
 from underpass.codegen.names import identifiers
-from underpass.config import load_settings, state_dir
+from underpass.config import find_config, load_settings, state_dir
 from underpass.errors import ConfigError, ServerNotFound, ServerUnavailable, ToolNotFound
 
 _STYLES = {"same": "", "removed": "red strike", "added": "green bold"}

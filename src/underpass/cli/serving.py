@@ -1,0 +1,95 @@
+"""What `underpass serve` does once everything is imported."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from mcp.server import Server
+
+from underpass import Underpass
+from underpass.cli.options import warn_if_unsandboxed
+from underpass.cli.running import configuration
+from underpass.sandbox import deno_binary
+from underpass.server.door import Call
+from underpass.server.facade import facade
+from underpass.server.opening import Opening
+from underpass.server.stdio import protocol_streams
+
+
+async def over_stdio(opening: Opening, config: Path | None, *, sandbox: str | None, as_json: bool) -> None:
+    """Serve over standard input and output until the input ends."""
+    async with Underpass.open(configuration(config), sandbox=sandbox) as up:
+        warn_if_unsandboxed(up.settings.sandbox.tier)
+        up.warm_up()
+        server = _facade(up)
+        if as_json:
+            _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
+        elif sys.stderr.isatty():
+            click.echo(f"serving {len(up.catalog.names)} servers over stdio; Ctrl-C ends it", err=True)
+        async with protocol_streams(opening) as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())
+
+
+async def over_http(
+    config: Path | None, where: str, token_file: Path | None, *, sandbox: str | None, as_json: bool
+) -> None:
+    """Serve over HTTP until a signal ends it."""
+    async with Underpass.open(configuration(config), sandbox=sandbox) as up:
+        warn_if_unsandboxed(up.settings.sandbox.tier)
+        up.warm_up()
+        await _listen(up, where, token_file, as_json=as_json)
+
+
+async def _listen(up: Underpass, where: str, token_file: Path | None, *, as_json: bool) -> None:
+    # Whoever serves over stdio need not wait for the import of a web server.
+    from underpass.server.http import HttpService
+    from underpass.server.http_address import Address
+    from underpass.server.http_token import find_token
+
+    address = Address.parse(where)
+    token = find_token(up.state, file=token_file)
+    service = HttpService(
+        _facade(up, call=up.call_tool),
+        token=token.secret,
+        names=address.names(),
+        max_argument_bytes=up.settings.calls.max_argument_bytes,
+    )
+    with address.listen() as listening:
+        url = address.url(listening)
+        if not address.is_local():
+            _warn(f"{where} can be reached from other machines, and the token travels unencrypted")
+        if token.others_read:
+            _warn(f"other users of this machine can read {token.place}: chmod 600 it")
+        names = up.catalog.names
+        if as_json:
+            _announce(
+                {"serving": list(names), "transport": "http", "url": url, "token": token.place}, err=False
+            )
+        else:
+            click.echo(
+                f"serving {len(names)} servers at {url}; the token is in {token.place}; Ctrl-C ends it"
+            )
+        await service.serve(listening)
+
+
+def _facade(up: Underpass, *, call: Call | None = None) -> Server[Any]:
+    return facade(
+        up,
+        {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()},
+        call=call,
+        directory=up.directory,
+        settings=up.settings.discovery,
+        typescript=deno_binary.is_installed(),
+    )
+
+
+def _announce(message: dict[str, Any], *, err: bool) -> None:
+    click.echo(json.dumps(message), err=err)
+
+
+def _warn(text: str) -> None:
+    click.secho(f"warning: {text}", fg="yellow", err=True, color=None if sys.stderr.isatty() else False)
