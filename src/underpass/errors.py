@@ -88,7 +88,7 @@ class ServerNotFound(UnderpassError):
 
 
 class ServerUnavailable(UnderpassError):
-    """A server could not be started, reached or listed (``server``, ``stderr``)."""
+    """A server could not be started, reached or listed (``server``, ``stderr``, ``needs_login``)."""
 
 
 class LoginFailed(UnderpassError):

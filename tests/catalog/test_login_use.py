@@ -39,8 +39,9 @@ async def test_a_server_that_needs_a_login_says_which_command_gives_one(tmp_path
         async with Catalog({"s": {"url": server.url}}, state=tmp_path) as servers:
             with pytest.raises(ServerUnavailable, match="'s' needs a login: run `underpass login s`"):
                 await servers.listing("s")
-            with pytest.raises(ToolUnavailable, match="needs a login: run `underpass login s`"):
+            with pytest.raises(ToolUnavailable, match="needs a login: run `underpass login s`") as caught:
                 await added(servers)
+            assert caught.value.data["needs_login"]
             (state,) = servers.states()
             assert state.error is not None
             assert "run `underpass login s`" in state.error

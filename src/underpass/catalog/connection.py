@@ -317,8 +317,10 @@ class Connection:
 
     def unavailable(self, attempt: Attempt, what: str, hint: str = "") -> ServerUnavailable:
         """Build the error that the server ``what``, with its last words, or that it wants a login."""
+        facts: dict[str, Any] = {}
         if attempt.login is not None and (problem := attempt.login.problem) is not None:
             what, hint = problem.what or what, problem.hint
+            facts = {"needs_login": True} if problem.needs_login else {}
         stderr = attempt.tail.text(STDERR_IN_ERRORS)
         # A server that ended or never answered mostly said why, in the last line it wrote.
         last = stderr.strip().rpartition("\n")[2].strip() if what.startswith(("ended", "did not")) else ""
@@ -327,6 +329,7 @@ class Connection:
             hint=hint or "`underpass doctor` shows more",
             server=self.name,
             stderr=stderr,
+            **facts,
         )
 
 

@@ -26,6 +26,8 @@ class Problem(NamedTuple):
 
     what: str
     hint: str
+    needs_login: bool = True
+    """Whether its owner can mend it by a login."""
 
 
 _Token = tuple[str | None, Problem | None]
@@ -100,7 +102,7 @@ class Bearer(httpx2.Auth):
             return Problem(f"does not accept its login any more: run {command}", "")
         if response.headers.get("www-authenticate", "").lower().startswith("bearer"):
             return Problem(f"needs a login: run {command}", "")
-        return Problem("", f'run {command}, or put its key in "headers"')
+        return Problem("", f'run {command}, or put its key in "headers"', needs_login=False)
 
     async def _token(self, refused: str | None) -> _Token:
         """Return the access token to use, renewed when it is over or was ``refused``."""
@@ -113,11 +115,13 @@ class Bearer(httpx2.Auth):
                     return await self._of_machine(), None
                 return (None, None) if login is None else await self._renewed(login, refused)
         except LoginFailed as error:
-            return None, Problem(error.message.removeprefix(f"server {self._name!r} "), error.hint)
+            return None, Problem(
+                error.message.removeprefix(f"server {self._name!r} "), error.hint, needs_login=False
+            )
         except ConfigError as error:
             own = self._spec.oauth.grant == "client_credentials"
             hint = error.hint if own else f"`underpass login {self._name}` makes a new one"
-            return None, Problem(f"cannot use its login: {error.message}", hint)
+            return None, Problem(f"cannot use its login: {error.message}", hint, needs_login=not own)
 
     async def _of_machine(self) -> str:
         self._login = login = await log_machine_in(self._spec, self._redactor)
@@ -150,9 +154,8 @@ class Bearer(httpx2.Auth):
             command = f"`underpass login {self._name}`"
             return None, Problem(f"needs a login: the last one was ended ({error}), run {command}", "")
         except RenewalFailed as error:
-            return login.access_token, Problem(
-                f"cannot renew its login: {error}", "the next call tries again"
-            )
+            what = f"cannot renew its login: {error}"
+            return login.access_token, Problem(what, "the next call tries again", needs_login=False)
         # The entry's own secret stays where the entry has it.
         self._login = renewed = replace(renewed, client_secret=login.client_secret)
         self._learn(renewed)

@@ -157,7 +157,7 @@ class SdkUpstream:
     ) -> ToolFailed | ToolUnavailable | ToolLimitExceeded:
         if attempt.login is not None and attempt.login.problem is not None:
             refused = self._connection.unavailable(attempt, attempt.redactor.text(error.message))
-            return ToolUnavailable(refused.message, hint=refused.hint, **facts)
+            return ToolUnavailable(refused.message, hint=refused.hint, **{**refused.data, **facts})
         if isinstance(error.error.data, Oversized) or TOO_LARGE in error.message:
             return ToolLimitExceeded(
                 f"{self.name}.{facts['tool']} answered with more than {self._max_result_bytes:,} bytes",

@@ -157,7 +157,8 @@ def _server(state: ServerState, listing: Listing | ServerUnavailable, source: ob
     name = state.name
     title, why = f"server: {name}", "Its tools can be used only if it starts and lists them."
     if isinstance(listing, ServerUnavailable):
-        return Check(title, "failed", listing.message, why, _by_hand(source))
+        hint = f"underpass login {name}" if listing.data.get("needs_login") else _by_hand(source)
+        return Check(title, "failed", listing.message, why, hint)
     what = f"{len(listing.tools)} tools" + (f"; {new}" if (new := news(state)) else "")
     if refused := [change.tool for change in listing.changes if change.kind == "changed"]:
         changed = f"{what}; refused, because they changed since they were trusted: {', '.join(refused)}"
