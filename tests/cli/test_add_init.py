@@ -139,7 +139,7 @@ def test_init_asks_at_a_terminal(tmp_path: Path, answer: str, expected: list[str
         stderr=subprocess.PIPE,
     ) as process:
         os.close(there)
-        os.write(here, f"{answer}\n".encode())
+        os.write(here, f"{answer}\nn\n".encode())  # no: keep no secrets
         shown, _ = process.communicate(timeout=60)
     os.close(here)
     assert process.returncode == 0

@@ -52,16 +52,16 @@ async def resolve(spec: ServerSpec, store: SecretStore) -> tuple[ServerSpec, Red
             client_secret=await look.up("oauth-secret", spec.oauth.client_secret or "") or None,
         ),
     )
-    return resolved, Redactor({**_open_secrets(spec), **look.secrets})
+    return resolved, Redactor({**open_secrets(spec), **look.secrets})
 
 
 def shown_line(spec: ServerSpec) -> str:
     """Return what an entry starts or reaches, as it is written, without what looks like a secret."""
     line = shlex.join([spec.command, *spec.args]) if spec.command is not None else spec.url or ""
-    return Redactor(_open_secrets(spec)).text(line)
+    return Redactor(open_secrets(spec)).text(line)
 
 
-def _open_secrets(spec: ServerSpec) -> dict[str, str]:
+def open_secrets(spec: ServerSpec) -> dict[str, str]:
     """Return the secrets that stand openly in an entry, as far as one can tell."""
     named = [*spec.env.items(), *spec.headers.items(), ("oauth-secret", spec.oauth.client_secret or "")]
     for flag, text in flagged(spec.args):

@@ -18,6 +18,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
     "init": ("underpass.cli.init", "Find existing MCP configurations and write .mcp.json."),
+    "install": ("underpass.cli.install", "Make a coding agent use Underpass."),
     "add": ("underpass.cli.add", "Add a server to the configuration."),
     "tools": ("underpass.cli.tools", "List servers and their tools, or search them."),
     "trust": ("underpass.cli.trust", "Show how tools changed since they were trusted, and accept it."),
@@ -28,6 +29,7 @@ COMMANDS = {
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
     "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),
     "run": ("underpass.cli.run", "Run a program in the sandbox."),
+    "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio or HTTP."),
     "doctor": ("underpass.cli.doctor", "Check that everything works, and say how to mend what does not."),
