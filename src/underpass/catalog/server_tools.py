@@ -19,6 +19,8 @@ from underpass.errors import ConfigError, ServerUnavailable
 _LOG = logging.getLogger("underpass.catalog")
 _SHORTEST_TTL = 60.0
 """Seconds. A server that lets a listing hold for less would be listed with each call."""
+_STORED_AGAIN = 24 * 3600.0
+"""Seconds after which a manifest is written again though nothing has changed."""
 _SHOWN = 10
 
 
@@ -175,7 +177,7 @@ class ServerTools:
                 Manifest(found, now) if before is None else replace(before, listing=found, listed_at=now)
             )
         self._serve(pinned)
-        if self._file is not None:
+        if self._file is not None and _is_worth_storing(before, self._manifest):
             await anyio.to_thread.run_sync(self._file.store, self._manifest)
             self._stamp = self._file.stamp()
         return self._served or pinned
@@ -198,6 +200,16 @@ class ServerTools:
         # Who made something of the same tools can go on using it.
         if self._served != listing:
             self._served = listing
+
+
+def _is_worth_storing(before: Manifest | None, now: Manifest) -> bool:
+    # The same again says nothing new, and other files depend on this one.
+    return (
+        before is None
+        or replace(before, listed_at=now.listed_at) != now
+        or before.listing.origin != now.listing.origin
+        or now.listed_at - before.listed_at > _STORED_AGAIN
+    )
 
 
 def in_words(changes: tuple[Change, ...]) -> str:

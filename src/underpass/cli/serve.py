@@ -58,15 +58,16 @@ def command(
 async def _over_stdio(named: Path | None, *, sandbox: str | None, as_json: bool) -> None:
     config = named or find_config(Path.cwd())
     opening = Opening(*place_and_digest(config, state_dir(config, Path.cwd()), sandbox=sandbox))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(opening.answer)
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH_INTERVAL)
-        try:
-            serving = await anyio.to_thread.run_sync(_serving)
-        finally:
-            sys.setswitchinterval(interval)
-        await serving.over_stdio(opening, named, sandbox=sandbox, as_json=as_json)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(opening.answer)
+            await anyio.to_thread.run_sync(_serving)
+            await opening.end()
+    finally:
+        sys.setswitchinterval(interval)
+    await _serving().over_stdio(opening, named, sandbox=sandbox, as_json=as_json)
 
 
 def _serving() -> ModuleType:

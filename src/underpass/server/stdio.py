@@ -72,12 +72,11 @@ class LineReader:
 async def protocol_streams(opening: Opening) -> AsyncGenerator[tuple[Any, Any]]:
     """Claim standard input and output for the protocol, and yield the SDK's two streams.
 
-    What the opening has received is read again, and what it has answered is not sent twice.
+    What the opening, which has ended, received is read again, and what it has answered is not sent twice.
 
     Meanwhile descriptor 0 is empty and descriptor 1 leads to stderr, so that no child and no stray
     ``print`` can touch the protocol.
     """
-    await opening.end()
     wire = os.dup(sys.stdin.fileno())
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, sys.stdin.fileno())
