@@ -79,9 +79,9 @@ r["anything"].at_all
     "all of mcp_runtime": """
 from mcp_runtime import workspace, search_tools, get_tool_docs, list_servers, call_tool, progress, ToolError, ToolFailed
 progress(1, 3, "begun")
-workspace.save_data("data/a.json", {"a": 1})
+await workspace.save_data("data/a.json", {"a": 1})
 open(workspace.path("x.txt"), "w").write("x")
-data = workspace.load_data("data/a.json")
+data = await workspace.load_data("data/a.json")
 tools = await search_tools("read a file", limit=3)
 docs = await get_tool_docs("git.git_log", tools[0]["id"])
 try:

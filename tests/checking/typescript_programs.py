@@ -64,8 +64,8 @@ return { commits, total, rest, first: first.sha, second, lines, sum, asked, more
     "callTool by name": """
 import { callTool, ToolError, workspace, progress, listServers, getToolDocs } from "mcp-runtime";
 progress(1, 3, "begun");
-workspace.saveData("data/a.json", { a: 1 });
-const data = workspace.loadData("data/a.json");
+await workspace.saveData("data/a.json", { a: 1 });
+const data = await workspace.loadData("data/a.json");
 try {
   const r: any = await callTool("git", "git_log", { repo_path: "." });
   console.log(r.anything.at.all, data.a);
@@ -401,7 +401,7 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         ("a number is no function",),
     ),
     "too few arguments for the runtime": (
-        'import { workspace } from "mcp-runtime";\nworkspace.saveData("a");\n',
+        'import { workspace } from "mcp-runtime";\nawait workspace.saveData("a");\n',
         2,
         ("Expected 2 arguments, but got 1",),
     ),

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R13", "R16")]
 _EFFECTS_FIRST = """
 from mcp_servers import demo
 from mcp_runtime import workspace
-workspace.save_data("data/x.json", 1)
+await workspace.save_data("data/x.json", 1)
 await demo.echo(a=1)
 await demo.ecko(a=2)
 """

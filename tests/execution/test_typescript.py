@@ -330,9 +330,9 @@ async def test_what_json_cannot_express_is_named_and_replaced(
 async def test_the_workspace_outlives_the_run_and_is_the_agents_own(opened: Open) -> None:
     write = """
 import { workspace } from "mcp-runtime";
-workspace.saveData("data/rows.json", [{ n: 1 }]);
-workspace.saveData("data/deep/text.txt", "text");
-workspace.saveData("data/raw.bin", new Uint8Array([255]));
+await workspace.saveData("data/rows.json", [{ n: 1 }]);
+await workspace.saveData("data/deep/text.txt", "text");
+await workspace.saveData("data/raw.bin", new Uint8Array([255]));
 Deno.writeTextFileSync("lib.ts", "export const six: number = 6;");
 workspace.path("data")
 """
@@ -344,7 +344,7 @@ for (const name of ["../x", "/etc/passwd"]) {
   try { workspace.path(name); } catch (error) { refused.push((error as Error).name); }
 }
 const names = ["data/rows.json", "data/deep/text.txt", "data/raw.bin"];
-const [rows, text, raw] = names.map((name) => workspace.loadData(name));
+const [rows, text, raw] = await Promise.all(names.map((name) => workspace.loadData(name)));
 [rows, text, [...raw], six, refused]
 """
     async with opened() as up:
@@ -537,7 +537,7 @@ async def test_a_large_value_is_kept_and_the_program_is_told_how_to_load_it(open
             f'import {{ workspace }} from "mcp-runtime";\n{load}.length', language="typescript", check=False
         )
     assert (result.truncated, again.value) == (True, 5_000)
-    assert load.startswith("workspace.loadData(")
+    assert load.startswith("await workspace.loadData(")
 
 
 async def test_many_runs_at_once_are_all_right(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ class FakeHost:
         return dict(arguments)
 
     async def ask(self, what: str, arguments: Mapping[str, Any]) -> Any:
+        if what == "workspace_room":
+            return {"bytes": 1_000_000, "files": 100}
         return {"what": what, **arguments}
 
     async def module(self, name: str, magic: str) -> Any:

@@ -194,9 +194,9 @@ def test_progress_is_told(run_inside: RunInside, host: FakeHost) -> None:
 def test_the_workspace_keeps_values_by_their_kind(run_inside: RunInside) -> None:
     code = """
 from mcp_runtime import workspace
-paths = [workspace.save_data("a.json", {"n": [1]}), workspace.save_data("b/c.txt", "text"),
-         workspace.save_data("d.bin", b"\\xff\\xfe"), workspace.save_data("e.json", "quoted")]
-[workspace.load_data(name) if name != "d.bin" else list(workspace.load_data(name))
+paths = [await workspace.save_data("a.json", {"n": [1]}), await workspace.save_data("b/c.txt", "text"),
+         await workspace.save_data("d.bin", b"\\xff\\xfe"), await workspace.save_data("e.json", "quoted")]
+[await workspace.load_data(name) if name != "d.bin" else list(await workspace.load_data(name))
  for name in ("a.json", "b/c.txt", "d.bin", "e.json")]
 """
     assert value(run_inside(code)) == [{"n": [1]}, "text", [255, 254], "quoted"]

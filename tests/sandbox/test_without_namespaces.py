@@ -69,13 +69,13 @@ from mcp_runtime import workspace
 with tempfile.NamedTemporaryFile(delete=False) as file:
     file.write(b"x")
 os.makedirs(os.path.join(tempfile.gettempdir(), "a/b"))
-workspace.save_data("kept.json", [1])
+await workspace.save_data("kept.json", [1])
 [workspace.path() == os.getcwd(), os.stat(tempfile.gettempdir()).st_mode & 0o777 == 0o700]
 """
     second = """
 import os, tempfile
 from mcp_runtime import workspace
-[workspace.load_data("kept.json"), os.listdir(tempfile.gettempdir())]
+[await workspace.load_data("kept.json"), os.listdir(tempfile.gettempdir())]
 """
     found = _run(first, second)
     assert [result["value"] for result in found["results"]] == [[True, True], [[1], []]]

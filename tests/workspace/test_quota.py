@@ -62,7 +62,7 @@ async def test_a_full_workspace_can_be_read_and_cleared_but_not_written(tmp_path
             "with open('small', 'w') as file: file.write('x')",
             "open('small', 'w').write('x')",
             "file = open('small', 'w')\nfile.write('x')",
-            "from mcp_runtime import workspace\nworkspace.save_data('small', 'x')",
+            "from mcp_runtime import workspace\nawait workspace.save_data('small', 'x')",
         ):
             assert_full(await up.run(code))
         assert (await up.run("import os\nos.remove('big')")).ok

@@ -42,7 +42,7 @@ def bounded(
     max_tokens: int,
     count: Count,
     keep: Keep,
-    load: str = "workspace.load_data({})",
+    load: str = "await workspace.load_data({})",
 ) -> Answer:
     """Fit value, printed output and error into ``max_tokens`` together.
 

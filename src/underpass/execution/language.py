@@ -34,7 +34,7 @@ class Python:
     """Programs in Python: the text as it is, and the modules that it will surely ask for."""
 
     name = "python"
-    load = "workspace.load_data({})"
+    load = "await workspace.load_data({})"
     keeps_time = True
 
     def __init__(self, sandbox: Sandbox, modules: GeneratedModules) -> None:

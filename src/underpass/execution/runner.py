@@ -112,9 +112,9 @@ class Runner:
             if verdict is not None and (refusal := verdict.refusal()) is not None:
                 outcome = Outcome(error=refusal)
             else:
-                outcome = await self._talk(
-                    run, program, lease, RunHost(calls, self._modules, self._questions, on_progress), language
-                )
+                questions = {**self._questions, "workspace_room": quota.room}
+                host = RunHost(calls, self._modules, questions, on_progress)
+                outcome = await self._talk(run, program, lease, host, language)
         finally:
             lease.release()
             quota.leave()

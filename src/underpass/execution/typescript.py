@@ -43,7 +43,7 @@ class TypeScript:
     """
 
     name = "typescript"
-    load = "workspace.loadData({})"
+    load = "await workspace.loadData({})"
     # The first use of any timer would cost Deno half of what its start does.
     keeps_time = False
 

@@ -9,11 +9,12 @@ by a limit of the kernel's.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import anyio
 from anyio import to_thread
@@ -127,6 +128,32 @@ class WorkspaceQuotas:
         if counted is None or _SMALL < counted.files <= most:
             counted = await to_thread.run_sync(partial(measure, agent.folder, most))
         return agent.note(counted, begun)
+
+    async def left(self, agent: _Agent, size: int, growth: int) -> Usage:
+        """Return what surely still fits into a workspace, counted again where that is too little.
+
+        Raises ``WorkspaceFull`` where a file of ``size`` bytes, ``growth`` of them new, does not fit.
+        """
+        if size > self.file_bytes:
+            raise WorkspaceFull(
+                f"the file takes {size / _MB:,.1f} MB, and a file has at most {self.file_bytes // _MB:,} MB",
+                hint="write several files, or raise the setting run.file_mb",
+                limit="file_mb",
+                value=self.file_bytes // _MB,
+                setting="run.file_mb",
+            )
+        if (usage := agent.usage) is not None:
+            # Runs since then can have written so much.
+            exposed = agent.exposed(time.monotonic())
+            known = self.room(usage) - int(exposed * _BYTES_PER_SECOND)
+            files = self._quota.files - usage.files - int(exposed * _FILES_PER_SECOND)
+            if growth <= known and files > 0:
+                return Usage(known, files)
+        usage = await self.count(agent)
+        room = self.room(usage)
+        if growth > room or usage.files >= self._quota.files:
+            raise self.no_room(agent.name, usage)
+        return Usage(room, self._quota.files - usage.files)
 
     def room(self, usage: Usage) -> int:
         """Return how many bytes are left."""
@@ -243,6 +270,16 @@ class QuotaOfRun:
             return self._quotas.no_room(name, await self._quotas.count(self.agent))
         usage = await self._quotas.up_to_date(self.agent)
         return self._quotas.error(name, usage) if usage.exceeds(self._before) else None
+
+    async def room(self, arguments: Mapping[str, Any]) -> dict[str, int]:
+        """Answer a program that is about to write a file how many ``bytes`` and ``files`` fit.
+
+        Raises ``WorkspaceFull`` where that file does not.
+        """
+        left = await self._quotas.left(self.agent, int(arguments["size"]), int(arguments["growth"]))
+        if self.agent.usage is not None:
+            self._limit(self.agent.usage)
+        return {"bytes": left.bytes, "files": left.files}
 
     def take(self, size: int) -> None:
         """Reserve ``size`` bytes for a file that the host writes. Raises ``WorkspaceFull``."""
