@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 
-class ToolError(Exception):
-    """A tool call failed. ``server``, ``tool``, ``hint`` and ``data`` say more."""
+class HostError(Exception):
+    """What the host answers in place of a value. ``hint`` and ``data`` say more."""
 
     def __init__(self, message: str, hint: str = "", data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.data = data or {}
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class WorkspaceFull(HostError):
+    """There is no room for a file in the workspace; it was not written."""
+
+
+class ToolError(HostError):
+    """A tool call failed. ``server``, ``tool``, ``hint`` and ``data`` say more."""
 
     @property
     def server(self) -> str | None:
@@ -23,9 +34,6 @@ class ToolError(Exception):
     def tool(self) -> str | None:
         """The tool that was called."""
         return self.data.get("tool")
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 class ToolNotFound(ToolError):
@@ -56,7 +64,7 @@ class ToolLimitExceeded(ToolError):
     """A limit on calls, concurrency or bytes was reached."""
 
 
-KINDS = {kind.__name__: kind for kind in (ToolError, *ToolError.__subclasses__())}
+KINDS = {kind.__name__: kind for kind in (WorkspaceFull, ToolError, *ToolError.__subclasses__())}
 
 
 def raise_from_frame(error: dict[str, Any]) -> NoReturn:

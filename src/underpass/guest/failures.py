@@ -13,7 +13,7 @@ import traceback
 from types import TracebackType
 from typing import Any, cast
 
-from underpass.guest.errors import ToolError
+from underpass.guest.errors import HostError
 from underpass.guest.program import MAIN
 
 _FRAMES = 12
@@ -119,7 +119,7 @@ def _message(error: BaseException) -> str:
 
 
 def _whole_message(error: BaseException) -> str:
-    if isinstance(error, ToolError):
+    if isinstance(error, HostError):
         return error.message
     if isinstance(error, SyntaxError):
         return error.msg
@@ -175,7 +175,7 @@ def _line(error: BaseException, filename: str) -> int | None:
 def _hint(error: BaseException, names: dict[str, Any]) -> str:
     text = _message(error)
     match error:
-        case ToolError():
+        case HostError():
             return error.hint
         case ValueTooLarge():
             return "return less: aggregate, filter, or save it and return its path; or raise run.result_bytes"

@@ -75,7 +75,7 @@ class Guest:
         sys.stdout, sys.stderr = self._outputs
         sys.stdin = None
         self._importer = importer.install(channel)
-        self._workspace = Workspace(workspace)
+        self._workspace = Workspace(workspace, channel)
         runtime.install(channel, self._outputs, self._workspace)
         # Python calls this hook for a coroutine that is thrown away without being awaited.
         warnings._warn_unawaited_coroutine = self._note_never_awaited  # type: ignore[attr-defined]
@@ -213,7 +213,7 @@ class Guest:
         size = f"the value takes {len(text):,} characters of JSON, and the limit is {frame['max_value']:,}"
         name = f"results/{frame['run']}.json"
         try:
-            self._workspace.save_text(name, text)
+            self._workspace.put_text(name, text)
         except OSError as error:
             raise failures.ValueTooLarge(f"{size}; it could not be kept either: {error}") from None
         raise failures.ValueTooLarge(f"{size}; it is kept whole in the workspace as {name}")

@@ -2,48 +2,111 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path, PurePosixPath
+import builtins
+import errno
+import os
+import resource
 from typing import Any
+
+from underpass.guest import files, formats, paths
+from underpass.guest.channel import Channel
+from underpass.guest.errors import WorkspaceFull
 
 
 class Workspace:
     """A folder that outlives the run. ``open(workspace.path("data/x.csv"))`` works."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, channel: Channel) -> None:
         self.root = root
+        self._channel = channel
+        self._left = {"bytes": 0, "files": 0}
+        """What the host said that there is room for, less what was saved since."""
 
     def path(self, name: str = "") -> str:
         """Return the real path of ``name``. Raises ``ValueError`` where it leaves the workspace."""
-        parts = PurePosixPath(name).parts
-        if ".." in parts or name.startswith("/"):
-            raise ValueError(f"{name!r} leaves the workspace: give a path relative to it, without '..'")
-        return str(PurePosixPath(self.root, name))
+        return paths.resolve(self.root, name)
 
-    def save_data(self, name: str, value: Any) -> str:
-        """Write a value: ``.json`` as JSON, text and bytes as they are; returns the path."""
-        if isinstance(value, bytes | bytearray):
-            return self._write(name, bytes(value))
-        if isinstance(value, str) and not name.endswith(".json"):
-            return self.save_text(name, value)
-        return self.save_text(name, json.dumps(value, ensure_ascii=False))
+    async def save_data(self, name: str, value: Any) -> str:
+        """Write a value in the format that the name's ending says, whole or not at all.
 
-    def save_text(self, name: str, text: str) -> str:
-        """Write text as it is, whatever the name's ending; returns the path."""
-        return self._write(name, text.encode())
+        ``.json``, ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet``; text and bytes as they are. Returns the path.
 
-    def _write(self, name: str, content: bytes) -> str:
-        target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        return str(target)
+        Raises:
+            ValueError: the name leaves the workspace.
+            TypeError: the format cannot express the value.
+            WorkspaceFull: there is no room for it.
+        """
+        return await self._save(name, formats.encode(name, value))
 
-    def load_data(self, name: str) -> Any:
-        """Read what ``save_data`` wrote, or a run left in ``results/``: JSON, text, else bytes."""
-        raw = Path(self.path(name)).read_bytes()
-        if name.endswith(".json"):
-            return json.loads(raw)
+    async def save_text(self, name: str, text: str) -> str:
+        """Write text as it is, whatever the name's ending; returns the path. Raises as ``save_data``."""
+        return await self._save(name, text.encode())
+
+    async def load_data(self, name: str) -> Any:
+        """Read what ``save_data`` wrote, or a run left in ``results/``. A table is a list of dicts.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the content is not what the name's ending says, or the name leaves the workspace.
+        """
+        return formats.decode(name, files.read(self.path(name)))
+
+    async def list(self, folder: str = "") -> builtins.list[str]:
+        """Return the names of all files below a folder, sorted, as ``load_data`` takes them.
+
+        Raises ``FileNotFoundError`` or ``NotADirectoryError`` where there is no such folder.
+        """
+        top = f"{self.path()}/"
+        names = [path.removeprefix(top) for path in files.below(self.path(folder))]
+        return sorted(name for name in names if self._can_be_read(name))
+
+    async def delete(self, name: str) -> None:
+        """Delete a file, or a folder with all that is in it.
+
+        Raises ``FileNotFoundError`` where there is none, and ``ValueError`` for the workspace itself.
+        """
+        folder, _, last = os.fspath(name).rstrip("/").rpartition("/")
+        if last in {"", "."}:
+            raise ValueError(f"{name!r} is the workspace itself: name what is in it")
+        paths.check(name)
+        # A link goes itself, and not what it leads to.
+        files.remove(f"{self.path(folder)}/{last}")
+
+    def put_text(self, name: str, text: str) -> None:
+        """Write text without asking for room: what the host bounds by other means."""
+        files.write(self.path(name), text.encode(), whole=True)
+
+    def _can_be_read(self, name: str) -> bool:
         try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return raw
+            return files.is_file(self.path(name))
+        except ValueError:
+            return False  # a link that leaves the workspace, or a name that nobody can give
+
+    async def _save(self, name: str, content: bytes) -> str:
+        path = self.path(name)
+        if files.is_folder(path):
+            raise IsADirectoryError(errno.EISDIR, "a folder has that name", name)
+        paths.refuse_twin(self.root, path)
+        size, before = len(content), files.size(path)
+        # The old file stays until the new one is whole, where there is room for both.
+        whole = await self._reserve(size, max(size - before, 0)) or not before
+        try:
+            files.write(path, content, whole=whole)
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise WorkspaceFull(f"{name!r} has no room for {size:,} bytes") from error
+            raise
+        return path
+
+    async def _reserve(self, size: int, growth: int) -> bool:
+        """Ask the host for room where what it said last may not be enough; whether ``size`` fits as well.
+
+        Raises ``WorkspaceFull``.
+        """
+        left = self._left
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        if growth > left["bytes"] or left["files"] < 1 or 0 <= limit < size:
+            question = {"op": "ask", "what": "workspace_room", "arguments": {"size": size, "growth": growth}}
+            left = await self._channel.ask_async(question)
+        self._left = {"bytes": left["bytes"] - growth, "files": left["files"] - 1}
+        return size <= left["bytes"]

@@ -1,7 +1,7 @@
 // Errors of tool calls, by their cause; the names are those of the host and of Python programs.
 
-/** A tool call failed. Its subclasses say why. */
-export class ToolError extends Error {
+/** What the host answers in place of a value. */
+export class HostError extends Error {
   /** What to do next; empty when there is nothing useful to say. */
   readonly hint: string;
   /** Facts that a program may act on. */
@@ -13,7 +13,13 @@ export class ToolError extends Error {
     this.hint = hint;
     this.data = data;
   }
+}
 
+/** There is no room for a file in the workspace; it was not written. */
+export class WorkspaceFull extends HostError {}
+
+/** A tool call failed. Its subclasses say why. */
+export class ToolError extends HostError {
   /** The server that was called. */
   get server(): string | undefined {
     return this.data.server as string | undefined;
@@ -40,7 +46,8 @@ export class ToolChanged extends ToolError {}
 /** A limit on calls, concurrency or bytes was reached. */
 export class ToolLimitExceeded extends ToolError {}
 
-const KINDS = new Map<unknown, typeof ToolError>([
+const KINDS = new Map<unknown, typeof HostError>([
+  ["WorkspaceFull", WorkspaceFull],
   ["ToolNotFound", ToolNotFound],
   ["ToolArgumentsInvalid", ToolArgumentsInvalid],
   ["ToolFailed", ToolFailed],
@@ -51,7 +58,7 @@ const KINDS = new Map<unknown, typeof ToolError>([
 ]);
 
 /** Return the error that a frame of the host describes, with the stack of where the program asked. */
-export function raiseFrom(frame: Record<string, unknown>, site: Error): ToolError {
+export function raiseFrom(frame: Record<string, unknown>, site: Error): HostError {
   const { type, message, hint, ...data } = frame;
   const Kind = KINDS.get(type) ?? ToolError;
   const error = new Kind(String(message ?? "the tool call failed"), String(hint ?? ""), data);

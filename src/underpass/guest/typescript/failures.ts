@@ -1,7 +1,7 @@
 // Says why a program failed, in its own line numbers, with a hint where the cause is a known one.
 
 import { lastQuestion, unanswered } from "./channel.ts";
-import { ToolError } from "./errors.ts";
+import { HostError } from "./errors.ts";
 
 /** The function that holds a program; never a name of the program's. */
 const MAIN = "__program__";
@@ -184,7 +184,7 @@ function exportsHint(said: string, wanted: string, place: Place): string {
 }
 
 function hintFor(error: Error, type: string, message: string): string {
-  if (error instanceof ToolError) {
+  if (error instanceof HostError) {
     return error.hint;
   }
   switch (type) {

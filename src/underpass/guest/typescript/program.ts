@@ -4,6 +4,7 @@ import { listen, onTimeout, receive, sendText, unanswered } from "./channel.ts";
 import { describe, describeTimeout, NeverAwaited, type Place, type Shift, ValueTooLarge } from "./failures.ts";
 import { flush, install } from "./output.ts";
 import { callTool, ToolError, workspace } from "./runtime.ts";
+import { putText } from "./workspace.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
 
 /** What the host sends. */
@@ -179,7 +180,7 @@ function fit(text: string, frame: Frame): void {
   const size = `the value takes ${text.length} characters of JSON, and the limit is ${frame.max_value}`;
   const name = `results/${frame.run}.json`;
   try {
-    workspace.saveText(name, text);
+    putText(name, text);
   } catch (error) {
     throw new ValueTooLarge(`${size}; it could not be kept either: ${error}`);
   }

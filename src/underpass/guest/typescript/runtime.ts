@@ -18,6 +18,7 @@ export {
   ToolNotFound,
   ToolTimeout,
   ToolUnavailable,
+  WorkspaceFull,
 } from "./errors.ts";
 export { workspace } from "./workspace.ts";
 
