@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,6 +59,47 @@ async def test_return_await_and_exports_work_at_the_top_level(opened: Open) -> N
         )
     ]
     assert values == [{"n": 3}, 4, "awaited", {"value": 2}, {"name": "Green"}, None, None]
+
+
+_PLAIN = (
+    "1 + 1",
+    "throw new Error('a')",
+    "\n\n  null.foo",
+    "JSON.parse('{')",
+    "await new Promise((done) => setTimeout(done, 1)); 5",
+    "undeclared = 1",
+    "let a = 1; let a = 2",
+    "Promise.reject(new Error('b')); await new Promise(() => {})",
+    "function f() { throw new TypeError('deep') }\nfunction g() {\n  f()\n}\ng()",
+    "typeof this + typeof arguments + typeof module",
+    "class A { x = 1; #y = 2; get z() { return this.#y } static { A.n = 3 } }; new A().z + A.n",
+    "const { a, ...rest } = { a: 1, b: 2, c: 3 }; [a, rest, [...'ab'], `${a}`, /x/g.source, a ?? 2, rest?.b]",
+    "label: for (const n of [1, 2]) { switch (n) { case 2: break label; default: continue } }",
+    "const f = a => b => a < b, c = 2, d = 1; f(c)(d) > (c)",
+    "async function* g() { yield 1 }; for await (const n of g()) { if (n) return n }",
+    "010",
+    "with (a) {}",
+    "yield 1",
+    "eval('1+')",
+    "new Function('return 1')()",
+    "console.log('printed'); // and no more",
+    "",
+)
+
+
+async def test_a_program_that_is_javascript_already_does_what_it_does_with_types(opened: Open) -> None:
+    # A type in the first line sends the same program through Deno's own translation.
+    typed = [f"type T = 1; {code}" for code in _PLAIN]
+    seen = await each(opened, *_PLAIN, *typed)
+
+    def told(result: RunResult) -> object:
+        error = result.error
+        lines = [] if error is None else re.findall(r"program\.ts:(\d+)", error.traceback)
+        return result.value, result.stdout, error and (error.type, error.message), lines
+
+    half = len(_PLAIN)
+    for code, plain, same in zip(_PLAIN, seen[:half], seen[half:], strict=True):
+        assert told(plain) == told(same), code
 
 
 async def test_servers_are_imported_and_called(opened: Open) -> None:

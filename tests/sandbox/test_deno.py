@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from underpass.errors import Overloaded, SandboxUnavailable, ValidationFailed
 from underpass.sandbox import deno_binary, deno_guest
 from underpass.sandbox.deno import DenoSandbox
+from underpass.sandbox.deno_zygote_process import DenoZygoteProcess
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.kernel import deno_seccomp_table, seccomp_table
 from underpass.sandbox.lease import Lease, dumps
@@ -126,6 +128,132 @@ async def test_a_guest_that_cannot_be_compiled_runs_from_its_sources(
         assert await value(await place.lease("a"), "return 5") == 5
 
 
+async def warm(place: DenoSandbox) -> None:
+    """Use a sandbox until its children are forked.
+
+    Deno's own threads end when they were idle for ten seconds, and nothing tells of that.
+    """
+    with anyio.fail_after(60):
+        while place._zygotes == {} or not _zygote(place).has_template:
+            assert await value(await place.lease("a"), "return 1") == 1
+            await anyio.sleep(0.1)
+        # Those that were started one by one go first.
+        while idle := _zygote(place).idle:
+            idle.popleft().release()
+            await anyio.lowlevel.checkpoint()
+
+
+def _zygote(place: DenoSandbox) -> DenoZygoteProcess:
+    zygote = place._zygotes[None]
+    assert isinstance(zygote, DenoZygoteProcess)
+    return zygote
+
+
+_SHARED = """
+const { randomBytes } = await import("node:crypto");
+await new Promise((done) => setTimeout(done, 1));
+const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, true, ["sign"]);
+return [Math.random(), crypto.randomUUID(), String(crypto.getRandomValues(new Uint32Array(2))),
+  randomBytes(8).toString("hex"), (await crypto.subtle.exportKey("jwk", key)).k,
+  Deno.makeTempDirSync({ dir: "data" })];
+"""
+
+
+@pytest.mark.slow
+async def test_children_are_forked_from_a_warm_deno_and_draw_random_numbers_of_their_own(
+    tmp_path: Path,
+) -> None:
+    async with sandbox(tmp_path, idle=2) as place:
+        await warm(place)
+        drawn: list[Any] = [await value(await place.lease("a"), _SHARED) for _ in range(3)]
+        for kind in zip(*drawn, strict=True):
+            assert len(set(kind)) == 3
+        random = "const drawn = Array.from({ length: 1_000 }, Math.random);\n"
+        many: Any = await value(
+            await place.lease("a"),
+            f"{random}return [new Set(drawn).size, Math.min(...drawn), Math.max(...drawn)]",
+        )
+        different, least, most = many
+        assert different == 1_000
+        assert 0 <= least < 0.1
+        assert 0.9 < most < 1
+
+
+@pytest.mark.slow
+async def test_a_forked_child_has_its_own_workspace_and_no_right_that_it_was_made_with(
+    tmp_path: Path,
+) -> None:
+    async with sandbox(tmp_path, idle=2) as place:
+        await warm(place)
+        assert await value(await place.lease("b"), "Deno.writeTextFileSync('data/x', 'b'); return 1") == 1
+        seen: Any = await value(
+            await place.lease("a"),
+            "const tried = (does) => { try { does(); return 'done' } catch (error) { return error.name } };\n"
+            "return [tried(() => Deno.dlopen('libc.so.6', {})),\n"
+            "  Deno.permissions.requestSync({ name: 'ffi' }).state,\n"
+            "  tried(() => Deno.UnsafePointer.create(4096n)),\n"
+            "  [...Deno.readDirSync('.')].length, tried(() => Deno.readTextFileSync('data/x')),\n"
+            "  tried(() => Deno.readTextFileSync('/workspaces/b/data/x'))]",
+        )
+        assert seen == ["NotCapable", "denied", "NotCapable", seen[3], "NotFound", seen[5]]
+        assert seen[5] != "done"
+        lease = await place.lease("a")
+        facts = dict(line.split(":\t", 1) for line in _about(lease.process, "status").splitlines())
+        assert int(facts["CapPrm"], 16) == int(facts["CapAmb"], 16) == 0
+        assert (facts["Seccomp"], facts["NoNewPrivs"], facts["NSpid"].split()[-1]) == ("2", "1", "1")
+        lease.release()
+
+
+@pytest.mark.slow
+async def test_where_the_warm_deno_dies_children_are_started_one_by_one_again(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, idle=1) as place:
+        await warm(place)
+        zygote = _zygote(place)
+        kept = await place.lease("a")
+        parent = zygote._control._process.pid
+        children = map(int, _about(parent, f"task/{parent}/children").split())
+        # It is no sandbox, so it has one number only.
+        (template,) = (
+            child for child in children if re.search(r"^NSpid:\t\d+$", _about(child, "status"), re.MULTILINE)
+        )
+        os.kill(template, signal.SIGKILL)
+        while zygote.idle:
+            zygote.idle.popleft().release()
+        assert await value(await place.lease("b"), "return 6") == 6
+        assert not zygote.has_template
+        # Those that were forked live on.
+        assert await value(kept, "return 7") == 7
+        await warm(place)
+
+
+@pytest.mark.slow
+async def test_another_warm_deno_takes_the_place_of_one_that_has_forked_enough(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, idle=1, recycle_after=3) as place:
+        await warm(place)
+        with anyio.fail_after(60):
+            while _zygote(place).templates < 2:
+                assert await value(await place.lease("a"), "return 8") == 8
+                await anyio.sleep(0.1)
+        assert await value(await place.lease("a"), "return 9") == 9
+
+
+def _about(process: int, what: str) -> str:
+    return Path(f"/proc/{process}/{what}").read_text(encoding="ascii")
+
+
+def test_compiled_guests_of_other_versions_are_removed_after_a_while(tmp_path: Path) -> None:
+    old, other = tmp_path / "guest-old", tmp_path / "other"
+    old.mkdir()
+    other.mkdir()
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+    recent = tmp_path / "guest-recent"
+    recent.mkdir()
+    made = deno_guest.compiled(tmp_path, deno_binary.find())
+    assert deno_guest.compiled(tmp_path, deno_binary.find()) == made
+    assert set(tmp_path.iterdir()) == {other, recent, made}
+
+
 def test_every_call_of_the_table_is_known_and_has_a_reason_and_none_makes_sockets_or_processes() -> None:
     known = {rule.name for _, group in seccomp_table.GROUPS for rule in group}
     shared = [name for _, names in deno_seccomp_table.SHARED for name in names]
@@ -145,4 +273,6 @@ def test_every_call_of_the_table_is_known_and_has_a_reason_and_none_makes_socket
         "memfd_create",
     }
     assert {"execve", "arch_prctl"} <= allowed
+    forked = {rule.name for rule in deno_seccomp_table.forked("x86_64").values()}
+    assert forked == allowed - {"execve", "arch_prctl"}
     assert len(allowed) < len(seccomp_table.rules("x86_64"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ _GUEST: Final = "/guest"
 _MODULES: Final = "/modules"
 _AGENT: Final = "/agent"
 _WORKSPACE: Final = "/agent/workspace"
+_A_DAY: Final = 86_400
 
 
 class DenoSandbox(Pool):
@@ -24,9 +26,12 @@ class DenoSandbox(Pool):
         workspaces: the folder that holds a folder for each agent.
         modules: the folder of generated modules; programs read in it.
         limits: what one sandbox may use.
-        idle: how many processes wait for a lease; each takes some 10 MB.
+        idle: how many processes wait for a lease; each takes some 5 to 10 MB.
         max_alive: how many may run at once; more callers wait.
         max_waiting: how many callers may wait before ``Overloaded``.
+        recycle_after: processes that are forked from a warm one before another takes its place. They share
+            its address layout and hash seed, so none should live for ever.
+        recycle_age: seconds after which another takes its place, however few were forked.
     """
 
     label = "deno"
@@ -41,9 +46,14 @@ class DenoSandbox(Pool):
         idle: int = 4,
         max_alive: int = 256,
         max_waiting: int = 8_192,
+        recycle_after: int = 10_000,
+        recycle_age: float = 3_600.0,
     ) -> None:
         super().__init__(workspaces, limits, idle=idle, max_alive=max_alive, max_waiting=max_waiting)
         self._modules = modules
+        self._recycling = {"recycle_after": recycle_after, "recycle_age": recycle_age}
+        self._guest: Path | None = None
+        self._noted = 0.0
 
     async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> ChildProcess:
         """Return a warm process in ``agent``'s workspace.
@@ -54,6 +64,10 @@ class DenoSandbox(Pool):
             ValidationFailed: ``agent`` is no name, or there is an ``environment``: those are Python's.
         """
         deno_binary.refuse(environment)
+        if self._guest is not None and time.monotonic() - self._noted > _A_DAY:
+            # Another version may be at work beside us, and removes what seems to be of no use.
+            deno_guest.note_use(self._guest)
+            self._noted = time.monotonic()
         return await super().lease(agent)
 
     @property
@@ -68,7 +82,7 @@ class DenoSandbox(Pool):
     def _settings(self, environment: SandboxEnvironment | None) -> dict[str, Any]:  # noqa: ARG002 - none
         self._modules.mkdir(parents=True, exist_ok=True)
         binary = deno_binary.find()
-        guest = deno_guest.compiled(self._modules.parent, binary).resolve()
+        guest = self._guest = deno_guest.compiled(self._modules.parent, binary).resolve()
 
         def arguments(main: str, *, forks: bool = False) -> list[str]:
             return deno_binary.arguments(
@@ -87,5 +101,6 @@ class DenoSandbox(Pool):
             "modules": str(self._modules.resolve()),
             "arguments": arguments("main"),
             "template": arguments("template", forks=True),
+            **self._recycling,
             "environment": deno_binary.environment(_WORKSPACE, f"{_AGENT}/tmp/.deno"),
         }

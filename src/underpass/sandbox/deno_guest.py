@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 SOURCES: Final = Path(__file__).parents[1] / "guest" / "typescript"
 _TIMEOUT: Final = 60.0
+_KEPT: Final = 30 * 86_400
+"""Seconds after the last start with a folder from which it is removed. Its processes may live for long."""
 
 
 def compiled(state: Path, binary: Path) -> Path:
@@ -24,13 +28,14 @@ def compiled(state: Path, binary: Path) -> Path:
     for path in (*sources, SOURCES / "imports.json"):
         digest.update(path.read_bytes())
     folder = state / f"guest-{digest.hexdigest()[:24]}"
-    if folder.is_dir():
+    if note_use(folder):
         return folder
     state.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=state, prefix=".making-"))
     try:
         _compile(binary, sources, made)
         made.rename(folder)
+        _prune(state)
     except (OSError, subprocess.SubprocessError):
         shutil.rmtree(made, ignore_errors=True)
         return folder if folder.is_dir() else SOURCES
@@ -40,6 +45,26 @@ def compiled(state: Path, binary: Path) -> Path:
 def main(folder: Path, name: str = "main") -> str:
     """Return the file of the module to start with."""
     return f"{name}.js" if (folder / f"{name}.js").exists() else f"{name}.ts"
+
+
+def note_use(folder: Path) -> bool:
+    """Note that a folder is used now; returns whether it is there."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return folder.is_dir()  # another user's
+    return True
+
+
+def _prune(state: Path) -> None:
+    """Remove what other versions of us made and nobody has started with for long, or never finished."""
+    for pattern in ("guest-*", ".making-*"):
+        for folder in state.glob(pattern):
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > _KEPT:
+                    shutil.rmtree(folder)
 
 
 def _compile(binary: Path, sources: list[Path], target: Path) -> None:

@@ -24,6 +24,7 @@ import select
 import signal
 import socket
 import struct
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
@@ -81,15 +82,31 @@ class Unusable(Exception):
     """This template cannot be forked; the message says why."""
 
 
+UNFIT: Final = (Unusable, OSError, ValueError, KeyError)
+"""What a template raises that is of no use: it has ended, or does not say what is expected."""
+
+
 class DenoTemplate:
     """One warm Deno, from its start to its end.
 
     Parameters:
         become: makes the process Deno; the template's guest finds its socket as its input and output.
         steps: what a child does before it serves.
+        recycle_after: children after which another should take its place. All children of a template share
+            its address layout and hash seed, so none should live for ever.
+        recycle_age: seconds after which another should, however few it forked.
     """
 
-    def __init__(self, become: Callable[[], object], steps: Sequence[Step]) -> None:
+    def __init__(
+        self,
+        become: Callable[[], object],
+        steps: Sequence[Step],
+        *,
+        recycle_after: int,
+        recycle_age: float,
+    ) -> None:
+        self._left = recycle_after
+        self._until = time.monotonic() + recycle_age
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(_SILENCE)
         self._steps = steps
@@ -112,6 +129,11 @@ class DenoTemplate:
             "steps": self._steps,
         }
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether another should take its place."""
+        return self._left <= 0 or time.monotonic() > self._until
+
     def get_ready(self) -> bool:
         """Make it usable once it is warm and has one thread; returns whether it is.
 
@@ -133,6 +155,7 @@ class DenoTemplate:
 
         It is -1 where there is no room for one. Raises ``Unusable`` where the template has ended.
         """
+        self._left -= 1
         self._send({"sample": sample}, channel)
         return int(self._receive())
 

@@ -26,7 +26,7 @@ from typing import Any, Final, NoReturn
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from underpass.sandbox import deno_template, zygote
-from underpass.sandbox.deno_template import DenoTemplate, Unusable
+from underpass.sandbox.deno_template import UNFIT, DenoTemplate, Unusable
 from underpass.sandbox.kernel import deno_root, deno_seccomp_table, root, seccomp, syscalls
 
 sys.path.pop(0)
@@ -45,6 +45,7 @@ class DenoZygote(zygote.Zygote):
     """Forks Deno processes, and mounts their workspaces."""
 
     _template: DenoTemplate | None = None
+    _successor: DenoTemplate | None = None
     _untried: int = _FEW
     """How many children to start before there is a template; where it is negative, none is tried any more."""
 
@@ -73,12 +74,19 @@ class DenoZygote(zygote.Zygote):
         if not self._fork_warm():
             super()._fork()
             if self._untried == 0:
-                execution = _execution(self._settings["template"], self._settings)
-                with contextlib.suppress(Unusable, OSError):
-                    self._template = DenoTemplate(
-                        partial(syscalls.do, (execution.step,)), template_steps(self._settings)
-                    )
+                self._template = self._start_template()
             self._untried -= 1
+
+    def _start_template(self) -> DenoTemplate | None:
+        execution = _execution(self._settings["template"], self._settings)
+        with contextlib.suppress(Unusable, OSError):
+            return DenoTemplate(
+                partial(syscalls.do, (execution.step,)),
+                template_steps(self._settings),
+                recycle_after=self._settings["recycle_after"],
+                recycle_age=self._settings["recycle_age"],
+            )
+        return None
 
     def _fork_warm(self) -> bool:
         """Fork a child from the template; returns whether there was one that could."""
@@ -89,13 +97,15 @@ class DenoZygote(zygote.Zygote):
                 if not self._template.get_ready():
                     return False
                 self.send({"op": "template", "refused": ""})
+            elif self._template.is_worn:
+                self._renew(self._template)
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             with ours, theirs:
                 if (process := self._template.fork(theirs.fileno())) < 0:
                     return False
                 self._children.add(process)
                 socket.send_fds(self._control, [b'{"op":"child","pid":%d}' % process], [ours.fileno()])
-        except (Unusable, OSError, ValueError, KeyError) as error:
+        except UNFIT as error:
             self._template.end()
             if self._template.is_ready:
                 # The kernel may have ended it for want of memory; another may last.
@@ -105,10 +115,25 @@ class DenoZygote(zygote.Zygote):
             return False
         return True
 
+    def _renew(self, worn: DenoTemplate) -> None:
+        """Let another take the place of a template that goes on until that is ready."""
+        try:
+            if self._successor is None:
+                self._successor = self._start_template()
+            elif self._successor.get_ready():
+                worn.end()
+                self._template, self._successor = self._successor, None
+                self.send({"op": "template", "refused": ""})
+        except UNFIT:
+            if self._successor is not None:
+                self._successor.end()
+            self._successor = None
+
     def end(self) -> None:
-        """End every child, and the template."""
-        if self._template is not None:
-            self._template.end()
+        """End every child, and the templates."""
+        for template in (self._template, self._successor):
+            if template is not None:
+                template.end()
         super().end()
 
     def _attach(self, process: int, agent: str) -> None:

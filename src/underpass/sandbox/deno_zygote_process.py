@@ -43,6 +43,8 @@ class DenoZygoteProcess(ZygoteProcess):
         self._warming = 0
         self.has_template = False
         """Whether children are forked from a warm process by now."""
+        self.templates = 0
+        """How many such processes there have been, one after the other."""
         self._to_attach: deque[tuple[int, str]] = deque()
         self._attached: dict[int, bool] = {}
         """The children whose workspace is asked for, and whether it is there."""
@@ -125,6 +127,7 @@ class DenoZygoteProcess(ZygoteProcess):
     def _handle(self, message: dict[str, Any]) -> None:
         if message["op"] == "template":
             self.has_template = not message["refused"]
+            self.templates += self.has_template
         elif message["op"] != "attached":
             super()._handle(message)
         elif message["pid"] in self._attached and (child := self._children.get(message["pid"])):

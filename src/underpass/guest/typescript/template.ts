@@ -38,8 +38,8 @@ const LOCAL = 1;
 const STREAM = 1;
 const ADD = 1;
 const READABLE = 1;
-/** Nanoseconds. Who waits for a child sends its program at once. */
-const MOMENT = 3_000_000n;
+/** Nanoseconds in which a child gets its program where somebody waits for it. */
+const MOMENT = 30_000_000n;
 
 const libc = Deno.dlopen("libc.so.6", {
   syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], result: "i64" },
