@@ -102,16 +102,14 @@ def classify(tools: Sequence[Mapping[str, int]]) -> list[str]:
         own.append(votes)
         for category, vote in votes.items():
             together[category] += vote
-    return [_best(votes, together, len(tools)) for votes in own]
-
-
-def _best(own: Mapping[str, float], together: Mapping[str, float], tools: int) -> str:
     rarities = _rarities()
-    scores = {
-        category: total / tools + _OWN * own.get(category, 0.0) + rarities[category]
-        for category, total in together.items()
-    }
-    best = max(sorted(scores), key=scores.__getitem__, default=OTHER)
+    shared = {name: together[name] / len(tools) + rarities[name] for name in sorted(together)}
+    return [_best(shared, votes) for votes in own]
+
+
+def _best(shared: Mapping[str, float], own: Mapping[str, float]) -> str:
+    scores = {**shared, **{category: shared[category] + _OWN * vote for category, vote in own.items()}}
+    best = max(scores, key=scores.__getitem__, default=OTHER)
     return best if scores.get(best, 0.0) >= _LEAST else OTHER
 
 

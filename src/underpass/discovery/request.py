@@ -15,8 +15,8 @@ MAX_QUERIES: Final = 20
 MAX_NAMES: Final = 50
 _HITS: Final = 10
 _HITS_EACH: Final = 5
-_LONGEST: Final = 2_000
-"""Characters of a query, a name or a filter."""
+_LONGEST: Final = 20_000
+"""Characters of a query, a name or a filter. Some ask with a whole task and its data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,14 @@ _CHOICES = (0.3, 1.0)
 def impacts(tool: ToolDefinition) -> dict[str, int]:
     """Return how much each term of a definition says of it, from 1 to 255."""
     weights: dict[str, float] = {}
+    known = weights.get
     for (weight, typical), text in _fields(tool):
         found = terms(text) if text else ()
         if not found:
             continue
         scale = weight / (1 - _LENGTH + _LENGTH * len(found) / typical)
         for term in found:
-            weights[term] = weights.get(term, 0.0) + scale
+            weights[term] = known(term, 0.0) + scale
     return {term: int(SCALE * weight / (weight + _SATURATION)) or 1 for term, weight in weights.items()}
 
 
