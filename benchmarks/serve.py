@@ -1,7 +1,8 @@
 """How soon `underpass serve` gives its first answers: ``python -m benchmarks.serve``.
 
 Fifty servers are configured, and their tools known from manifests; as commands they hang, crash or are
-missing. Beside it stands the same with no server, and the import of the SDK alone.
+missing. Beside it stands the same with no server, without the recording of first answers, and the import
+of the SDK alone.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def imported() -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    many, none, sdk = list[Start](), list[Start](), list[tuple[float, float]]()
+    many, none, unrecorded, sdk = list[Start](), list[Start](), list[Start](), list[tuple[float, float]]()
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder) / name for name in ("many", "none")]
         for place in places:
@@ -146,12 +147,15 @@ def main() -> None:
         for _ in range(_ROUNDS):
             many.append(start(configs[0]))
             none.append(start(configs[1]))
+            (places[0] / ".underpass" / "opening.json").unlink()
+            unrecorded.append(start(configs[0]))
             sdk.append(imported())
     print("| from the start of the process | wall clock, median (least) | processor time, median | goal |")
     print("|---|---|---|---|")
     goal = "≤ 500 ms"
     print(_row(f"first `tools/list`, {_SERVERS} servers", [(s.listed, s.listed_cpu) for s in many], goal))
     print(_row("first `tools/list`, no server", [(s.listed, s.listed_cpu) for s in none]))
+    print(_row(f"… {_SERVERS} servers, no recording", [(s.listed, s.listed_cpu) for s in unrecorded]))
     print(_row(f"first `search_tools`, {_SERVERS} servers", [(s.searched, s.searched_cpu) for s in many]))
     print(_row("first `search_tools`, no server", [(s.searched, s.searched_cpu) for s in none]))
     print(_row("`python -c 'import mcp'`", sdk))
