@@ -36,7 +36,8 @@ def test_a_change_is_shown_word_by_word_and_accepted_by_name(tmp_path: Path) -> 
     shown = underpass("trust", cwd=tmp_path)
     assert shown.status == 0
     assert "my-friend.add (changed)" in shown.stdout
-    assert r"description: Add [-two-]{+three+} [-numbers.-]{+numbers.\u{200b}\u{e0041}+}" in shown.stdout
+    # What is hidden in it is taken out, and told by `tools` and `doctor`: it reaches nobody.
+    assert "description: Add [-two-]{+three+} numbers." in shown.stdout
     assert "inputSchema/properties/a/type: {+string+}" in shown.stdout
     refused = underpass("tools", cwd=tmp_path).stdout
     assert "my-friend.add changed and is refused: `underpass trust my-friend.add`" in refused

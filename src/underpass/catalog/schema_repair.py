@@ -14,9 +14,9 @@ import jsonschema_rs
 Schema = dict[str, Any]
 
 _TYPES = frozenset(("null", "boolean", "object", "array", "number", "integer", "string"))
-_MAPS_OF_SCHEMAS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-_LISTS_OF_SCHEMAS = ("allOf", "anyOf", "oneOf", "prefixItems")
-_SCHEMAS = (
+MAPS_OF_SCHEMAS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+LISTS_OF_SCHEMAS = ("allOf", "anyOf", "oneOf", "prefixItems")
+SCHEMAS = (
     "additionalProperties",
     "unevaluatedProperties",
     "unevaluatedItems",
@@ -116,17 +116,17 @@ _DROP = object()
 
 def _mend_keyword(key: str, value: object, at: str, faults: list[str], depth: int) -> object:
     fits = True
-    if key in _MAPS_OF_SCHEMAS:
+    if key in MAPS_OF_SCHEMAS:
         if isinstance(value, dict):
             parts = cast("dict[str, object]", value)
             return {name: _mend(part, f"{at}.{name}", faults, depth) for name, part in parts.items()}
         fits = False
-    elif key in _LISTS_OF_SCHEMAS:
+    elif key in LISTS_OF_SCHEMAS:
         if isinstance(value, list) and value:
             items = cast("list[object]", value)
             return [_mend(part, f"{at}[{index}]", faults, depth) for index, part in enumerate(items)]
         fits = False
-    elif key in _SCHEMAS:
+    elif key in SCHEMAS:
         return _mend(value, at, faults, depth)
     elif key == "items":
         # Before 2020-12 a list of schemas stood here; readers of schemas know it.

@@ -142,7 +142,7 @@ class SdkUpstream:
                 entries = _without_rejected(raw["tools"], accepted, tolerance)
             tolerance.read(entries)
             cursor = page.next_cursor
-            if cursor is None:
+            if cursor is None or tolerance.full:
                 break
             if cursor in seen:
                 tolerance.note("tools/list", "repaired", "a cursor came twice: the listing ends there")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from underpass.catalog.catalog import ServerState
+from underpass.catalog.crossing import crossings
 from underpass.catalog.definition import Listing
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.references import shown_line
@@ -134,7 +135,21 @@ async def servers(config: Path) -> list[Check]:
     return [
         _recorded(catalog.lock),
         *(_server(states[name], listing, sources[name]) for name, listing in listings.items()),
+        *_crossings(listings),
     ]
+
+
+def _crossings(listings: Mapping[str, Listing | ServerUnavailable]) -> Iterator[Check]:
+    """What tools of one server have to do with those of another."""
+    found = crossings({name: each for name, each in listings.items() if isinstance(each, Listing)})
+    why = "A tool that passes for another server's, or speaks of it, may want to be called in its place."
+    shared = sum(each.kind == "shared" for each in found)
+    if shared:
+        what = f"{shared} names of tools are those of several servers: each is called by its server's name"
+        yield Check("names", "ok", what, why)
+    for each in found:
+        if each.kind != "shared":
+            yield Check("names", "warning", each.text, why, "read both descriptions before you trust them")
 
 
 def lock_file(config: Path) -> Check | None:

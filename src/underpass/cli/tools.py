@@ -12,6 +12,7 @@ import click
 from rich.table import Table
 
 from underpass.catalog.catalog import Catalog
+from underpass.catalog.crossing import crossings
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.cli.news import news
 from underpass.cli.options import config_option, examples, json_option
@@ -180,6 +181,8 @@ def _from_servers(
             else:
                 named = ToolDirectory(catalog).server(server)
                 listings = {named: await _listing(catalog, named, refresh=refresh)}
+            listed = {name: found for name, found in listings.items() if isinstance(found, Listing)}
+            related = crossings(listed)
             modules = identifiers(catalog.names, "server")
             states = [state for state in catalog.states() if server is None or state.name in listings]
             return [
@@ -191,6 +194,12 @@ def _from_servers(
                     "error": state.error,
                     "news": news(state),
                     **_listed(listings.get(state.name, Listing()), observed, language),
+                    # Each once: at the server of its first tool.
+                    "crossings": [
+                        {**asdict(each), "text": each.text}
+                        for each in related
+                        if each.tools[0].startswith(f"{state.name}::")
+                    ],
                 }
                 for state in states
             ]
@@ -218,6 +227,7 @@ def _from_manifest(manifest: Path, server: str | None, language: Language) -> li
             "error": None,
             "news": "",
             **_listed(listing, unobserved, language),
+            "crossings": [],
         }
         for name, listing in chosen(listings, server).items()
     ]
@@ -268,6 +278,10 @@ def _show_servers(servers: Sequence[Mapping[str, Any]], *, with_tools: bool) -> 
             out().print(text(f"{server['name']}: {server['error']}", "red"), soft_wrap=True)
         if server["news"]:
             out().print(text(f"{server['name']} {server['news']}"), soft_wrap=True)
+        for crossing in server["crossings"]:
+            out().print(
+                text(crossing["text"], "dim" if crossing["kind"] == "shared" else "yellow"), soft_wrap=True
+            )
         for finding in server["findings"]:
             line = f"{server['name']}.{finding['tool']} {finding['action']}: {finding['reason']}"
             out().print(text(line, "yellow"), soft_wrap=True)
