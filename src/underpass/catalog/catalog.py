@@ -202,9 +202,14 @@ class Catalog:
             except ServerUnavailable as error:
                 found[server] = error
 
-        async with anyio.create_task_group() as tasks:
-            for server in self._sources:
-                tasks.start_soon(ask, server)
+        # A task for each of a thousand servers would take longer than a search.
+        for server, tools in self._tools.items():
+            if not refresh and (listing := tools.settled()) is not None:
+                found[server] = listing
+        if len(found) < len(self._sources):
+            async with anyio.create_task_group() as tasks:
+                for server in self._sources.keys() - found.keys():
+                    tasks.start_soon(ask, server)
         return {server: found[server] for server in self._sources}
 
     async def call(

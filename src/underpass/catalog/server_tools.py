@@ -81,15 +81,20 @@ class ServerTools:
         Raises:
             ServerUnavailable: they are not known, and the server could not be started or listed.
         """
+        if (settled := self.settled()) is not None:
+            return settled
         known = self.known()
-        if known is not None and not (self._stale and self._runs()):
-            return known
         try:
             return await self.ready()
         except ServerUnavailable:
             if known is None:
                 raise
             return known  # its state tells of the error
+
+    def settled(self) -> Listing | None:
+        """Return what ``listing`` would, if nobody has to be asked for it."""
+        known = self.known()
+        return None if self._stale and self._runs() else known
 
     async def ready(self) -> Listing:
         """Return the tools as the server lists them in its present life, which begins if need be.
