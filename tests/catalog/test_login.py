@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -19,14 +20,14 @@ from pydantic import AnyUrl
 from tests.servers.authorization import CANARY, SCOPE, Authority, authority, guarded
 from tests.servers.hostile_http import hostile_http
 
-from underpass.catalog import ServerSpec, load_servers
+from underpass.catalog import Catalog, ServerSpec, load_servers
 from underpass.catalog.logins import Login, Logins
 from underpass.catalog.oauth_login import log_in, log_out
 from underpass.catalog.oauth_settings import may_carry_secrets
 from underpass.catalog.secret_store import SecretStore
 from underpass.errors import ConfigError, LoginFailed, UnderpassError
 
-pytestmark = [pytest.mark.requirement("R22", "R43"), pytest.mark.anyio]
+pytestmark = [pytest.mark.requirement("R43"), pytest.mark.anyio]
 
 Visit = Callable[[str], Coroutine[Any, Any, None]]
 
@@ -340,6 +341,36 @@ async def test_a_server_without_a_login_says_so(tmp_path: Path) -> None:
         assert "registers no client" in error.message
     error = await failure(LoginFailed, tmp_path, "http://127.0.0.1:9/mcp")
     assert "could not be reached" in error.message
+
+
+async def test_a_server_that_wants_a_login_for_calls_alone_can_be_logged_in_to(tmp_path: Path) -> None:
+    with authority() as issuer, guarded(issuer) as server:
+        server.answers_strangers = True
+        assert (await login(tmp_path, server.url)).issuer == issuer.url
+        issuer.behaviour.changes = {"registration_endpoint": None}
+        error = await failure(LoginFailed, tmp_path, server.url)
+        assert "registers no client (404)" in error.message
+
+
+async def test_no_proxy_gets_what_stays_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with authority() as issuer, guarded(issuer) as server:
+        store = SecretStore(tmp_path)
+
+        async def visit(url: str) -> None:
+            async with httpx2.AsyncClient(follow_redirects=True, trust_env=False) as client:
+                await client.get(url)
+
+        made = await login(tmp_path, server.url, visit=visit)
+        async with Catalog({"s": {"url": server.url}}, state=tmp_path) as servers:
+            Logins(tmp_path).put(replace(made, expires_at=1.0))
+            assert [tool.name for tool in (await servers.listing("s")).tools] == ["add", "tell"]
+        assert await log_out(spec(server.url), store) is True
 
 
 async def test_a_token_that_its_own_server_refuses_is_no_login(tmp_path: Path) -> None:

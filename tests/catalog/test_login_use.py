@@ -21,7 +21,7 @@ from underpass.catalog.logins import Login, Logins
 from underpass.catalog.secret_store import SecretStore
 from underpass.errors import ConfigError
 
-pytestmark = [pytest.mark.requirement("R22", "R43"), pytest.mark.anyio]
+pytestmark = [pytest.mark.requirement("R01", "R43"), pytest.mark.anyio]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.cli.command_line import BIN, underpass, write_config
 from tests.cli.test_secret import BACKEND, NO_KEYRING
 from tests.servers.authorization import CANARY, Authority, Guarded, authority, guarded
 
-pytestmark = pytest.mark.requirement("R22", "R43")
+pytestmark = pytest.mark.requirement("R43")
 
 BROWSER = {"BROWSER": f"{sys.executable} {Path(__file__).parents[1] / 'servers' / 'browser.py'} %s"}
 PROGRAM = "from mcp_servers import s\n[await s.add(a=1, b=2), await s.tell()]"

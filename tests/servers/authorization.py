@@ -205,6 +205,8 @@ class Guarded:
     url: str
     headers: list[str | None] = field(default_factory=list[str | None])
     """The ``Authorization`` of each request that got there."""
+    answers_strangers: bool = False
+    """Whether it answers a ``ping`` without a token, as servers do that guard their calls alone."""
 
 
 @contextmanager
@@ -254,8 +256,10 @@ def guarded(issuer: Authority, *, advertised: str | None = None) -> Generator[Gu
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":
-                about.headers.append(Request(scope).headers.get("authorization"))
-            await inner(scope, receive, send)
+                about.headers.append(token := Request(scope).headers.get("authorization"))
+                if about.answers_strangers and token is None and scope["path"] == "/mcp":
+                    return await Response(b"{}")(scope, receive, send)
+            return await inner(scope, receive, send)
 
         with _running(app, listening):
             yield about

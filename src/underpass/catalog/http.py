@@ -13,6 +13,8 @@ from mcp.client.streamable_http import streamable_http_client
 from underpass.catalog.bounded_body import bound_body
 from underpass.catalog.logins import Logins
 from underpass.catalog.oauth_bearer import Bearer
+from underpass.catalog.oauth_endpoint import direct
+from underpass.catalog.oauth_settings import is_loopback
 from underpass.catalog.redaction import Redactor
 from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.spec import ServerSpec
@@ -58,7 +60,12 @@ async def http_transport(
     timeout = httpx2.Timeout(_CONNECT_TIMEOUT, read=None)
     async with (
         httpx2.AsyncClient(
-            auth=login, headers=dict(spec.headers), timeout=timeout, event_hooks={"response": [bound]}
+            auth=login,
+            headers=dict(spec.headers),
+            timeout=timeout,
+            event_hooks={"response": [bound]},
+            # A proxy would see the token that goes to a server of this machine.
+            mounts=direct() if is_loopback(spec.url) else None,
         ) as client,
         streamable_http_client(spec.url, http_client=client, max_sse_event_size=limit) as streams,
     ):

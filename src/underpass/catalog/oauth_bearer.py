@@ -14,7 +14,6 @@ from mcp.client.auth.utils import extract_field_from_www_auth
 
 from underpass.catalog.logins import Login, Logins
 from underpass.catalog.oauth_endpoint import LoginEnded, RenewalFailed, renew
-from underpass.catalog.oauth_machine import log_machine_in
 from underpass.catalog.oauth_settings import may_carry_secrets
 from underpass.catalog.redaction import Redactor
 from underpass.catalog.spec import ServerSpec
@@ -124,6 +123,9 @@ class Bearer(httpx2.Auth):
             return None, Problem(f"cannot use its login: {error.message}", hint, needs_login=not own)
 
     async def _of_machine(self) -> str:
+        # Imports cryptography, which takes time: not for everybody who calls a server.
+        from underpass.catalog.oauth_machine import log_machine_in
+
         self._login = login = await log_machine_in(self._spec, self._redactor)
         self._learn(login)
         return login.access_token

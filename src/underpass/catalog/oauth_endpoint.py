@@ -94,6 +94,11 @@ def error_code(body: bytes) -> str:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
+def direct() -> dict[str, httpx2.AsyncBaseTransport | None]:
+    """Return the ``mounts`` of a client that gives plain http to no proxy: it is for this machine alone."""
+    return {"http://": httpx2.AsyncHTTPTransport()}
+
+
 async def _post(login: Login, url: str, data: dict[str, str]) -> tuple[int, bytes]:
     if not may_carry_secrets(url, server=login.server):
         raise RenewalFailed("the authorization server is not reached over https")
@@ -106,7 +111,7 @@ async def _post(login: Login, url: str, data: dict[str, str]) -> tuple[int, byte
         # No redirects: a token goes where the server's metadata said, or nowhere.
         with anyio.fail_after(TIMEOUT):
             async with (
-                httpx2.AsyncClient(auth=auth, timeout=TIMEOUT) as client,
+                httpx2.AsyncClient(auth=auth, timeout=TIMEOUT, mounts=direct()) as client,
                 client.stream("POST", url, data={**data, "client_id": login.client_id}) as response,
             ):
                 bound_body(response, MAX_ANSWER)

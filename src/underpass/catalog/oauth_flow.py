@@ -18,7 +18,7 @@ from mcp_types import LATEST_PROTOCOL_VERSION
 
 from underpass.catalog.bounded_body import bound_body
 from underpass.catalog.logins import Login
-from underpass.catalog.oauth_endpoint import MAX_ANSWER, error_code, expiry
+from underpass.catalog.oauth_endpoint import MAX_ANSWER, direct, error_code, expiry
 from underpass.catalog.oauth_settings import may_carry_secrets
 from underpass.catalog.redaction import Redactor
 from underpass.catalog.spec import ServerSpec
@@ -48,6 +48,8 @@ class Flow:
         self.spec = spec
         self.url = spec.url
         self._redactor = redactor
+        self._insisting = False
+        """Whether the next answer of the server counts as a 401."""
         self._refusal = ""
         """What the authorization server answered last, if that was an error."""
 
@@ -59,19 +61,18 @@ class Flow:
                 headers=dict(self.spec.headers),
                 timeout=_REQUEST_TIMEOUT,
                 event_hooks=hooks,
+                mounts=direct(),
             ) as client:
                 status = await self._ask(client)
+                if self.provider.context.current_tokens is None:
+                    status = await self._insist(client, status)
         except OAuthFlowError as error:
             raise self.failed(self._why(error)) from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
             what = self._redactor.text(" ".join(str(error).split()))[:_SHOWN] or type(error).__name__
             raise self.failed(f"could not be reached: {what}") from None
         tokens = self.provider.context.current_tokens
-        if tokens is None:
-            raise self.failed(
-                f"wants no login: it answered {status} without one",
-                'if it needs a key, put that in "headers" of its entry',
-            )
+        assert tokens is not None
         if status in {401, 403}:
             raise self.failed(f"does not accept the token of its own authorization server ({status})")
         return self._login(tokens)
@@ -81,11 +82,27 @@ class Flow:
         async with client.stream("POST", self.url, json=_QUESTION, headers=_HEADERS) as response:
             return response.status_code
 
+    async def _insist(self, client: httpx2.AsyncClient, status: int) -> int:
+        """Log in although the first request needed none: some servers want it for calls alone."""
+        self._insisting = True
+        try:
+            return await self._ask(client)
+        except OAuthRegistrationError:
+            if self.provider.context.protected_resource_metadata is not None:
+                raise
+            raise self.failed(
+                f"wants no login: it answered {status} without one",
+                'if it needs a key, put that in "headers" of its entry',
+            ) from None
+
     async def _guard(self, request: httpx2.Request) -> None:
         self.check_address(str(request.url))
 
     async def _look(self, response: httpx2.Response) -> None:
         ours = response.request.url == httpx2.URL(self.url)
+        if ours and self._insisting:
+            response.status_code = 401
+            self._insisting = False
         if ours and response.status_code == 401 and self.spec.oauth.scopes:
             # What the server asks for comes first in the SDK's choice: so does what its entry says.
             challenge = response.headers.get("www-authenticate", "Bearer").partition(" ")[2]

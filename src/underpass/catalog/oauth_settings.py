@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -68,6 +67,8 @@ def _port(read: EntryReader, value: Any) -> int | None:
 
 def is_loopback(url: str) -> bool:
     """Whether an address names this machine by a number, or as ``localhost``."""
+    from ipaddress import ip_address
+
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback
