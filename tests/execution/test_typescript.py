@@ -576,7 +576,7 @@ async def test_a_large_value_is_kept_and_the_program_is_told_how_to_load_it(open
         )
         load = result.value["load"]
         again = await up.run(
-            f'import {{ workspace }} from "mcp-runtime";\n{load}.length', language="typescript", check=False
+            f'import {{ workspace }} from "mcp-runtime";\n({load}).length', language="typescript", check=False
         )
     assert (result.truncated, again.value) == (True, 5_000)
     assert load.startswith("await workspace.loadData(")

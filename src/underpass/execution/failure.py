@@ -54,14 +54,14 @@ def guest_error(
         error: the guest's account of it; every field may be anything.
         calls_done: tool calls that had finished.
         limits: the run's settings, by name.
-        full: the quota's error, where the workspace is full.
+        full: the quota's error, where the workspace is full or had no room for a file.
     """
     kind, message, hint, trace = (
         str(error.get(name) or "") for name in ("type", "message", "hint", "traceback")
     )
     data: dict[str, Any] = {"exception": kind, "line": error.get("line")}
     where = f" (it was at line {data['line']})" if data["line"] else ""
-    if full is not None and kind == FILE_SIZE:
+    if full is not None and kind in {FILE_SIZE, full.type}:
         data |= full.data
         return RunError(full.type, full.message + where, full.hint, trace, calls_done, data)
     if kind in _LIMITS:

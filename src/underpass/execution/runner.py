@@ -125,7 +125,7 @@ class Runner:
         began = outcome.done.started if outcome.done is not None else None
         started = min(max(began or leased, leased), done)
         full = await quota.verdict(refused=outcome.done is not None and outcome.done.refused)
-        error = self._error(program, calls, outcome, full)
+        error = self._error(program, calls, outcome, full, quota.refusal)
         keep = partial(results.keep_if_possible, folder, run, reserve=quota.take)
         answer, used = await self._shape(program, calls, outcome, error, keep, load=language.load)
         return RunResult(
@@ -201,7 +201,12 @@ class Runner:
         return await anyio.to_thread.run_sync(work)
 
     def _error(
-        self, program: Program, calls: RunCalls, outcome: Outcome, full: WorkspaceFull | None
+        self,
+        program: Program,
+        calls: RunCalls,
+        outcome: Outcome,
+        full: WorkspaceFull | None,
+        refusal: WorkspaceFull | None,
     ) -> RunError | None:
         calls_done = sum(call.ok for call in calls.calls)
         if outcome.error is not None:
@@ -211,7 +216,7 @@ class Runner:
             # Python hides a refused write from a program that leaves it to Python to close its files.
             error = {"type": failure.FILE_SIZE} if outcome.done.error is None else outcome.done.error
             limits = {**asdict(self._settings), "timeout": program.timeout}
-            return failure.guest_error(error, calls_done, limits, full)
+            return failure.guest_error(error, calls_done, limits, full or refusal)
         if full is not None:
             return failure.host_error(full, calls_done)
         if outcome.done is not None and outcome.done.problems:

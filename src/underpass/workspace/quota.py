@@ -235,6 +235,8 @@ class QuotaOfRun:
         self.begun = begun
         self.error: WorkspaceFull | None = None
         """Why the run was ended, where the quota ended it."""
+        self.refusal: WorkspaceFull | None = None
+        """The last file that the program was told has no room."""
         self._granted = quotas.file_bytes
         self._quotas = quotas
         self._sandbox = sandbox
@@ -276,7 +278,12 @@ class QuotaOfRun:
 
         Raises ``WorkspaceFull`` where that file does not.
         """
-        left = await self._quotas.left(self.agent, int(arguments["size"]), int(arguments["growth"]))
+        size, growth = int(arguments["size"]), int(arguments["growth"])
+        try:
+            left = await self._quotas.left(self.agent, size, growth)
+        except WorkspaceFull as full:
+            self.refusal = full
+            raise
         if self.agent.usage is not None:
             self._limit(self.agent.usage)
         return {"bytes": left.bytes, "files": left.files}
