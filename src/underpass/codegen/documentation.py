@@ -27,6 +27,9 @@ Detail = Literal["brief", "full"]
 ToolPath = Callable[[ToolDefinition], str]
 """Gives how a program names a tool: ``git.git_log``."""
 
+TITLES: Final[Mapping[Language, str]] = {"python": "Python", "typescript": "TypeScript"}
+NO_OTHERS: Final[Mapping[Language, ToolPath]] = {}
+
 _MOST_TOKENS: Final[Mapping[Detail, int]] = {"brief": 600, "full": 20_000}
 
 
@@ -82,6 +85,7 @@ def document(
     detail: Detail = "brief",
     facts: ToolFacts = NO_FACTS,
     path: ToolPath | None = None,
+    also: Mapping[Language, ToolPath] = NO_OTHERS,
     link: Callable[[ToolDefinition], str] | None = None,
     observed: ObservedShape | None = None,
 ) -> str:
@@ -98,16 +102,20 @@ def document(
             some 20,000 tokens, and describes the members of objects as well.
         facts: its category, capabilities and related tools (``ToolDirectory.facts``).
         path: how a program names a tool, ``git.git_log``; by default made of the tool's own names.
+        also: other languages whose signature and example are added, and how their programs name a tool.
         link: the address of a related tool's page; by default they are named and not linked.
         observed: what earlier results looked like, for a tool that declares none; marked as such.
     """
-    path = path or CALLS[language].path
-    made = _Documentation(
-        tool, tool_interface(tool, observed), language=language, facts=facts, path=path, link=link
-    )
+    interface = tool_interface(tool, observed)
+
+    def made(language: Language, path: ToolPath) -> _Documentation:
+        return _Documentation(tool, interface, language=language, facts=facts, path=path, link=link)
+
+    main = made(language, path or CALLS[language].path)
+    others = [made(other, theirs) for other, theirs in also.items()]
     page = ""
     for level in _LEVELS[detail]:
-        page = made.page(level)
+        page = main.page(level, others)
         if count(page) <= _MOST_TOKENS[detail]:
             break
     return page
@@ -133,8 +141,17 @@ class _Documentation:
         self._calls: Calls = CALLS[language]
         self._example = interface_example(tool, interface, language, path(tool))
 
-    def page(self, level: _Level) -> str:
-        return "\n\n".join([*self._head(level), *self._body(level)]) + "\n"
+    def page(self, level: _Level, others: Sequence[_Documentation]) -> str:
+        parts = [*self._head(level), *self._body(level)]
+        for other in others:
+            parts += other.summary(level)
+        return "\n\n".join([*parts, *self._related(level)]) + "\n"
+
+    def summary(self, level: _Level) -> Iterator[str]:
+        """Yield what another language has to add."""
+        yield f"## In {TITLES[self._language]}"
+        yield self._signature(level)
+        yield self._shown_example(level)
 
     def _head(self, level: _Level) -> Iterator[str]:
         tool, facts = self._tool, self._facts
@@ -149,18 +166,23 @@ class _Documentation:
         yield inert(tool.description, level.description) or "No description."
 
     def _body(self, level: _Level) -> Iterator[str]:
-        function = self._path(self._tool).partition(".")[2]
-        yield self._fenced(interface_signature(self._interface, self._calls, function, level.signature))
+        yield self._signature(level)
         yield "## Parameters"
         yield "\n".join(self._parameters(level)) or "None."
         yield "## Returns"
         yield "\n".join(self._returns(level))
         yield "## Example"
         yield self._shown_example(level)
+
+    def _related(self, level: _Level) -> Iterator[str]:
         related = self._facts.related[: level.related]
         if related:
             yield "## See also"
             yield "\n".join(self._see(tool, level) for tool in related)
+
+    def _signature(self, level: _Level) -> str:
+        function = self._path(self._tool).partition(".")[2]
+        return self._fenced(interface_signature(self._interface, self._calls, function, level.signature))
 
     def _fenced(self, text: str) -> str:
         return f"```{self._language}\n{text}\n```"
@@ -242,11 +264,12 @@ class _Documentation:
         name = code(self._path(tool))
         shown = f"[{name}]({self._link(tool)})" if self._link else name
         said = tool.description or tool.title or ""
-        summary = inert_line(_first_sentence(said), level.summary) if level.summary else ""
+        summary = inert_line(first_sentence(said), level.summary) if level.summary else ""
         return f"- {shown}{': ' if summary else ''}{summary}"
 
 
-def _first_sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a description, in one line of any length below 1,000."""
     line = " ".join(text[:1000].strip().partition("\n\n")[0].split())
     head, stop, _ = line.partition(". ")
     return head + stop.strip()
