@@ -1,9 +1,14 @@
-"""Finding tools: `python -m benchmarks.discovery FOLDER [chosen|held-out]`.
+"""Finding tools: `python -m benchmarks.discovery FOLDER [chosen|held-out|all]`.
 
 The folder holds `corpus.jsonl.gz`, one tool definition a line, and `queries-*.jsonl.gz`, each line with
 `id`, `query` and `gold`, a list of groups: a group is found when any id in it is among the results.
+`paraphrases.jsonl`, beside this file, has requests in other words than their tools' own; they were written
+for this benchmark, and stand outside of the mean.
 
-Constants were chosen on one half of the queries. `held-out` prints the other; without a word, all.
+Constants were chosen on one half of the requests. `held-out` prints the other; without a word, all. Where
+the extra `semantic` is installed the tables are printed for words alone, and with meaning. Computing the
+vectors of ten thousand tools takes a minute or two the first time; they are kept in the folder for
+temporary files. Times are processor time, which tells more on a machine that does other work as well.
 """
 
 from __future__ import annotations
@@ -23,8 +28,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from benchmarks import category_words
 from benchmarks.measure import HEAD, Row, Samples, machine
-from underpass.discovery import ToolIndex
+from underpass.discovery import ToolIndex, minilm
+from underpass.discovery.embeddings import Embeddings
 from underpass.metrics import tokens
 
 Tool = Mapping[str, Any]
@@ -33,6 +40,7 @@ Search = Callable[[ToolIndex, str, str], list[str]]
 _SIZES = (100, 1_000, 10_000)
 _ROUNDS = 3
 _SERVERS = 40
+_PARAPHRASES = Path(__file__).with_name("paraphrases.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +93,57 @@ def main() -> None:
     """Print the tables."""
     folder, which = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "all"
     tools = {row["id"]: row for row in _rows(folder / "corpus.jsonl.gz")}
-    sets = {path.name[8:-9]: _queries(path, which) for path in sorted(folder.glob("queries-*.jsonl.gz"))}
-    print(machine(), f"\n\nqueries: {which}; each cell: recall@1 @5 @10, nDCG@5\n")
-    print(f"| tools | way | {' | '.join(f'{name} ({len(sets[name])})' for name in sets)} | macro |")
-    print("|---|---|" + "---|" * (len(sets) + 1))
+    labelled = {path.name[8:-9]: _queries(path, which) for path in sorted(folder.glob("queries-*.jsonl.gz"))}
+    own = {_PARAPHRASES.stem: _queries(_PARAPHRASES, which)}
+    print(machine(), f"\n\nqueries: {which}; each cell: recall@1 @5 @10, nDCG@5")
+    vectors = minilm.embeddings(Path(tempfile.gettempdir()) / "underpass-benchmark-vectors")
+    for name, embeddings in (("words", None), ("words and meaning", vectors)):
+        if name != "words" and embeddings is None:
+            print("\n## words and meaning: the extra `semantic` is not installed")
+            continue
+        print(f"\n## {name}\n")
+        if embeddings is not None:
+            ToolIndex.build(tools.values(), embeddings)
+            missing = embeddings.missing
+            print(
+                f"{missing:,} vectors computed in {_milliseconds(embeddings.fill) / 1e3:.1f} s\n", flush=True
+            )
+        _print_quality(tools, labelled, own, embeddings)
+        print("\n" + HEAD)
+        texts = [query.text for queries in labelled.values() for query in queries]
+        for row in _costs(_pool(tools, [], 10_000), texts, embeddings):
+            print(row, flush=True)
+    print("\n## agreement of the categories with the corpus's labels\n")
+    halves = category_words.labelled(folder / "corpus.jsonl.gz")
+    for half, servers in zip(("learnt from", "held out"), halves, strict=True):
+        of_tools, of_servers, count = category_words.agreement(servers)
+        print(f"{half}: {of_tools:.2f} of {count:,} tools, {of_servers:.2f} of {len(servers)} servers")
+
+
+def _print_quality(
+    tools: Mapping[str, Tool],
+    labelled: Mapping[str, Sequence[Query]],
+    own: Mapping[str, Sequence[Query]],
+    embeddings: Embeddings | None,
+) -> None:
+    sets = {**labelled, **own}
+    heads = [f"{name} ({len(queries)})" for name, queries in sets.items()]
+    heads.insert(len(labelled), "mean")
+    print(f"| tools | way | {' | '.join(heads)} |\n|---|---|" + "---|" * len(heads))
     for size in _SIZES:
         found: dict[str, list[Quality]] = {way: [] for way in _WAYS}
         for queries in sets.values():
-            scored = _scored(tools, queries, size)
+            scored = _scored(tools, queries, size, embeddings)
             for way in _WAYS:
                 found[way].append(scored[way])
         for way, parts in found.items():
-            print(f"| {size:,} | {way} | {' | '.join(map(str, parts))} | {Quality.mean(parts)} |", flush=True)
-    print("\n" + HEAD)
-    for row in _costs(
-        _pool(tools, [], 10_000), [query.text for queries in sets.values() for query in queries]
-    ):
-        print(row)
+            parts.insert(len(labelled), Quality.mean(parts[: len(labelled)]))
+            print(f"| {size:,} | {way} | {' | '.join(map(str, parts))} |", flush=True)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
 
@@ -124,11 +162,13 @@ def _half(name: str) -> str:
     return "held-out" if hashlib.sha1(whole.encode(), usedforsecurity=False).digest()[0] & 1 else "chosen"
 
 
-def _scored(tools: Mapping[str, Tool], queries: Sequence[Query], size: int) -> dict[str, Quality]:
+def _scored(
+    tools: Mapping[str, Tool], queries: Sequence[Query], size: int, embeddings: Embeddings | None
+) -> dict[str, Quality]:
     """Search for each request in ``size`` tools, among which are its own and those of a few others."""
     found: dict[str, list[Quality]] = {way: [] for way in _WAYS}
     for block, wanted in _blocks(queries, size // 2):
-        index = ToolIndex.build(_pool(tools, wanted, size))
+        index = ToolIndex.build(_pool(tools, wanted, size), embeddings)
         for query in block:
             for way, search in _WAYS.items():
                 found[way].append(_quality(index, query, search))
@@ -176,11 +216,11 @@ def _measured(found: Sequence[str], gold: Sequence[Sequence[str]]) -> Quality:
     return Quality(shares[0], shares[1], shares[2], min(gain / best, 1.0))
 
 
-def _costs(tools: Sequence[Tool], queries: Sequence[str]) -> Iterator[Row]:
-    built = [_milliseconds(lambda: ToolIndex.build(tools)) for _ in range(_ROUNDS)]
+def _costs(tools: Sequence[Tool], queries: Sequence[str], embeddings: Embeddings | None) -> Iterator[Row]:
+    built = [_milliseconds(lambda: ToolIndex.build(tools, embeddings)) for _ in range(_ROUNDS)]
     yield _row("built, 10,000 tools", 1_500, min(built), "ms, best of 3")
-    index = ToolIndex.build(tools)
-    yield from _latency(index, queries)
+    index = ToolIndex.build(tools, embeddings)
+    yield from _latency(index, queries, 1 if embeddings is None else 12)
     by_server: dict[str, list[Tool]] = {}
     for tool in tools:
         by_server.setdefault(tool["server"], []).append(tool)
@@ -194,7 +234,7 @@ def _costs(tools: Sequence[Tool], queries: Sequence[str]) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index"
         index.save(path)
-        loads = [_milliseconds(lambda: ToolIndex.load(path)) for _ in range(_ROUNDS * 2)]
+        loads = [_milliseconds(lambda: ToolIndex.load(path, embeddings)) for _ in range(_ROUNDS * 2)]
         yield _row(
             f"loaded from cache ({path.stat().st_size / 1e6:.1f} MB)", 100, min(loads), "ms, best of 6"
         )
@@ -204,14 +244,18 @@ def _costs(tools: Sequence[Tool], queries: Sequence[str]) -> Iterator[Row]:
     yield _row("tokens per hit, largest seen", 300, max(line), "tokens")
 
 
-def _latency(index: ToolIndex, queries: Sequence[str]) -> Iterator[Row]:
+def _latency(index: ToolIndex, queries: Sequence[str], most: float) -> Iterator[Row]:
+    # The vector of a request is kept for a while: no request may be measured twice with the same words.
     cold = Samples(tuple(_milliseconds(partial(index.search, query)) for query in queries))
-    warm = Samples(
-        tuple(min(_milliseconds(partial(index.search, query)) for _ in range(_ROUNDS)) for query in queries)
-    )
+    rounds = [
+        [_milliseconds(partial(index.search, f"{query} {' ' * number}")) for query in queries]
+        for number in range(_ROUNDS)
+    ]
+    warm = Samples(tuple(map(min, zip(*rounds, strict=True))))
     yield Row("search, first time, p50 / p99", "", f"{cold.median:.2f} / {cold.percentile(0.99):.2f} ms")
-    yield Row("search, p50 / p99", "p99 ≤ 1 ms", f"{warm.median:.2f} / {warm.percentile(0.99):.2f} ms",
-              met=warm.percentile(0.99) <= 1)  # fmt: skip
+    slowest = warm.percentile(0.99)
+    seen = f"{warm.median:.2f} / {slowest:.2f} ms"
+    yield Row("search, p50 / p99", f"p99 ≤ {most:g} ms", seen, met=slowest <= most)
 
 
 def _replace(index: ToolIndex, by_server: Mapping[str, Sequence[Tool]], server: str) -> None:
@@ -220,9 +264,9 @@ def _replace(index: ToolIndex, by_server: Mapping[str, Sequence[Tool]], server: 
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     work()
-    return (time.perf_counter() - start) * 1e3
+    return (time.process_time() - start) * 1e3
 
 
 def _row(figure: str, most: float, seen: float, unit: str = "ms") -> Row:
