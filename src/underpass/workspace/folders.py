@@ -14,6 +14,11 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RESERVED: Final = ("mcp-servers",)
 
 
+def is_name(agent: str) -> bool:
+    """Whether an agent can be called so; its folder is."""
+    return _NAME.fullmatch(agent) is not None and agent not in _RESERVED
+
+
 class AgentFolders:
     """A folder for each agent below ``root``, made on first use.
 
@@ -36,7 +41,7 @@ class AgentFolders:
         known = self._known.get(agent)
         if known is not None and known.is_dir():
             return known
-        if not _NAME.fullmatch(agent) or agent in _RESERVED:
+        if not is_name(agent):
             raise ValidationFailed(
                 f"{agent!r} is no name for an agent",
                 hint="use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit",

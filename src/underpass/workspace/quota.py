@@ -152,7 +152,7 @@ class WorkspaceQuotas:
         usage = await self.count(agent)
         room = self.room(usage)
         if growth > room or usage.files >= self._quota.files:
-            raise self.no_room(agent.name, usage)
+            raise self.no_room(agent.name, replace(usage, files=usage.files + 1))
         return Usage(room, self._quota.files - usage.files)
 
     def room(self, usage: Usage) -> int:
@@ -181,7 +181,7 @@ class WorkspaceQuotas:
             )
         if usage.files > self._quota.files:
             return WorkspaceFull(
-                f"the workspace of {name!r} holds more than {files:,} files and folders",
+                f"the workspace of {name!r} has no room for more than {files:,} files and folders",
                 hint=f"{_MAKE_ROOM} workspace.max_files",
                 limit="max_files",
                 value=files,
