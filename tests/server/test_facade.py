@@ -217,10 +217,10 @@ async def test_few_known_tools_are_named_at_once_and_need_no_search() -> None:
     assert [tool.name for tool in tools] == ["run_code", "get_tool_documentation"]
     assert (tools[0].description or "").endswith(
         "Tools:\n"
-        "my_git.log() -> Any  # Shows it.\n"
-        "my_git.my_git_show() -> Any  # Shows it.\n"
-        "time.log() -> Any  # Shows it.\n"
-        "time.time_show() -> Any  # Shows it."
+        "my_git.log()  # Shows it.\n"
+        "my_git.my_git_show()  # Shows it.\n"
+        "time.log()  # Shows it.\n"
+        "time.time_show()  # Shows it."
     )
     assert shown[0] == shown[1]
     assert "search_tools" not in shown[0]
@@ -282,8 +282,8 @@ async def test_signatures_and_documentation_are_in_the_language_that_is_asked_fo
     assert python["tools"][0]["signature"].startswith("git_log(")
     assert 'import { myGit } from "mcp-servers";' in shown["documentation"]
     assert words == (
-        'import { myGit } from "mcp-servers"; await each call\n'
-        "myGit.gitLog(): Promise<unknown>  // Does git_log"
+        'import { SERVER } from "mcp-servers"; await each call\n'
+        "myGit.gitLog()  // Does git_log"
     )
 
 
@@ -419,7 +419,7 @@ async def test_an_unknown_tool_is_a_protocol_error_that_names_the_nearest() -> N
 async def test_search_gives_what_a_program_needs_to_call_a_tool() -> None:
     async with connected(server("my-git", "git_log", description="Shows commit logs")) as (client, _):
         answer = await client.call_tool("search_tools", {"query": "commit logs"})
-    assert text(answer) == "my_git.git_log() -> Any  # Shows commit logs"
+    assert text(answer) == "my_git.git_log()  # Shows commit logs"
     assert answer.structured_content == {
         "tools": [{"module": "my_git", "signature": "git_log() -> Any", "summary": "Shows commit logs"}]
     }
@@ -433,9 +433,9 @@ async def test_one_search_answers_for_several_steps_and_names_no_tool_twice(mode
         asked = {"queries": ["show log", "show branch", "log", "qqqq"], "limit": 2}
         answer = await client.call_tool("search_tools", asked)
     assert text(answer) == (
-        "## show log\ngit.show_log() -> Any  # Does show_log\nalso git::show_branch\n"
-        "## show branch\ngit.show_branch() -> Any  # Does show_branch\n"
-        "git.make_branch() -> Any  # Does make_branch\n"
+        "## show log\ngit.show_log()  # Does show_log\nalso git::show_branch\n"
+        "## show branch\ngit.show_branch()  # Does show_branch\n"
+        "git.make_branch()  # Does make_branch\n"
         "## log\nalso git::show_log\n"
         "## qqqq\nno tool fits: use other words, or list_categories and list_servers"
     )

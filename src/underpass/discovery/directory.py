@@ -52,6 +52,8 @@ class ToolDirectory:
         self._observed = observed
         self._index = ToolIndex(embeddings)
         self._indexed: dict[str, Listing] = {}
+        self._seen: Mapping[str, Listing | ServerUnavailable] = {}
+        """The listings that the index was brought up to the last time."""
 
     async def search(
         self,
@@ -247,17 +249,22 @@ class ToolDirectory:
             self._update(server, await self._source.listing(server))
             return server, self._index
         found = await self._source.listings()
+        # Equal mappings to the same objects compare at once.
+        if found == self._seen:
+            return None, self._index
         for name in self._indexed.keys() - found.keys():
             self._update(name, None)
         for name in sorted(found):
             listing = found[name]
             self._update(name, listing if isinstance(listing, Listing) else None)
+        self._seen = dict(found)
         return None, self._index
 
     def _update(self, server: str, listing: Listing | None) -> None:
         # Equal lists of the same objects compare at once.
         if self._indexed.get(server) == listing:
             return
+        self._seen = {}
         self._index.remove(server)
         if listing is None:
             del self._indexed[server]

@@ -15,6 +15,7 @@ from underpass.server.known_tools import tool_line
 _COMMENTS: Final[Mapping[Language, str]] = {"python": "#", "typescript": "//"}
 _PAGES: Final = 8
 """Tools of an answer that are documented, where that is asked for; of the others it has the line."""
+_IMPORT: Final = 'import { SERVER } from "mcp-servers"; await each call'
 _NOTHING: Final = "no tool fits: use other words, or list_categories and list_servers"
 
 
@@ -45,12 +46,11 @@ class HitTexts:
         """Return a line for each hit: how it is called, and what it does."""
         if not hits:
             return _NOTHING
-        return "\n".join([*self._import(hits), *self._lines(hits)])
+        return "\n".join([*self._import(), *self._lines(hits)])
 
     def of_groups(self, groups: Sequence[HitGroup]) -> str:
         """Return the queries, each with the lines of its hits."""
-        hits = [hit for group in groups for hit in group.tools]
-        lines = self._import(hits)
+        lines = self._import()
         for group in groups:
             lines += [f"## {group.query}", *self._lines(group.tools)]
             if group.also:
@@ -74,11 +74,9 @@ class HitTexts:
         shown: dict[str, Any] = {"query": group.query, "tools": [self.hit(hit) for hit in group.tools]}
         return shown | ({"also": list(group.also)} if group.also else {})
 
-    def _import(self, hits: Sequence[Hit]) -> list[str]:
-        """Return how TypeScript gets at the first one; ``run_code`` says how Python does."""
-        if self._language == "python" or not hits:
-            return []
-        return [f'import {{ {self._modules[hits[0].server]} }} from "mcp-servers"; await each call']
+    def _import(self) -> list[str]:
+        """Return how TypeScript gets at a server; ``run_code`` says how Python does."""
+        return [] if self._language == "python" else [_IMPORT]
 
     def _lines(self, hits: Sequence[Hit]) -> list[str]:
         return [

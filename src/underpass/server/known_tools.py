@@ -15,6 +15,7 @@ from underpass.metrics import tokens
 
 _LONGEST = 220
 """Characters of a signature."""
+_UNTOLD = (" -> Any", ": Promise<unknown>")
 _LEAST_TOKEN = 8
 """Characters: a text that has more than so many for each token of the allowance need not be counted."""
 
@@ -47,9 +48,15 @@ def all_signatures(
 
 
 def tool_line(module: str, call: str, summary: str, *, comment: str = "#") -> str:
-    """Return a tool in one line: how it is called, and what it does."""
-    mark = "" if not summary else f"; {summary}" if f"  {comment} " in call else f"  {comment} {summary}"
-    return f"{module}.{call}{mark}"
+    """Return a tool in one line: how it is called, and what it does.
+
+    Most tools say nothing of what they return, and so does their line.
+    """
+    for untold in _UNTOLD:
+        call = call.removesuffix(untold)
+    if not summary:
+        return f"{module}.{call}"
+    return f"{module}.{call}{';' if f'  {comment} ' in call else f'  {comment}'} {summary}"
 
 
 def definition_text(tool: ToolDefinition) -> str:
