@@ -51,6 +51,17 @@ async def test_a_server_that_needs_a_login_says_which_command_gives_one(tmp_path
             assert await added(servers)
 
 
+async def test_a_server_of_the_older_transport_can_be_logged_in_to(tmp_path: Path) -> None:
+    with authority() as issuer, guarded(issuer, transport="sse") as server:
+        entry = {"s": {"url": server.url, "type": "sse"}}
+        async with Catalog(entry, state=tmp_path) as servers:
+            with pytest.raises(ServerUnavailable, match="run `underpass login s`"):
+                await servers.listing("s")
+        await login(tmp_path, server.url, type="sse")
+        async with Catalog(entry, state=tmp_path) as servers:
+            assert await added(servers)
+
+
 async def test_tokens_are_in_nothing_that_a_server_says_nor_in_what_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

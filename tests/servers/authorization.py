@@ -220,14 +220,17 @@ def authority() -> Generator[Authority]:
 
 
 @contextmanager
-def guarded(issuer: Authority, *, advertised: str | None = None) -> Generator[Guarded]:
+def guarded(
+    issuer: Authority, *, advertised: str | None = None, transport: str = "mcp"
+) -> Generator[Guarded]:
     """Run an MCP server with the tools ``add`` and ``tell``, which shows its caller's token.
 
     Parameters:
         advertised: the authorization server that it names, in place of the one whose tokens it takes.
+        transport: ``mcp`` (streamable HTTP) or ``sse``.
     """
     with _listening() as (listening, base):
-        about = Guarded(f"{base}/mcp")
+        about = Guarded(f"{base}/{transport}")
         server = MCPServer(
             "guarded",
             token_verifier=ProviderTokenVerifier(issuer),
@@ -252,7 +255,7 @@ def guarded(issuer: Authority, *, advertised: str | None = None) -> Generator[Gu
             """Tell the caller's own secret."""
             return f"it was {(ctx.headers or {})['authorization']}"
 
-        inner = server.streamable_http_app()
+        inner = server.sse_app() if transport == "sse" else server.streamable_http_app()
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":
