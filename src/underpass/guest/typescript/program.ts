@@ -124,13 +124,16 @@ async function run(frame: Frame): Promise<void> {
     fail(event.error);
   });
   onTimeout(() => finish({ error: describeTimeout(place) }, "null"));
+  // It also keeps a program alive that waits for what never comes; the host knows how long. No timer
+  // does it: the first use of any costs Deno half of what its start does.
+  if (plain === null) {
+    listen();
+  }
   try {
     const program: Program = plain ?? (await import(url)).default;
     started = (performance.timeOrigin + now()) / 1_000 - frame.epoch;
     const running = program();
-    if (!await settlesSoon(running)) {
-      // It also keeps a program alive that waits for what never comes; the host knows how long. No timer
-      // does it: the first use of any costs Deno half of what its start does.
+    if (plain !== null && !await settlesSoon(running)) {
       listen();
     }
     const value = await running;
@@ -145,7 +148,7 @@ async function run(frame: Frame): Promise<void> {
   }
 }
 
-/** Whether a program waits for nothing outside: its first wait would start a thread of Deno's. */
+/** Whether a plain program waits for nothing outside: to listen starts a thread of Deno's. */
 async function settlesSoon(running: Promise<unknown>): Promise<boolean> {
   let settled = false;
   const settle = () => {
