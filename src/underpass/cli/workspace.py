@@ -98,7 +98,9 @@ def checkpoint(*, name: str, agent: str, config: Path | None, as_json: bool) -> 
     if as_json:
         print_json({"agent": agent, **_facts(made)})
     else:
-        out().print(text(f"{made.name}: {made.files:,} files, {_size(made.bytes)}, {_size(made.added)} new"))
+        out().print(
+            text(f"{made.name}: {_count(made.files, 'file')}, {_size(made.bytes)}, {_size(made.added)} new")
+        )
 
 
 @command.command(epilog=examples("underpass workspace restore before-filter"))
@@ -116,8 +118,7 @@ def restore(*, name: str, agent: str, config: Path | None, as_json: bool) -> Non
     elif done.before is None:
         out().print(text(f"nothing to do: the files are as they were at {name}"))
     else:
-        count = len(done.changes)
-        out().print(text(f"{name}: {count:,} path{'' if count == 1 else 's'} restored"))
+        out().print(text(f"{name}: {_count(len(done.changes), 'path')} restored"))
         out().print(text(f"what was there is kept as {done.before.name}", "dim"))
 
 
@@ -170,7 +171,7 @@ def export(*, name: str, target: Path, agent: str, config: Path | None, as_json:
     if as_json:
         print_json({"agent": agent, "checkpoint": name, "path": str(target), "files": files})
     else:
-        out().print(text(f"{target}: {files:,} files"))
+        out().print(text(f"{target}: {_count(files, 'file')}"))
 
 
 @command.command(epilog=examples("underpass workspace gc", "underpass workspace gc --grace 0"))
@@ -190,7 +191,7 @@ def gc(*, grace: float, config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
     else:
-        out().print(f"{done.contents:,} contents removed, {_size(done.bytes)} free")
+        out().print(f"{_count(done.contents, 'content')} removed, {_size(done.bytes)} free")
 
 
 @command.command(epilog=examples("underpass workspace verify"))
@@ -210,7 +211,7 @@ def verify(context: click.Context, *, config: Path | None, as_json: bool) -> Non
             out().print(text(f"{where}: {each.what}", "red"), soft_wrap=True)
         if not problems:
             count = sum(len(checkpoints.list(agent)) for agent in checkpoints.agents())
-            out().print(f"{count:,} checkpoint{'' if count == 1 else 's'}, all whole")
+            out().print(f"{_count(count, 'checkpoint')}, all whole")
     if problems:
         context.exit(1)
 
@@ -241,6 +242,10 @@ def _table(*headings: str) -> Table:
             heading.lstrip(">"), overflow="fold", justify="right" if heading[0] == ">" else "left"
         )
     return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _size(count: int) -> str:

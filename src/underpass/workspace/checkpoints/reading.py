@@ -105,7 +105,7 @@ class Reading:
             if self._stored == (status.st_ino, status.st_mtime_ns):
                 return
             data: Any = json.loads(self._path.read_bytes())
-            files = data["files"] if data["format"] == _FORMAT else []
+            files: list[Any] = data["files"] if data["format"] == _FORMAT else []
             self._known = {path: (a, b, c, d, digest) for path, a, b, c, d, digest in files}
             self._stored = (status.st_ino, status.st_mtime_ns)
         except (OSError, ValueError, KeyError, TypeError):
