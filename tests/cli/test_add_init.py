@@ -22,6 +22,21 @@ TAKEN = {
     },
 }
 
+NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+RING = """
+import json, pathlib
+from keyring.backend import KeyringBackend
+class Ring(KeyringBackend):
+    priority = 1
+    path = pathlib.Path(__file__).with_name("ring.json")
+    def read(self):
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+    def get_password(self, service, name):
+        return self.read().get(name)
+    def set_password(self, service, name, value):
+        self.path.write_text(json.dumps({**self.read(), name: value}))
+"""
+
 
 def servers(folder: Path) -> dict[str, Any]:
     return json.loads((folder / ".mcp.json").read_text())["mcpServers"]
@@ -96,11 +111,64 @@ def test_init_says_in_json_what_it_found_and_wrote(tmp_path: Path) -> None:
     assert len(done.json["unreadable"]) == 1
 
 
+def test_init_shows_where_each_of_several_servers_of_one_name_comes_from_and_changes_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    home(tmp_path)
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex" / "config.toml").write_text('[mcp_servers.git]\ncommand = "other-git"\n')
+    first = underpass("init", "--yes", "--json", cwd=tmp_path)
+    assert first.json["written"] == ["git", "tickets", "git-codex"]
+    assert [each["path"] for each in first.json["found"]][2] == str(tmp_path / ".codex" / "config.toml")
+    before = (tmp_path / ".mcp.json").read_text()
+    again = underpass("init", "--yes", "--json", cwd=tmp_path)
+    assert (again.json["written"], again.json["kept"]) == ([], ["git", "tickets", "git-codex"])
+    assert (tmp_path / ".mcp.json").read_text() == before
+
+
+@pytest.mark.requirement("R43")
+def test_init_says_how_to_set_the_secrets_that_it_does_not_copy(tmp_path: Path) -> None:
+    home(tmp_path)
+    done = underpass("init", "--yes", cwd=tmp_path, env=NO_KEYRING)
+    assert "secret git.TOKEN is not copied: `underpass secret set git.TOKEN` sets it" in done.stdout
+    assert not (tmp_path / ".underpass").exists()
+    copies = [file for file in tmp_path.rglob("*") if file.is_file() and "s3cret" in file.read_text()]
+    assert {file.parent.name for file in copies} == {".cursor", ".gemini"}
+
+
+@pytest.mark.requirement("R43")
+def test_init_keeps_secrets_in_the_systems_keyring_where_there_is_one(tmp_path: Path) -> None:
+    home(tmp_path)
+    (tmp_path / "a_ring.py").write_text(RING)
+    ring = {"PYTHON_KEYRING_BACKEND": "a_ring.Ring", "PYTHONPATH": str(tmp_path)}
+    done = underpass("init", "--yes", "--json", cwd=tmp_path, env=ring)
+    assert done.json["secrets"] == [
+        {"name": "git.TOKEN", "server": "git", "place": "keyring"},
+        {"name": "tickets.Authorization", "server": "tickets", "place": "keyring"},
+    ]
+    kept = json.loads((tmp_path / "ring.json").read_text())
+    assert kept == {"git.TOKEN": "s3cret", "tickets.Authorization": "s3cret"}
+    assert "s3cret" not in done.stdout
+
+
+def test_init_brings_the_inputs_that_an_entry_refers_to(tmp_path: Path) -> None:
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode" / "mcp.json").write_text(
+        """{"inputs": [{"id": "key", "type": "promptString", "password": true}, {"id": "unused"}],
+        "servers": {"a": {"command": "x", "env": {"KEY": "${input:key}"}}}, /* a comment */ }"""
+    )
+    assert underpass("init", "--yes", cwd=tmp_path).status == 0
+    content = json.loads((tmp_path / ".mcp.json").read_text())
+    assert content["mcpServers"]["a"]["env"] == {"KEY": "${input:key}"}
+    assert content["inputs"] == [{"id": "key", "type": "promptString", "password": True}]
+
+
 def test_init_writes_nothing_where_it_cannot_ask(tmp_path: Path) -> None:
     home(tmp_path)
     for arguments in ([], ["--json"]):
         done = underpass("init", *arguments, cwd=tmp_path)
         assert done.status == 2
+        assert "no terminal to ask at" in done.stderr
         assert "--yes" in done.stderr
     assert not (tmp_path / ".mcp.json").exists()
 

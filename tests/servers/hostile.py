@@ -2,7 +2,8 @@
 
 Each argument changes how it starts or lists; each tool misbehaves in the way of its name. Arguments:
 ``hang-at-start``, ``exit-at-start``, ``banner``, ``modern``, ``ignore-sigterm``, ``malformed-tools``,
-``endless-cursor``, ``repeating-cursor``, ``paged``, ``no-list``, ``no-tools``, ``hang-in-listing``.
+``endless-cursor``, ``repeating-cursor``, ``paged``, ``no-list``, ``no-tools``, ``hang-in-listing``;
+``tools=FILE`` lists what a JSON file holds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 BEHAVIOUR = set(sys.argv[1:])
@@ -76,6 +78,8 @@ def list_tools(request_id: Any, cursor: str | None) -> None:
         answer(request_id, {"tools": "none"})
     elif "no-tools" in BEHAVIOUR:
         send({"jsonrpc": "2.0", "id": request_id, "error": {"code": -32601, "message": "no such method"}})
+    elif given := next((word for word in BEHAVIOUR if word.startswith("tools=")), None):
+        answer(request_id, {"tools": json.loads(Path(given.removeprefix("tools=")).read_text())})
     elif "malformed-tools" in BEHAVIOUR:
         answer(request_id, {"tools": malformed_tools()})
     elif "endless-cursor" in BEHAVIOUR:

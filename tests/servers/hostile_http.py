@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -15,6 +15,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     sessions: set[str]
     refuse: int | None
+    tools: Sequence[object]
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         pass
@@ -36,6 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(200, {"jsonrpc": "2.0", "id": request_id, "result": result}, session)
         elif self.headers.get("mcp-session-id") not in self.sessions:
             self.answer(404)
+        elif method == "tools/list":
+            self.answer(200, {"jsonrpc": "2.0", "id": request_id, "result": {"tools": self.tools}})
         elif method == "tools/call":
             self.call(request_id, message["params"]["name"])
         else:
@@ -80,9 +83,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hostile_http(*, refuse: int | None = None) -> Generator[str]:
-    """Serve on loopback and give the URL; ``refuse`` answers everything with that status."""
-    handler = type("Handler", (_Handler,), {"sessions": set[str](), "refuse": refuse})
+def hostile_http(*, refuse: int | None = None, tools: Sequence[object] = ()) -> Generator[str]:
+    """Serve on loopback and give the URL.
+
+    Parameters:
+        refuse: answer everything with this status.
+        tools: what is listed.
+    """
+    handler = type("Handler", (_Handler,), {"sessions": set[str](), "refuse": refuse, "tools": tools})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
