@@ -25,7 +25,7 @@ COMMANDS = {
     "secret": ("underpass.cli.secret", "Keep the secrets that configurations name as keyring://NAME."),
     "login": ("underpass.cli.login", "Log in to an HTTP server with OAuth, in the browser."),
     "logout": ("underpass.cli.logout", "Forget the login to a server."),
-    "docs": ("underpass.cli.docs", "Show a tool's documentation."),
+    "docs": ("underpass.cli.docs", "Show a tool's documentation, or write that of all tools."),
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
     "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),
     "run": ("underpass.cli.run", "Run a program in the sandbox."),
