@@ -6,7 +6,7 @@ import gzip
 import json
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -59,12 +59,15 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def texts(value: object) -> list[str]:
+def texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
+    parts: list[Any] = []
     if isinstance(value, dict):
-        return [text for member in value.items() for part in member for text in texts(part)]
-    return [text for part in value for text in texts(part)] if isinstance(value, list) else []
+        parts = [part for member in cast("dict[str, Any]", value).items() for part in member]
+    elif isinstance(value, list):
+        parts = cast("list[Any]", value)
+    return [text for part in parts for text in texts(part)]
 
 
 @pytest.mark.anyio
