@@ -190,16 +190,17 @@ class Connection:
         try:
             with attempt.scope:
                 if before is not None and before.leave.is_set():
-                    await (
-                        before.finished.wait()
-                    )  # one that was stopped ends soon; two could be in each other's way
+                    # One that was stopped ends soon; two at once could be in each other's way.
+                    await before.finished.wait()
                 async with self._client(attempt, await self._resolved(attempt)) as client:
                     attempt.client = client
                     attempt.scope.deadline = math.inf
                     attempt.began = self._clock.now()
                     attempt.settled.set()
-                    await self._end_of(attempt, client)
-                    self._note_end(attempt)
+                    try:
+                        await self._end_of(attempt, client)
+                    finally:
+                        self._note_end(attempt)
             if attempt.client is not None and not attempt.leave.is_set():
                 words = await attempt.process.last_words() if attempt.process else "closed the connection"
                 self._fail(attempt, words)
