@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow soak lint types lock bench clean
-.PHONY: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve
+.PHONY: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace
 
 demo: $(VENV)/.runtime
 	$(BIN)/underpass demo
@@ -31,10 +31,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	node_modules/.bin/pyright
 
-bench: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve
+bench: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace
 
 # Each prints its table, as docs/benchmarks.md has it.
-bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve: bench-%: $(VENV)/.dev
+bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace: bench-%: $(VENV)/.dev
 	@printf '\n## %s\n\n' '$*'
 	@$(BIN)/python -m benchmarks.$*
 
