@@ -173,6 +173,26 @@ async def test_a_server_that_works_on_a_call_is_not_pinged() -> None:
         assert await pid(servers) == first
 
 
+@pytest.mark.parametrize("behaviour", ["listen-refused", "listen-lost"])
+async def test_a_server_that_stops_announcing_is_asked_to_go_on_and_one_that_refuses_is_not(
+    behaviour: str,
+) -> None:
+    async def listens() -> int:
+        return int((await servers.call("h", "listens", {})).content[0]["text"])
+
+    clock = ManualClock()
+    async with catalog(clock, h=hostile("modern", behaviour)) as servers:
+        for _ in range(4):
+            await listens()
+            await clock.advance(10)
+        with anyio.fail_after(30):
+            while behaviour == "listen-lost" and await listens() < 3:
+                await clock.advance(60)
+        if behaviour == "listen-refused":
+            assert await listens() == 1
+        assert state(servers).state == "started"
+
+
 @pytest.mark.requirement("R31")
 @pytest.mark.parametrize(
     ("transport", "era"), [("stdio", "modern"), ("http", "modern"), ("http", "handshake")]

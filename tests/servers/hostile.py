@@ -3,7 +3,7 @@
 Each argument changes how it starts or lists; each tool misbehaves in the way of its name. Arguments:
 ``hang-at-start``, ``exit-at-start``, ``banner``, ``modern``, ``ignore-sigterm``, ``malformed-tools``,
 ``endless-cursor``, ``repeating-cursor``, ``paged``, ``no-list``, ``no-tools``, ``hang-in-listing``;
-``tools=FILE`` lists what a JSON file holds.
+``tools=FILE`` lists what a JSON file holds; ``listen-refused`` and ``listen-lost`` go with ``modern``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ TOOLS: tuple[str, ...] = (
 waiting: list[tuple[Any, Any]] = []
 cancelled: list[Any] = []
 late: set[Any] = set()
+listens: list[Any] = []
 
 
 def send(message: Any) -> None:
@@ -94,6 +95,16 @@ def list_tools(request_id: Any, cursor: str | None) -> None:
         answer(request_id, {"tools": [tool(name) for name in names], "ttlMs": 0, "cacheScope": "private"})
 
 
+def listen(request_id: Any) -> None:
+    if "listen-lost" in BEHAVIOUR:
+        params = {
+            "_meta": {"io.modelcontextprotocol/subscriptionId": request_id},
+            "notifications": {"toolsListChanged": True},
+        }
+        send({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params})
+    send({"jsonrpc": "2.0", "id": request_id, "error": {"code": -32000, "message": "no more"}})
+
+
 def call(request_id: Any, name: str, arguments: dict[str, Any], meta: dict[str, Any]) -> None:
     match name:
         case "echo":
@@ -159,6 +170,8 @@ def call(request_id: Any, name: str, arguments: dict[str, Any], meta: dict[str, 
         case "spawn":
             child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
             text(request_id, {"pid": child.pid})
+        case "listens":
+            text(request_id, len(listens))
         case "pid":
             text(request_id, {"pid": os.getpid()})
         case "cancelled":
@@ -190,12 +203,16 @@ def handle(message: dict[str, Any]) -> None:
     result: dict[str, Any]
     match message.get("method"):
         case "server/discover" if "modern" in BEHAVIOUR:
-            result = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
+            tells = bool(BEHAVIOUR & {"listen-refused", "listen-lost"})
+            result = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": tells}}}
             answer(request_id, {**result, "ttlMs": 0, "cacheScope": "private"})
         case "initialize":
             info = {"name": "hostile", "version": "1"}
             result = {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}}
             answer(request_id, {**result, "serverInfo": info})
+        case "subscriptions/listen":
+            listens.append(request_id)
+            listen(request_id)
         case "tools/list":
             list_tools(request_id, params.get("cursor"))
         case "tools/call":
