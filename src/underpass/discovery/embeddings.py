@@ -27,6 +27,8 @@ _BATCH = 8
 _MOST = 30_000
 """Vectors that are kept; those asked for longest ago are forgotten."""
 _QUERIES = 256
+_LONGEST_QUERY = 160
+"""Characters; longer requests are tasks of several steps, and take up to twice as long for no better hits."""
 _SAVED_AFTER = 1_000
 """A long computation is kept in parts, so that its end loses little of it."""
 
@@ -94,6 +96,7 @@ class Embeddings:
         """Return the vector of a request, computed here and now; None while the model is not loaded."""
         if self._embedder is None:
             return None
+        text = text[:_LONGEST_QUERY]
         if (known := self._queries.get(text)) is None:
             try:
                 known = self._embedder.embed([text])[0]

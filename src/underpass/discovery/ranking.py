@@ -129,6 +129,7 @@ def _weigh(
             if other_rarity >= telling and (other_posting := postings.of(other)):
                 others.append((_SYNONYM * min(rarity, other_rarity) * _UNIT, other_posting))
         sources.append((rarity, rarity * _UNIT, posting, others))
+    rarities: dict[str, float] = {}
     scores: dict[int, float] = {}
     for number in candidates:
         score = covered = 0.0
@@ -142,7 +143,9 @@ def _weigh(
                 covered += rarity
         total = matched = 0.0
         for term in names(number):
-            total += (weight := postings.rarity(term, tools))
+            if (weight := rarities.get(term)) is None:
+                weight = rarities[term] = postings.rarity(term, tools)
+            total += weight
             if term in asked:
                 matched += weight
         score *= (covered / whole) ** _COVERAGE * (1 + matched / total if total else 1)

@@ -74,8 +74,9 @@ class VectorMatrix:
         if not len(numbers):
             return None
         asked = np.asarray(vector, np.float32)
-        few = len(rows) * 4 < len(self._matrix)
-        all_values: NDArray[np.float32] = self._matrix[rows] @ asked if few else self._matrix @ asked
+        few = len(rows) * 4 < len(self._rows)
+        used = self._matrix[rows] if few else self._matrix[: int(rows.max()) + 1]
+        all_values: NDArray[np.float32] = used @ asked
         values = all_values if few else all_values[rows]
         nearest = numbers
         if len(numbers) > most:
