@@ -26,6 +26,7 @@ from underpass.codegen.usable import usable_tools
 
 pytestmark = pytest.mark.requirement("R22")
 
+UNIQUE = {"uniqueItems": True}
 WHOLE = "  # look at it first: no more is declared"
 CONTRADICTORY = {"place_bet", "toggle_entity"} | {
     f"add_{what}_by_index" for what in ("notes", "controlchanges", "pitchbends")
@@ -75,15 +76,21 @@ def required(**properties: Any) -> dict[str, Any]:
         ("a", {"type": ["null", "integer"]}, 1),
         ("a", {"anyOf": [{"type": "null"}, {"type": "integer"}]}, 1),
         ("a", {"prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False}, [1, "example"]),
-        ("a", {"type": "array", "items": {"type": "integer"}, "minItems": 3, "uniqueItems": True}, [1, 2, 3]),
-        ("a", {"type": "array", "items": {"enum": ["x", "y"]}, "minItems": 2}, ["x", "y"]),
-        ("tags", {"type": "array", "items": {"type": "string"}, "minItems": 2}, ["v1.0.0", "v1.0.02"]),
+        ("a", {"type": "array", "items": {"type": "integer"}, "minItems": 3, **UNIQUE}, [1, 2, 3]),
+        ("a", {"type": "array", "items": {"enum": ["x", "y"]}, "minItems": 2, **UNIQUE}, ["x", "y"]),
+        ("a", {"items": {"type": "string"}, "minItems": 2, **UNIQUE}, ["example", "example2"]),
+        ("tags", {"type": "array", "items": {"type": "string"}, "minItems": 2}, ["v1.0.0", "v1.0.0"]),
         ("a", {"type": "array", "maxItems": 0, "items": {"type": "string"}}, []),
         ("a", {"type": "object"}, {}),
         ("a", {"additionalProperties": {"type": "integer"}, "minProperties": 1}, {"key1": 1}),
         ("a", {"minimum": 3}, 3),
         ("a", {"allOf": [of(x={"type": "integer"}), {"required": ["x"]}]}, {"x": 1}),
         ("a", {"oneOf": [required(k={"const": "v"}), of(k={"const": "w"})]}, {"k": "v"}),
+        ("a", {"type": "number", "default": 0.25}, 0.25),
+        ("a", {"default": {"b": [1, None, "x"]}}, {"b": [1, None, "x"]}),
+        ("a", {"default": {"b": "\x00"}, "type": "object"}, {}),
+        ("a", {"default": [0.5, [True]], "type": "array"}, [0.5, [True]]),
+        ("a", {"prefixItems": [{"const": 1}], "items": {"const": "x"}, "minItems": 3}, [1, "x", "x"]),
         ("a", True, "example"),
     ],
 )  # fmt: skip
@@ -131,8 +138,22 @@ def test_what_is_given_is_what_a_call_needs(schema: Any, given: dict[str, Any]) 
         required(a={"type": "array", "items": {"type": "string"}, "minItems": 5000}),
         required(a={"type": "integer", "minimum": 10**300}),
         {"type": "object", "minProperties": 1},
+        required(a={"prefixItems": [{"type": "string"}], "minItems": 2, "items": False}),
+        required(a={"additionalProperties": False, "default": {"b": 1}, "minProperties": 1}),
     ],
-    ids=["nothing", "never", "contradiction", "itself", "many", "pattern", "long", "large", "any one"],
+    ids=[
+        "nothing",
+        "never",
+        "contradiction",
+        "itself",
+        "many",
+        "pattern",
+        "long",
+        "large",
+        "any-one",
+        "places",
+        "closed",
+    ],
 )
 def test_where_no_valid_arguments_are_known_there_is_no_example(schema: Any) -> None:
     assert example(tool(schema=schema)) is None

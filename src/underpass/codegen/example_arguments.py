@@ -208,7 +208,9 @@ class _Drawer:
         singular = name.removesuffix("s")
         drawn = [self._value(part, singular, depth + 1) for part in wanted]
         if extra and items:
-            drawn += _distinct(self._value(items, singular, depth + 1), extra, self._choices(items))
+            value = self._value(items, singular, depth + 1)
+            unique = any(place.schema.get("uniqueItems") is True for place in places)
+            drawn += _distinct(value, extra, self._choices(items)) if unique else [value] * extra
         return drawn
 
     def _choices(self, items: Sequence[tuple[object, Mapping[str, Any], str]]) -> list[object]:
