@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from tests.servers.catalogs import hostile
+from tests.servers.catalogs import HOSTILE, hostile
 from tests.servers.changing import changing
 from tests.servers.manual_clock import ManualClock
 
@@ -126,6 +128,19 @@ async def test_a_server_that_cannot_start_is_tried_again_after_its_pause() -> No
         with pytest.raises(ServerUnavailable) as tried:
             await servers.listing("h")
         assert 1 <= tried.value.data["retry_in"] <= 2
+
+
+async def test_nobody_waits_again_for_a_server_that_failed_before(tmp_path: Path) -> None:
+    clock = ManualClock()
+    command = tmp_path / "server"
+    async with catalog(clock, h={"command": str(command)}) as servers:
+        assert isinstance((await servers.listings())["h"], ServerUnavailable)
+        command.write_text(f"#!/bin/sh\nexec {sys.executable} {HOSTILE}\n")
+        command.chmod(0o755)
+        await clock.advance(1)
+        assert isinstance((await servers.listings())["h"], ServerUnavailable), "it is tried meanwhile"
+        await until(lambda: state(servers).state == "started")
+        assert isinstance((await servers.listings())["h"], Listing)
 
 
 @pytest.mark.parametrize("era", ["handshake", "modern"])

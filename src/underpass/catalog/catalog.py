@@ -171,7 +171,7 @@ class Catalog:
         self._ask_again(server)
 
     def _ask_again(self, server: str) -> None:
-        """List a server that runs again, while others go on."""
+        """List a server again, while others go on."""
         if self._tasks is None or server in self._asking:
             return
         self._asking.add(server)
@@ -180,6 +180,8 @@ class Catalog:
     async def _ask(self, server: str) -> None:
         tools = self._tools[server]
         try:
+            if tools.failed is not None:
+                await tools.ready()
             # Once more if it announced another change meanwhile; whoever needs it next asks after that.
             for _ in range(2):
                 await tools.renewed()
@@ -191,12 +193,19 @@ class Catalog:
     async def listings(self, *, refresh: bool = False) -> dict[str, Listing | ServerUnavailable]:
         """Return every server's tools, or why there are none.
 
+        Nobody waits for a server of which nothing is known and which failed before: it is tried again in
+        the background, and who asks later has its tools.
+
         Parameters:
             refresh: ask every server now, whatever is known of its tools. All are asked at once.
         """
         found: dict[str, Listing | ServerUnavailable] = {}
 
         async def ask(server: str) -> None:
+            if not refresh and (error := self._tools[server].failed) is not None:
+                self._ask_again(server)
+                found[server] = error
+                return
             try:
                 found[server] = await (self.refresh if refresh else self.listing)(server)
             except ServerUnavailable as error:

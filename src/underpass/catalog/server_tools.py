@@ -73,6 +73,11 @@ class ServerTools:
         self._read()
         return self._manifest
 
+    @property
+    def failed(self) -> ServerUnavailable | None:
+        """Why nothing is known, where that was tried already."""
+        return self.error if self.known() is None else None
+
     async def listing(self) -> Listing:
         """Return the tools as they are trusted. The server is started only if they are not known.
 
