@@ -304,7 +304,8 @@ def guest_module() -> Iterator[ModuleType]:
     """``mcp_runtime`` as a guest has it."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        runtime.install(Channel(ours.fileno()), (), Workspace("/"))
+        channel = Channel(ours.fileno())
+        runtime.install(channel, (), Workspace("/", channel))
         yield sys.modules.pop("mcp_runtime")
 
 
@@ -342,7 +343,9 @@ def _described(
 
 
 def _agree(described: ast.ClassDef, real: Any) -> None:
-    methods = {each.name: each for each in described.body if isinstance(each, ast.FunctionDef)}
+    methods = {
+        each.name: each for each in described.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
     public: set[str] = {
         name
         for name, value in cast("dict[str, Any]", vars(real)).items()

@@ -64,7 +64,7 @@ class ToolLimitExceeded(ToolError):
     """A limit on calls, concurrency or bytes was reached."""
 
 
-KINDS = {kind.__name__: kind for kind in (WorkspaceFull, ToolError, *ToolError.__subclasses__())}
+KINDS = {kind.__name__: kind for kind in (HostError, WorkspaceFull, ToolError, *ToolError.__subclasses__())}
 
 
 def raise_from_frame(error: dict[str, Any]) -> NoReturn:

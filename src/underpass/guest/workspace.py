@@ -72,10 +72,6 @@ class Workspace:
         # A link goes itself, and not what it leads to.
         files.remove(f"{self.path(folder)}/{last}")
 
-    def put_text(self, name: str, text: str) -> None:
-        """Write text without asking for room: what the host bounds by other means."""
-        files.write(self.path(name), text.encode(), whole=True)
-
     def _can_be_read(self, name: str) -> bool:
         try:
             return files.is_file(self.path(name))

@@ -10,6 +10,7 @@ const { isArray } = Array;
 const language = "typescript";
 
 export {
+  HostError,
   ToolArgumentsInvalid,
   ToolChanged,
   ToolError,
