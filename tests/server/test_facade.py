@@ -228,6 +228,14 @@ async def test_few_known_tools_are_named_at_once_and_need_no_search() -> None:
     assert "time: started, 2 tools" in text(counted)
 
 
+@pytest.mark.requirement("R05", "R31")
+async def test_where_tools_are_named_at_once_typescript_is_explained_as_well() -> None:
+    async with connected(server("git", "git_log"), known=True, typescript=True) as (client, _):
+        run_code, documentation = (await client.list_tools()).tools
+    assert 'import { SERVER } from "mcp-servers"' in (run_code.description or "")
+    assert "language" in documentation.input_schema["properties"]
+
+
 @pytest.mark.requirement("R31")
 @pytest.mark.parametrize(
     ("words", "threshold", "searched"),
@@ -281,10 +289,7 @@ async def test_signatures_and_documentation_are_in_the_language_that_is_asked_fo
     assert found["tools"][0]["signature"].startswith("gitLog(")
     assert python["tools"][0]["signature"].startswith("git_log(")
     assert 'import { myGit } from "mcp-servers";' in shown["documentation"]
-    assert words == (
-        'import { SERVER } from "mcp-servers"; await each call\n'
-        "myGit.gitLog()  // Does git_log"
-    )
+    assert words == ('import { SERVER } from "mcp-servers"; await each call\nmyGit.gitLog()  // Does git_log')
 
 
 @pytest.mark.requirement("R12")

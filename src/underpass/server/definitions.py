@@ -18,6 +18,7 @@ LANGUAGES = ["python", "typescript"]
 
 _ENVIRONMENTS_SHOWN = 10
 _PACKAGES_SHOWN = 10
+_TYPESCRIPT = 'import { SERVER } from "mcp-servers"; await SERVER.camelCaseTool({ name: value })'
 _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 
@@ -85,7 +86,11 @@ def _environment(environments: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 def _run_code(servers: str, signatures: str | None, more: Mapping[str, Any], *, typescript: bool) -> Tool:
     languages = "Python or TypeScript" if typescript else "Python"
     tools = f"tools of {servers}" if signatures is None else "the tools below"
-    find = "See search_tools first." if signatures is None else f"Tools:\n{signatures}"
+    find = " See search_tools first."
+    if signatures is not None:
+        # A search would have said how; its answers are in the language that is asked for.
+        how = f"In TypeScript, {_TYPESCRIPT}.\n" if typescript else ""
+        find = f"\n{how}Tools:\n{signatures}"
     return Tool(
         name="run_code",
         title="Run code",
@@ -93,8 +98,7 @@ def _run_code(servers: str, signatures: str | None, more: Mapping[str, Any], *, 
             f"Run {languages} with {tools}:\n"
             "from mcp_servers import SERVER\n"
             "await SERVER.TOOL(name=value)\n"
-            "Do a whole task in one program: only its last expression costs context. "
-            f"{find}"
+            f"Do a whole task in one program: only its last expression costs context.{find}"
         ),
         input_schema=_object(
             {"code": _TEXT, "agent": _TEXT, "timeout": {"type": "number"}, **more}, required=["code"]
