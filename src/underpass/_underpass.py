@@ -34,6 +34,7 @@ from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 from underpass.sandbox.modules import SharedModules
 from underpass.shapes.recorder import ShapeRecorder
+from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Underpass:
         """Where tools are found."""
         self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
         self._checker = checker
+        self.checkpoints = Checkpoints(_workspaces(state), state, settings.workspace)
+        """The states of agents' files that are kept. It does not wait: call it in a thread."""
         self._runner = Runner(
             sandbox,
             broker=self._broker,
@@ -74,6 +77,7 @@ class Underpass:
             questions=Questions(self.directory, catalog.states).by_name(),
             settings=settings.run,
             quotas=quotas,
+            checkpoints=self.checkpoints,
             checker=checker,
             more=languages,
         )
@@ -160,6 +164,7 @@ class Underpass:
         language: str = "python",
         environment: str | None = None,
         check: bool | None = None,
+        rollback_on_error: bool = False,
         on_progress: OnProgress | None = None,
     ) -> RunResult:
         """Run a program in a sandbox of its own. A failing program is a result, not an exception.
@@ -176,6 +181,8 @@ class Underpass:
                 by default none but the standard library.
             check: whether types are checked before anything runs, by default the setting ``run.check``;
                 a program that would surely fail is then an error, and nothing of it ran.
+            rollback_on_error: whether the agent's files are made what they were when the program fails;
+                ``error.data["rolled_back"]`` says whether they are.
             on_progress: awaited with the progress that the program and its tools report.
 
         Raises:
@@ -193,6 +200,7 @@ class Underpass:
             None if environment is None else self._environment(environment),
             limits.check if check is None else check,
             language,
+            rollback_on_error,
         )
         return await self._runner.run(program, on_progress)
 

@@ -49,6 +49,9 @@ _TYPESCRIPT = (".ts", ".mts", ".js", ".mjs")
     help="By default what the file's name ends with says: .ts and .js are TypeScript, all else Python.",
 )
 @click.option("--no-check", is_flag=True, help="Run it even if its types say that it would fail.")
+@click.option(
+    "--rollback-on-error", is_flag=True, help="When it fails, make the agent's files what they were before."
+)
 @sandbox_option
 @config_option
 @json_option
@@ -62,6 +65,7 @@ def command(
     environment: str | None,
     language: str | None,
     no_check: bool,
+    rollback_on_error: bool,
     sandbox: str | None,
     config: Path | None,
     as_json: bool,
@@ -91,6 +95,7 @@ def command(
                 language=language,
                 environment=environment,
                 check=False if no_check else None,
+                rollback_on_error=rollback_on_error,
             )
 
     with progress("Running…"):

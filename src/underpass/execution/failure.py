@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from underpass.errors import UnderpassError, WorkspaceFull
@@ -84,3 +85,12 @@ def unexpressed(problems: list[tuple[str, str]], calls_done: int) -> RunError:
         calls_done,
         {"path": problems[0][0]},
     )
+
+
+def rolled_back(error: RunError, problem: str | None) -> RunError:
+    """Say what became of the agent's files: ``problem`` is why they are not what they were."""
+    said = "the workspace is as it was before the run"
+    if problem is not None:
+        said = f"the workspace could not be made what it was before the run: {problem}"
+    hint = f"{error.hint}; {said}" if error.hint else said
+    return replace(error, hint=hint, data={**error.data, "rolled_back": problem is None})

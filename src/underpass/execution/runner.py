@@ -19,6 +19,7 @@ from underpass.errors import ValidationFailed, WorkspaceFull, did_you_mean
 from underpass.execution import failure
 from underpass.execution.answer import Answer, Keep, bounded
 from underpass.execution.conversation import Conversation, Outcome
+from underpass.execution.files import FilesOfRun
 from underpass.execution.host import OnProgress, Question, RunHost
 from underpass.execution.language import Language, Python
 from underpass.execution.modules import GeneratedModules
@@ -28,6 +29,7 @@ from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Lease, Sandbox
 from underpass.workspace import results
+from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
 _BIG: Final = 65_536
@@ -52,6 +54,8 @@ class Program:
     check: bool = True
     """Whether its types are checked before it runs."""
     language: str = "python"
+    rollback_on_error: bool = False
+    """Whether the agent's files are made what they were when it fails."""
 
 
 class Runner:
@@ -63,6 +67,7 @@ class Runner:
         settings: the limits that hold for every run.
         checker: finds, before anything runs, what would surely fail.
         quotas: the quotas of the agents' workspaces.
+        checkpoints: the checkpoints of the agents' workspaces.
         more: the languages besides Python; programs in Python run in ``sandbox``.
     """
 
@@ -76,6 +81,7 @@ class Runner:
         questions: Mapping[str, Question],
         settings: RunSettings,
         quotas: WorkspaceQuotas,
+        checkpoints: Checkpoints,
         checker: Checker,
         more: Iterable[Language] = (),
     ) -> None:
@@ -86,6 +92,7 @@ class Runner:
         self._questions = questions
         self._settings = settings
         self._quotas = quotas
+        self._checkpoints = checkpoints
         self._checker = checker
         self._count: Count = tokens.count
 
@@ -106,15 +113,24 @@ class Runner:
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
         calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run, reserve=quota.take))
+        files = FilesOfRun(self._checkpoints, program.agent, run)
         try:
             await quota.begin()
+            if program.rollback_on_error:
+                await files.begin()
             verdict = None if check is None else await check.verdict()
             if verdict is not None and (refusal := verdict.refusal()) is not None:
                 outcome = Outcome(error=refusal)
             else:
-                questions = {**self._questions, "workspace_room": quota.room}
+                questions = {**self._questions, "workspace_room": quota.room, **files.questions()}
                 host = RunHost(calls, self._modules, questions, on_progress)
                 outcome = await self._talk(run, program, lease, host, language)
+            if program.rollback_on_error:
+                await files.end(lease)
+        except BaseException:
+            if program.rollback_on_error:
+                await files.settle(failed=True)
+            raise
         finally:
             lease.release()
             quota.leave()
@@ -126,6 +142,10 @@ class Runner:
         started = min(max(began or leased, leased), done)
         full = await quota.verdict(refused=outcome.done is not None and outcome.done.refused)
         error = self._error(program, calls, outcome, full, quota.refusal)
+        if program.rollback_on_error:
+            problem = await files.settle(failed=error is not None)
+            if error is not None:
+                error = failure.rolled_back(error, problem)
         keep = partial(results.keep_if_possible, folder, run, reserve=quota.take)
         answer, used = await self._shape(program, calls, outcome, error, keep, load=language.load)
         return RunResult(

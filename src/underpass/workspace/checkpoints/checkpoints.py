@@ -28,6 +28,8 @@ from underpass.workspace.checkpoints.restoring import Restoring, remove_leftover
 from underpass.workspace.checkpoints.tree import FOLDER
 from underpass.workspace.folders import is_name
 
+BEFORE_RUN: Final = "before-run-"
+"""Begins the names of checkpoints that a run removes when it ends."""
 _MB: Final = 1_048_576
 _GRACE: Final = 3_600.0
 """Seconds: longer than any checkpoint takes, so that none loses what it has just found to be there."""
@@ -215,7 +217,12 @@ class Checkpoints:
 
     def _make_room(self, agent: str, kept: list[Checkpoint], new: Checkpoint) -> None:
         """Remove the oldest automatic checkpoints that are too many. Raises ``WorkspaceFull``."""
-        automatic = [each for each in kept if each.automatic]
+        yesterday = time.time() - _DAY
+        automatic = [
+            each
+            for each in kept
+            if each.automatic and (each.created < yesterday or not each.name.startswith(BEFORE_RUN))
+        ]
         spare = automatic[: max(len(automatic) + new.automatic - _AUTOMATIC, 0)]
         for each in spare:
             self._references.remove(agent, each.name)
@@ -223,7 +230,13 @@ class Checkpoints:
         if new.automatic:
             return
         limits = (
-            ("checkpoints", len(kept) + 1, self._settings.checkpoints, "checkpoints", 1),
+            (
+                "checkpoints",
+                sum(not each.automatic for each in kept) + 1,
+                self._settings.checkpoints,
+                "checkpoints",
+                1,
+            ),
             (
                 "checkpoints_mb",
                 sum(each.added for each in kept) + new.added,
