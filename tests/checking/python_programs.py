@@ -624,7 +624,7 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         ("never awaited",),
     ),
     "await of what needs none": (
-        "from mcp_runtime import workspace, progress\nawait workspace.save_data('a.json', 1)\n",
+        "from mcp_runtime import workspace\nawait workspace.path('a.json')\n",
         2,
         ("text cannot be awaited",),
     ),

@@ -1,7 +1,7 @@
 # What a program may import from ``mcp_runtime``; tests hold it against the guest's own module.
 
-from collections.abc import Sequence
 import builtins
+from collections.abc import Sequence
 from typing import Any, Literal
 
 class Workspace:
