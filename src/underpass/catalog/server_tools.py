@@ -59,6 +59,9 @@ class ServerTools:
         self._listed_in: int | None = None
         """The life of the server in which it was asked last."""
         self._stale = False
+        """Whether the server said that its tools changed, and was not asked since."""
+        self._renewing = False
+        """Whether it is being asked because it said so."""
         self.error: ServerUnavailable | None = None
         """Why the server could not be asked, the last time."""
 
@@ -99,7 +102,7 @@ class ServerTools:
     def settled(self) -> Listing | None:
         """Return what ``listing`` would, if nobody has to be asked for it."""
         known = self.known()
-        return None if self._stale and self._runs() else known
+        return None if (self._stale or self._renewing) and self._runs() else known
 
     async def ready(self) -> Listing:
         """Return the tools as the server lists them in its present life, which begins if need be.
@@ -143,7 +146,7 @@ class ServerTools:
     def _current(self) -> Listing | None:
         """The tools, if the server was asked in its present life and has not announced others since."""
         self._repin()
-        if self._served is None or self._stale or (self._lives and self._listed_in is None):
+        if self._served is None or self._stale or self._renewing or (self._lives and self._listed_in is None):
             return None
         return self._served if not self._lives or self._life() == self._listed_in else None
 
@@ -167,14 +170,18 @@ class ServerTools:
     async def _ask(self) -> Listing:
         self._read()
         before = self._manifest
-        self._stale = False  # before asking: they may change again meanwhile
+        # Before asking: they may change again meanwhile.
+        self._stale, self._renewing = False, self._stale
         try:
             found = await self._upstream().list_tools()
             life = self._life()
             pinned = await anyio.to_thread.run_sync(self._pinned, found)
         except ServerUnavailable as error:
             self.error = error
+            self._stale = self._stale or self._renewing
             raise
+        finally:
+            self._renewing = False
         self.error = None
         self._listed_in = life
         news = () if before is None else tuple(compare(self._name, as_trusted(before.listing), found))
