@@ -76,7 +76,8 @@ class VectorMatrix:
         asked = np.asarray(vector, np.float32)
         few = len(rows) * 4 < len(self._rows)
         used = self._matrix[rows] if few else self._matrix[: int(rows.max()) + 1]
-        all_values: NDArray[np.float32] = used @ asked
+        # Row by row: one product of all would be given to threads that wait for each other on a busy machine.
+        all_values: NDArray[np.float32] = np.vecdot(used, asked)
         values = all_values if few else all_values[rows]
         nearest = numbers
         if len(numbers) > most:
