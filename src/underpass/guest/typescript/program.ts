@@ -41,6 +41,7 @@ const PLAIN = "file:///program";
 
 /** Turns of the loop that bring a call from its function to the channel, once its module is there. */
 const MOST_TURNS = 16;
+let rehearsals = 0;
 /** Generated modules on their way. */
 let loading = 0;
 
@@ -55,6 +56,9 @@ export async function rehearse(): Promise<void> {
   const module = await import(moduleOf("export default async function (): Promise<number> { return 1 }"));
   toJson([await module.default()]);
   new Error().stack;
+  // Another each time; from a file, as generated modules are.
+  rehearsals += 1;
+  await import(`${import.meta.resolve("./errors.ts")}?${rehearsals}`);
 }
 
 /** Wait for the host's program, and run it. */
