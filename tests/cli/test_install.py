@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from tests.cli.command_line import BIN, underpass
 from underpass.catalog import ServerSpec, load_servers
 from underpass.catalog.clients import CLIENTS, Scope, Surroundings
 from underpass.catalog.registration import plan_registration
+from underpass.cli.install import command as install
 from underpass.errors import ConfigError
 
 pytestmark = pytest.mark.requirement("R01")
@@ -180,3 +182,18 @@ def test_install_refuses_a_configuration_that_does_not_work(tmp_path: Path) -> N
     assert done.status == 2
     assert "underpass init" in done.stderr
     assert not (tmp_path / ".cursor").exists()
+
+
+def test_install_in_a_process_of_another_name_finds_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "servers.json").write_text('{"mcpServers": {}}')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["python"])
+    for arguments in (["--dry-run"], ["--dry-run", "--json"], []):
+        install.main(["codex", "--config", "servers.json", *arguments], standalone_mode=False)
+    assert (
+        str(Path(sys.executable).with_name("underpass")) in (tmp_path / ".codex" / "config.toml").read_text()
+    )
+    assert "nothing was written" in capsys.readouterr().out
