@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.cli.command_line import at_terminal, underpass, write_config
 
+from underpass.discovery import minilm
+
 BROKEN = {"command": "there-is-no-such-command"}
 
 MANIFEST = "\n".join(
@@ -321,3 +323,21 @@ def test_generate_says_what_a_single_module_needs(project: Path, arguments: list
         done = underpass("generate", *arguments, *source, cwd=project)
         assert done.status == 2
         assert message in done.stderr
+
+
+@pytest.mark.requirement("R23")
+def test_tools_searches_by_meaning_where_the_extra_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not minilm.is_installed():
+        pytest.skip("the extra `semantic` is not installed")
+    (tmp_path / "tools.jsonl").write_text(MANIFEST)
+    (tmp_path / ".underpass").mkdir()
+    arguments = ("tools", "history of my repository", "--manifest", "tools.jsonl", "--json")
+    assert json.loads(underpass(*arguments, cwd=tmp_path).stdout) == []
+    assert not (tmp_path / ".underpass" / minilm.FILE_NAME).exists()
+    monkeypatch.setenv("UNDERPASS_DISCOVERY_SEMANTIC", "auto")
+    # A search waits for the model for three seconds; a busy machine may need a second one.
+    found = (json.loads(underpass(*arguments, cwd=tmp_path).stdout) for _ in range(5))
+    assert next(hits for hits in found if hits)[0]["id"] == "my-git::git_log"
+    assert (tmp_path / ".underpass" / minilm.FILE_NAME).exists()
