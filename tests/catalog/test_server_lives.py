@@ -17,7 +17,8 @@ from tests.servers.catalogs import HOSTILE, hostile
 from tests.servers.changing import changing
 from tests.servers.manual_clock import ManualClock
 
-from underpass.catalog import Catalog, Listing, ServerState
+from underpass.catalog import Catalog, InMemoryUpstream, Listing, ServerState, ToolDefinition
+from underpass.catalog.server_tools import ServerTools
 from underpass.config import ServerSettings
 from underpass.errors import ServerUnavailable, ToolTimeout, ToolUnavailable
 
@@ -186,6 +187,35 @@ async def test_a_server_that_works_on_a_call_is_not_pinged() -> None:
                 await clock.advance(30)
             os.kill(first, signal.SIGCONT)
         assert await pid(servers) == first
+
+
+async def test_no_call_is_made_while_an_announced_change_is_being_listed() -> None:
+    gate, asked, ready = anyio.Event(), list[int](), list[Listing]()
+
+    class Slow(InMemoryUpstream):
+        async def list_tools(self) -> Listing:
+            asked.append(1)
+            if len(asked) > 1:
+                await gate.wait()
+            return Listing((ToolDefinition("s", f"tool{len(asked)}"),))
+
+    upstream = Slow("s")
+    tools = ServerTools("s", lambda: upstream, lambda: 1, lives=True, lock=None, manifest=None)
+
+    async def call() -> None:
+        ready.append(await tools.ready())
+
+    assert names(await tools.ready()) == ["tool1"]
+    async with anyio.create_task_group() as tasks:
+        tools.changed()
+        tasks.start_soon(tools.renewed)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(call)
+        await anyio.wait_all_tasks_blocked()
+        assert ready == []
+        gate.set()
+    assert [names(listing) for listing in ready] == [["tool2"]]
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("behaviour", ["listen-refused", "listen-lost"])
