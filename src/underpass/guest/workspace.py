@@ -72,6 +72,31 @@ class Workspace:
         # A link goes itself, and not what it leads to.
         files.remove(f"{self.path(folder)}/{last}")
 
+    async def checkpoint(self, name: str) -> dict[str, Any]:
+        """Keep all files as they are now, under a name; ``files`` and ``bytes`` say how much that is.
+
+        A name in use stands for the new state then. Raises ``ToolError`` where they cannot be kept, and
+        ``WorkspaceFull`` where too much is kept already.
+        """
+        return await self._ask("workspace_checkpoint", {"name": name})
+
+    async def restore(self, name: str) -> dict[str, Any]:
+        """Make all files what they were at a checkpoint.
+
+        What they are now is kept first: ``before`` names it, and ``changes`` counts what differed. A file
+        that the program has open is not the restored one. Raises ``ToolError``.
+        """
+        return await self._ask("workspace_restore", {"name": name})
+
+    async def checkpoints(self) -> builtins.list[dict[str, Any]]:
+        """Return ``name``, ``created``, ``files`` and ``bytes`` of each checkpoint, the oldest first."""
+        return await self._ask("workspace_checkpoints", {})
+
+    async def _ask(self, what: str, arguments: dict[str, Any]) -> Any:
+        # What is there by now is not what there was room for.
+        self._left = {"bytes": 0, "files": 0}
+        return await self._channel.ask_async({"op": "ask", "what": what, "arguments": arguments})
+
     def _can_be_read(self, name: str) -> bool:
         try:
             return files.is_file(self.path(name))

@@ -60,7 +60,33 @@ export const workspace = {
     // A link goes itself, and not what it leads to.
     Deno.removeSync(`${inside(parts.join("/"))}/${last}`, { recursive: true });
   },
+
+  /**
+   * Keep all files as they are now, under a name. A name in use stands for the new state then. Throws a
+   * `ToolError` where they cannot be kept, and `WorkspaceFull` where too much is kept already.
+   */
+  async checkpoint(name: string): Promise<{ name: string; created: string; files: number; bytes: number }> {
+    return await state("workspace_checkpoint", { name }) as never;
+  },
+
+  /**
+   * Make all files what they were at a checkpoint. What they are now is kept first: `before` names it, and
+   * `changes` counts what differed. Throws a `ToolError`.
+   */
+  async restore(name: string): Promise<{ changes: number; before: string | null }> {
+    return await state("workspace_restore", { name }) as never;
+  },
+
+  /** Return the checkpoints, the oldest first. */
+  async checkpoints(): Promise<{ name: string; created: string; files: number; bytes: number }[]> {
+    return await state("workspace_checkpoints", {}) as never;
+  },
 };
+
+async function state(what: string, arguments_: Record<string, unknown>): Promise<unknown> {
+  left = { bytes: 0, files: 0 }; // what is there by now is not what there was room for
+  return await ask({ op: "ask", what, arguments: arguments_ });
+}
 
 /** Write text without asking for room: what the host bounds by other means. */
 export function putText(name: string, text: string): void {
