@@ -454,7 +454,8 @@ async def test_files_last_from_run_to_run_and_agents_do_not_share_them(opened: O
     async with opened() as up:
         saved = await up.run(
             "from mcp_runtime import workspace\n"
-            "await workspace.save_data('data/a.json', {'n': 1})\nawait workspace.save_data('notes/b.txt', 'text')\n"
+            "await workspace.save_data('data/a.json', {'n': 1})\n"
+            "await workspace.save_data('notes/b.txt', 'text')\n"
             "await workspace.save_data('raw.bin', b'\\xff\\x00')\n"
             "open(workspace.path('data/c.csv'), 'w').write('x,y')",
             agent="one",
