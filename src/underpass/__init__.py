@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from underpass._underpass import Underpass
     from underpass.errors import (
+        CallUnknown,
         Cancelled,
         CodeError,
         ConfigError,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
         LoginFailed,
         Overloaded,
         ResultInvalid,
+        ResultNotFound,
+        RunDiverged,
         SandboxCrashed,
         SandboxUnavailable,
         ServerNotFound,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 _HOMES = {"Underpass": "underpass._underpass", "RunResult": "underpass.execution.result"}
 
 __all__ = [
+    "CallUnknown",
     "Cancelled",
     "CodeError",
     "ConfigError",
@@ -54,6 +58,8 @@ __all__ = [
     "LoginFailed",
     "Overloaded",
     "ResultInvalid",
+    "ResultNotFound",
+    "RunDiverged",
     "RunResult",
     "SandboxCrashed",
     "SandboxUnavailable",

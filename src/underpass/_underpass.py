@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from underpass.broker import Broker
+from underpass.broker.journal import Decisions, Journal
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.manifest_cache import ManifestCache
@@ -54,6 +55,7 @@ class Underpass:
         *,
         shapes: ShapeRecorder,
         checker: Checker,
+        journal: Journal,
         embeddings: Embeddings | None = None,
         languages: Sequence[Language] = (),
     ) -> None:
@@ -67,6 +69,7 @@ class Underpass:
         """Where tools are found."""
         self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
         self._checker = checker
+        self._journal = journal
         self.checkpoints = Checkpoints(_workspaces(state), state, settings.workspace)
         """The states of agents' files that are kept. It does not wait: call it in a thread."""
         self._runner = Runner(
@@ -79,6 +82,7 @@ class Underpass:
             quotas=quotas,
             checkpoints=self.checkpoints,
             checker=checker,
+            journal=journal,
             more=languages,
         )
 
@@ -135,6 +139,7 @@ class Underpass:
             quotas = WorkspaceQuotas(_workspaces(state), chosen.workspace, file_mb=chosen.run.file_mb)
             await stack.enter_async_context(quotas)
             shapes = await stack.enter_async_context(ShapeRecorder(state))
+            journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
             await stack.enter_async_context(catalog)
             checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
             embeddings = minilm.embeddings(state / minilm.FILE_NAME, chosen.discovery.semantic)
@@ -149,6 +154,7 @@ class Underpass:
                 chosen,
                 shapes=shapes,
                 checker=checker,
+                journal=journal,
                 embeddings=embeddings,
                 languages=[typescript],
             )
@@ -203,6 +209,49 @@ class Underpass:
             rollback_on_error,
         )
         return await self._runner.run(program, on_progress)
+
+    async def resume(
+        self,
+        run: str,
+        *,
+        call_again: Collection[int] = (),
+        assume_done: Mapping[int, Any] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> RunResult:
+        """Continue a run that died: its host was killed, its sandbox crashed, or it was interrupted.
+
+        The code runs again from its start. Calls that were finished are answered from the journal and
+        not made again. Where the code does not do again what it did, the run ends with the error
+        ``RunDiverged``, and nothing more was called.
+
+        Parameters:
+            run: the run's id.
+            call_again: the sequence numbers of unknown calls that have not happened.
+            assume_done: for unknown calls that have happened: the value that the code is to get, by
+                their sequence number.
+            on_progress: awaited with the progress that the program and its tools report.
+
+        Raises:
+            CallUnknown: the run died during calls that are not idempotent, and nobody knows whether they
+                have happened; ``data["calls"]`` has them, and ``call_again`` and ``assume_done`` decide.
+            ValidationFailed: there is no such run, it goes on, or it came to its own end.
+            ConfigError: there is no such environment any more, or it is not built.
+            SandboxUnavailable, Overloaded: no sandbox is to be had.
+        """
+        record = self._journal.find(run)
+        program = Program(
+            record.code,
+            record.agent,
+            record.timeout,
+            record.max_tokens,
+            record.filename,
+            None if record.environment is None else self._environment(record.environment),
+            record.check,
+            record.language,
+            record.rollback_on_error,
+        )
+        resumed = self._journal.resume(record, Decisions(frozenset(call_again), assume_done or {}))
+        return await self._runner.run(program, on_progress, resumed=resumed)
 
     def warm_up(self) -> None:
         """Start, in the background, what the first run would otherwise wait for."""

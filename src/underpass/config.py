@@ -105,6 +105,16 @@ class WorkspaceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """``[journal]``: how long runs are remembered."""
+
+    days: float = 30.0
+    """Older runs are forgotten."""
+    max_mb: int = 500
+    """MiB of all that is kept of runs; the oldest are forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
 class DiscoverySettings:
     """``[discovery]``: how tools are found, and when a client of ``serve`` is given all of them at once."""
 
@@ -125,6 +135,7 @@ class Settings:
     servers: ServerSettings = field(default_factory=ServerSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
 
 

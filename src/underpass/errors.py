@@ -7,6 +7,7 @@
     ├── LoginFailed              a login was refused, or nobody came back from it
     ├── GenerationFailed         modules could not be generated
     ├── ValidationFailed         a request was refused before anything ran
+    ├── ResultNotFound           no kept result has that handle
     ├── SandboxUnavailable       the isolation asked for cannot be had here
     ├── Overloaded               every sandbox is busy and the queue is full
     ├── ExecutionError           a run ended without its value
@@ -16,6 +17,8 @@
     │   │   └── WorkspaceFull    the agent's files reached their quota
     │   ├── ResultInvalid        the value cannot be expressed as JSON, or is too large
     │   ├── SandboxCrashed       the sandbox died (a signal, a segfault, the memory limit)
+    │   ├── RunDiverged          a resumed run did not do again what it had done
+    │   ├── CallUnknown          nobody knows whether a call of a run that died has happened
     │   └── Cancelled            the caller ended the run
     └── ToolError                a tool call failed; code in the sandbox can catch it
         ├── ToolNotFound         the server has no such tool
@@ -36,7 +39,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> list[str]:
@@ -103,6 +106,10 @@ class ValidationFailed(UnderpassError):
     """A request was refused before anything ran."""
 
 
+class ResultNotFound(UnderpassError):
+    """No result that was kept has that handle (``handle``)."""
+
+
 class SandboxUnavailable(UnderpassError):
     """The isolation asked for cannot be had on this machine (``sandbox``, ``reasons``)."""
 
@@ -137,6 +144,32 @@ class ResultInvalid(ExecutionError):
 
 class SandboxCrashed(ExecutionError):
     """The sandbox died (``signal`` or ``status``)."""
+
+
+class RunDiverged(ExecutionError):
+    """A resumed run did not do again what it had done (``expected``: the call; ``server``, ``tool``: now)."""
+
+
+class CallUnknown(ExecutionError):
+    """Nobody knows whether calls of a run have happened (``run``, ``calls``); a person has to decide."""
+
+    @classmethod
+    def of(cls, run: str, calls: Sequence[Mapping[str, Any]]) -> CallUnknown:
+        """Build the error from the calls: ``sequence``, ``server``, ``tool`` and ``arguments`` of each."""
+        shown = "; ".join(
+            "call {sequence}, {server}.{tool}({arguments})".format(
+                **{**call, "arguments": call["arguments"][:200]}
+            )
+            for call in calls
+        )
+        number = calls[0]["sequence"]
+        return cls(
+            f"it is not known whether this has happened: {shown}",
+            hint=f"look at the server, then `underpass resume {run} --call-again {number}` if it has not, or "
+            f"`--assume-done {number}=VALUE` with the value (JSON) that the code is to get if it has",
+            run=run,
+            calls=list(calls),
+        )
 
 
 class Cancelled(ExecutionError):

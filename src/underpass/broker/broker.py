@@ -13,10 +13,12 @@ import orjson
 from underpass.broker.arguments import ArgumentValidator
 from underpass.broker.blobs import BlobStore, InMemoryBlobs
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
+from underpass.broker.journal.run import JournaledCall, JournaledRun
 from underpass.broker.resources import Answer, Request, request_definition
 from underpass.broker.source import ToolSource
 from underpass.broker.unwrap import unwrap
 from underpass.catalog import Change, Finding, Listing, Progress, ToolDefinition, ToolOutcome
+from underpass.catalog.digest import tool_digest
 from underpass.catalog.upstream import Method, tool_timeout
 from underpass.config import CallLimits
 from underpass.errors import (
@@ -29,6 +31,7 @@ from underpass.errors import (
     ToolLimitExceeded,
     ToolNotFound,
     ToolUnavailable,
+    UnderpassError,
 )
 from underpass.execution.result import ToolCall
 
@@ -47,6 +50,14 @@ class _Tool:
     observe: Callable[[object], None]
     answer: Answer | None = None
     """Makes the request, where it is no tool but a request for resources or prompts."""
+    digest: str = ""
+    """Of the definition; a request has none."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a second call with the same arguments changes nothing, by the server's own word."""
+        hints = self.definition.annotations
+        return self.answer is not None or True in (hints.get("readOnlyHint"), hints.get("idempotentHint"))
 
 
 @dataclass(slots=True)
@@ -81,13 +92,21 @@ class Broker:
         self.findings: list[Finding] = []
         """Schemas that turned out unusable on the first call of their tools."""
 
-    def open_run(self, *, limits: CallLimits | None = None, blobs: BlobStore | None = None) -> RunCalls:
+    def open_run(
+        self,
+        *,
+        limits: CallLimits | None = None,
+        blobs: BlobStore | None = None,
+        journal: JournaledRun | None = None,
+    ) -> RunCalls:
         """Begin the calls of one run.
 
         Parameters:
             blobs: keeps images and files of results; by default they stay in memory.
+            journal: records the calls, and answers those that a resumed run has made before.
         """
-        return RunCalls(self, limits or self._limits, blobs or InMemoryBlobs(), DirectTexts(self._count))
+        direct = DirectTexts(self._count)
+        return RunCalls(self, limits or self._limits, blobs or InMemoryBlobs(), direct, journal)
 
     async def call(
         self, server: str, tool: str, arguments: Mapping[str, Any], *, blobs: BlobStore | None = None
@@ -127,7 +146,12 @@ class Broker:
                     tool = _Tool(definition, ArgumentValidator(definition), lambda _value: None, answer)
                     return tools.setdefault(name, tool)
                 raise ToolNotFound.named(server, name, (tool.name for tool in listing.tools))
-            tools[name] = _Tool(definition, ArgumentValidator(definition), self._observer(definition))
+            tools[name] = _Tool(
+                definition,
+                ArgumentValidator(definition),
+                self._observer(definition),
+                digest=tool_digest(definition),
+            )
             if fault := tools[name].validator.fault:
                 self.findings.append(Finding(server, name, "repaired", fault))
         return tools[name]
@@ -179,8 +203,16 @@ class RunCalls:
     Safe for any number of concurrent calls.
     """
 
-    def __init__(self, broker: Broker, limits: CallLimits, blobs: BlobStore, direct: DirectTexts) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        limits: CallLimits,
+        blobs: BlobStore,
+        direct: DirectTexts,
+        journal: JournaledRun | None = None,
+    ) -> None:
         self.limits = limits
+        self.journal = journal
         self.calls: list[ToolCall] = []
         """Every call that was let try, in the order in which they finished."""
         self.direct = direct
@@ -198,11 +230,15 @@ class RunCalls:
 
         Raises:
             ToolError: one of the family, by cause.
+            RunDiverged, CallUnknown: a resumed run has been stopped.
         """
         if self._made >= self.limits.max_calls:
             # Not recorded: code that goes on asking must not fill the record.
             self._exceeded(server, tool, "max_calls", "the run made all of its {:,} tool calls")
         self._made += 1
+        journaled = None if self.journal is None else self.journal.claim(server, tool, arguments)
+        if journaled is not None and journaled.is_known:
+            return await self._recorded(server, tool, arguments, journaled)
         try:
             self._slots.acquire_nowait()
         except anyio.WouldBlock:
@@ -211,8 +247,8 @@ class RunCalls:
         size = _Size()
         error: str | None = None
         try:
-            return await self._call(server, tool, arguments, progress, size)
-        except ToolError as raised:
+            return await self._call(server, tool, arguments, progress, size, journaled=journaled)
+        except UnderpassError as raised:
             error = raised.type
             raise
         except anyio.get_cancelled_exc_class():
@@ -232,6 +268,8 @@ class RunCalls:
         arguments: Mapping[str, Any],
         progress: Progress | None,
         size: _Size,
+        *,
+        journaled: JournaledCall | None,
     ) -> Any:
         tool = await self._broker.tool(server, name)
         encoded = _encode(tool.definition, arguments)
@@ -240,13 +278,38 @@ class RunCalls:
             self._exceeded(server, name, "max_argument_bytes", "the arguments are over {:,} bytes")
         tool.validator.validate(arguments)
         await self.direct.add(call_text(name, encoded))
+        if self.journal is None:
+            value, _ = await self._send(tool, arguments, progress, size)
+        else:
+            if journaled is None:
+                journaled = self.journal.begin(
+                    server, name, tool.digest, arguments, encoded, idempotent=tool.idempotent
+                )
+            try:
+                value, written = await self._send(tool, arguments, progress, size)
+                await journaled.finished(written)
+            except ToolError as error:
+                await journaled.failed(error)
+                raise
+            except anyio.get_cancelled_exc_class():
+                journaled.cancelled()
+                raise
+        tool.observe(value)
+        return value
+
+    async def _send(
+        self, tool: _Tool, arguments: Mapping[str, Any], progress: Progress | None, size: _Size
+    ) -> tuple[Any, bytes]:
+        """Make the call; return its value, and the value as JSON."""
+        server, name = tool.definition.server, tool.definition.name
         outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
         try:
             await self.direct.add(
                 result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)
             )
             value = await unwrap(tool.definition, outcome, self._blobs)
-            size.result = len(orjson.dumps(value))
+            written = orjson.dumps(value)
+            size.result = len(written)
         except orjson.JSONEncodeError as error:
             raise ToolFailed(
                 f"{server}.{name} sent a result that cannot be written as JSON: {error}",
@@ -255,8 +318,35 @@ class RunCalls:
             ) from error
         if size.result > self.limits.max_result_bytes:
             self._exceeded(server, name, "max_result_bytes", "the result is over {:,} bytes")
-        tool.observe(value)
-        return value
+        return value, written
+
+    async def _recorded(
+        self, server: str, tool: str, arguments: Mapping[str, Any], journaled: JournaledCall
+    ) -> Any:
+        """Answer a call that the run made before it was resumed."""
+        started = time.perf_counter()
+        encoded = orjson.dumps(arguments)
+        size = _Size(len(encoded))
+        error: str | None = None
+        try:
+            await self.direct.add(call_text(tool, encoded))
+            value = await journaled.answer()
+            written = orjson.dumps(value)
+            size.result = len(written)
+            await self.direct.add(written.decode())
+        except ToolError as raised:
+            error = raised.type
+            raise
+        except anyio.get_cancelled_exc_class():
+            error = "Cancelled"
+            raise
+        else:
+            return value
+        finally:
+            duration = (time.perf_counter() - started) * 1000
+            self.calls.append(
+                ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
+            )
 
     def _exceeded(self, server: str, tool: str, limit: str, what: str) -> Never:
         value = getattr(self.limits, limit)

@@ -13,9 +13,10 @@ from typing import Final
 import anyio.to_thread
 
 from underpass.broker import Broker, RunCalls
+from underpass.broker.journal import Journal, JournaledRun, RunRecord
 from underpass.checking.checker import Checker
 from underpass.config import RunSettings
-from underpass.errors import ValidationFailed, WorkspaceFull, did_you_mean
+from underpass.errors import UnderpassError, ValidationFailed, WorkspaceFull, did_you_mean
 from underpass.execution import failure
 from underpass.execution.answer import Answer, Keep, bounded
 from underpass.execution.conversation import Conversation, Outcome
@@ -68,6 +69,7 @@ class Runner:
         checker: finds, before anything runs, what would surely fail.
         quotas: the quotas of the agents' workspaces.
         checkpoints: the checkpoints of the agents' workspaces.
+        journal: records what runs do.
         more: the languages besides Python; programs in Python run in ``sandbox``.
     """
 
@@ -83,6 +85,7 @@ class Runner:
         quotas: WorkspaceQuotas,
         checkpoints: Checkpoints,
         checker: Checker,
+        journal: Journal,
         more: Iterable[Language] = (),
     ) -> None:
         self._languages = {language.name: language for language in (Python(sandbox, modules), *more)}
@@ -94,26 +97,58 @@ class Runner:
         self._quotas = quotas
         self._checkpoints = checkpoints
         self._checker = checker
+        self._journal = journal
         self._count: Count = tokens.count
 
-    async def run(self, program: Program, on_progress: OnProgress | None = None) -> RunResult:
+    async def run(
+        self,
+        program: Program,
+        on_progress: OnProgress | None = None,
+        *,
+        resumed: JournaledRun | None = None,
+    ) -> RunResult:
         """Run one program. A failing program is a result, not an exception.
+
+        Parameters:
+            resumed: the first life of a run whose program this is; by default a new run begins.
 
         Raises:
             ValidationFailed: the request itself is no good; nothing ran.
             SandboxUnavailable, Overloaded: no sandbox is to be had.
         """
         language = self._language(program)
+        run = _new_id() if resumed is None else resumed.record.run
+        journal = self._journal.begin(_record(run, program)) if resumed is None else resumed
+        try:
+            result = await self._run(run, program, on_progress, language, journal)
+        except BaseException as error:
+            refused = isinstance(error, UnderpassError) and resumed is None
+            journal.end(type(error).__name__ if refused else "Interrupted", spoke=False)
+            raise
+        else:
+            return result
+
+    async def _run(
+        self,
+        run: str,
+        program: Program,
+        on_progress: OnProgress | None,
+        language: Language,
+        journal: JournaledRun,
+    ) -> RunResult:
         sandbox = language.sandbox
-        run = _new_id()
         folder = self._workspaces / program.agent
+        # A run's second life has files of its own beside those of the first.
+        attempt = journal.record.attempts
+        name = run if attempt == 1 else f"{run}-{attempt}"
         begun = time.monotonic()
         check = self._checker.begin(program.code, language.name) if program.check else None
         lease = await sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
-        calls = self._broker.open_run(blobs=results.ResultBlobs(folder, run, reserve=quota.take))
-        files = FilesOfRun(self._checkpoints, program.agent, run)
+        blobs = results.ResultBlobs(folder, name, reserve=quota.take)
+        calls = self._broker.open_run(blobs=blobs, journal=journal)
+        files = FilesOfRun(self._checkpoints, program.agent, name)
         try:
             await quota.begin()
             if program.rollback_on_error:
@@ -136,6 +171,10 @@ class Runner:
             quota.leave()
         if quota.error is not None:
             outcome.error = quota.error
+        spoke = outcome.done is not None
+        if (halted := journal.halted or (journal.diverged_at_end() if spoke else None)) is not None:
+            # The program may have caught what it was told, and has done nothing since that counts.
+            outcome.error = halted
         done = time.monotonic()
         # The guest's word for when it began is believed only within what we saw.
         began = outcome.done.started if outcome.done is not None else None
@@ -146,7 +185,8 @@ class Runner:
             problem = await files.settle(failed=error is not None)
             if error is not None:
                 error = failure.rolled_back(error, problem)
-        keep = partial(results.keep_if_possible, folder, run, reserve=quota.take)
+        journal.end("ok" if error is None else error.type, spoke=spoke)
+        keep = partial(results.keep_if_possible, folder, name, reserve=quota.take)
         answer, used = await self._shape(program, calls, outcome, error, keep, load=language.load)
         return RunResult(
             run=run,
@@ -251,6 +291,23 @@ class Runner:
             hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self._languages)}"
             raise ValidationFailed(f"no program can be written in {program.language!r:.60}", hint=hint)
         return language
+
+
+def _record(run: str, program: Program) -> RunRecord:
+    environment = program.environment
+    return RunRecord(
+        run,
+        time.time(),
+        program.agent,
+        program.language,
+        None if environment is None else environment.name,
+        program.filename,
+        program.timeout,
+        program.max_tokens,
+        program.check,
+        program.rollback_on_error,
+        program.code,
+    )
 
 
 def _check(program: Program) -> None:

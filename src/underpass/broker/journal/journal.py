@@ -1,0 +1,237 @@
+"""The journal of one process: begins runs, resumes them, and writes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import anyio
+import anyio.to_thread
+import orjson
+from anyio.abc import TaskGroup
+
+from underpass.broker.journal.presence import Presence, boot
+from underpass.broker.journal.record import RESUMABLE, CallRecord, RunRecord
+from underpass.broker.journal.replay import Decisions, Replay
+from underpass.broker.journal.run import JournaledRun
+from underpass.broker.journal.store import JournalStore, Step
+from underpass.config import JournalSettings
+from underpass.errors import CallUnknown, ValidationFailed
+from underpass.workspace.checkpoints.objects import ObjectStore
+
+if TYPE_CHECKING:
+    import sqlite3
+
+WRITE_AFTER: Final = 0.5
+"""Seconds after which what may wait is written."""
+TIDY_AFTER: Final = 3_600.0
+"""Seconds between two looks for runs that are too old."""
+_LOG: Final = logging.getLogger("underpass.journal")
+
+
+class Journal:
+    """The journal in the folder ``folder``; enter it before use.
+
+    What must be written at once is written in the thread of the event loop: that takes 20 µs, and handing
+    it to another thread takes several times as long. Whatever waits for the disk is done in a thread.
+    """
+
+    def __init__(self, folder: Path, settings: JournalSettings | None = None) -> None:
+        self._settings = settings or JournalSettings()
+        self._store = JournalStore(folder)
+        self.contents = self._store.contents
+        self._presence = Presence(folder / "hosts")
+        self._boot = boot()
+        self._pending: list[tuple[JournaledRun, Step]] = []
+        self._due = anyio.Event()
+        self._running: set[str] = set()
+        self._said = False
+
+    async def __aenter__(self) -> Self:
+        self._tasks: TaskGroup = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._write_when_due)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._tasks.cancel_scope.cancel()
+        # The body's own error goes on as it is, not inside a group.
+        await self._tasks.__aexit__(None, None, None)
+        self.write()
+        self._store.close()
+        self._presence.leave()
+
+    def begin(self, record: RunRecord) -> JournaledRun:
+        """Begin the record of a new run. Nothing is written before its first call or its end."""
+        return JournaledRun(self, replace(record, host=self._presence.name, boot=self._boot))
+
+    def find(self, run: str) -> RunRecord:
+        """Return a run that may be resumed.
+
+        Raises:
+            ValidationFailed: there is no such run, it goes on, or it came to its own end.
+        """
+        self.write()
+        try:
+            record = self._store.find(run)
+        except OSError as error:
+            raise ValidationFailed(f"the journal cannot be read: {error}") from error
+        if record is None:
+            raise ValidationFailed(f"the journal has no run {run:.60}", hint="see `underpass runs list`")
+        if record.cause is None and record.ended is None and self._presence.lives(record.host):
+            raise ValidationFailed(f"run {run} has not ended yet", hint="its process still works on it")
+        if record.cause is not None and record.cause not in RESUMABLE:
+            how = "with its value" if record.cause == "ok" else f"with {record.cause}"
+            raise ValidationFailed(
+                f"run {run} ended by itself, {how}: there is nothing to resume",
+                hint="`underpass run` runs a program anew",
+            )
+        return record
+
+    def resume(self, record: RunRecord, decisions: Decisions) -> JournaledRun:
+        """Begin the second life of a run that ``find`` has returned.
+
+        Raises:
+            CallUnknown: nobody knows whether some of its calls have happened, nor is it decided.
+            ValidationFailed: a decision is about another call, or another process resumes the run.
+        """
+        run = record.run
+        try:
+            calls = [self._whole(call) for call in self._store.calls(run)]
+            unknown = [call for call in calls if call.unknown]
+            if undecided := [call for call in unknown if call.sequence not in decisions]:
+                raise CallUnknown.of(run, [call.to_dict() for call in undecided])
+            sequences = {call.sequence for call in unknown}
+            for sequence in (*decisions.call_again, *decisions.assume_done):
+                if sequence not in sequences:
+                    raise ValidationFailed(
+                        f"call {sequence} of run {run} is not unknown",
+                        hint=f"see `underpass runs show {run}`",
+                    )
+            uncertain = (
+                record.boot != self._boot
+                and record.cause in {None, "CallUnknown", "RunDiverged"}
+                and not decisions.call_again
+            )
+            self._presence.take()
+            events = max((max(call.began, call.ended or 0) for call in calls), default=0)
+            journaled = JournaledRun(
+                self,
+                replace(record, attempts=record.attempts + 1),
+                number=self._claim(record, uncertain=uncertain),
+                replay=Replay(calls),
+                calls=len(calls),
+                events=events,
+                uncertain=uncertain,
+            )
+            if decisions.assume_done:
+                self._assume(journaled, decisions.assume_done)
+                journaled.replay = Replay([self._whole(call) for call in self._store.calls(run)])
+        except OSError as error:
+            raise ValidationFailed(f"the journal cannot be read: {error}") from error
+        return journaled
+
+    def now(self, run: JournaledRun, step: Step) -> bool:
+        """Write a step, and what waits, before returning; returns whether that went well."""
+        self._pending.append((run, step))
+        self._due.set()
+        return self.write()
+
+    def later(self, run: JournaledRun, step: Step) -> None:
+        """Write a step with the next, or soon."""
+        self._pending.append((run, step))
+        self._due.set()
+
+    def write(self) -> bool:
+        """Write what waits; returns whether that went well."""
+        if not self._pending:
+            return True
+        pending, self._pending = self._pending, []
+        try:
+            self._presence.take()
+            self._store.write([step for _, step in pending])
+        except Exception as error:  # noqa: BLE001 - runs go on without a journal, and it is said
+            self._say(error)
+            for run in {id(run): run for run, _ in pending}.values():
+                self._lose(run)
+            return False
+        for run, _ in pending:
+            run.there = True
+        return True
+
+    def _lose(self, run: JournaledRun) -> None:
+        run.lost = True
+        # As long as the run may be in the journal it must do nothing that is not recorded.
+        with suppress(OSError):
+            run.there = self._store.find(run.record.run) is not None
+
+    def _claim(self, record: RunRecord, *, uncertain: bool) -> int:
+        """Make the run this process's own; returns its number."""
+        number: list[int] = []
+
+        def claim(connection: sqlite3.Connection) -> None:
+            row = connection.execute(
+                "UPDATE runs SET host = ?, boot = ?, attempts = attempts + 1, ended = NULL, cause = NULL"
+                " WHERE run = ? AND attempts = ? RETURNING number",
+                (
+                    self._presence.name,
+                    record.boot if uncertain else self._boot,
+                    record.run,
+                    record.attempts,
+                ),
+            ).fetchone()
+            if row is None:
+                raise ValidationFailed(f"another process resumes run {record.run}", hint="wait for it")
+            number.append(row[0])
+
+        self._store.write([claim])
+        return number[0]
+
+    def _assume(self, run: JournaledRun, values: Mapping[int, Any]) -> None:
+        for sequence, value in values.items():
+            facts = ("finished", run.event(), orjson.dumps(value), None, 0, None)
+
+            def assume(
+                connection: sqlite3.Connection, sequence: int = sequence, facts: tuple[object, ...] = facts
+            ) -> None:
+                run.update_call(sequence, facts, connection)
+
+            self._store.write([assume])
+
+    def _whole(self, call: CallRecord) -> CallRecord:
+        """Return the call, as one in flight where its result is kept nowhere any more."""
+        if call.content is None or ObjectStore(self.contents).is_whole(call.content):
+            return call
+        return replace(call, state="in flight", content=None, ended=None)
+
+    async def _write_when_due(self) -> None:
+        tidied = -TIDY_AFTER
+        while True:
+            await self._due.wait()
+            await anyio.sleep(WRITE_AFTER)
+            self._due = anyio.Event()
+            self.write()
+            try:
+                await anyio.to_thread.run_sync(self._store.settle)
+                if anyio.current_time() >= tidied + TIDY_AFTER:
+                    tidied = anyio.current_time()
+                    most = self._settings.max_mb * 1024 * 1024
+                    await anyio.to_thread.run_sync(self._store.tidy, self._settings.days, most)
+                    await anyio.to_thread.run_sync(self._presence.forget_the_dead)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._say(error)
+
+    def _say(self, error: Exception) -> None:
+        if not self._said:
+            _LOG.warning("the journal cannot be kept, so runs cannot be resumed: %s", error)
+        self._said = True

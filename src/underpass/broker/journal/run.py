@@ -1,0 +1,334 @@
+"""One run in the journal: what is written of its calls, and when."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import anyio
+import anyio.to_thread
+import orjson
+
+from underpass import errors
+from underpass.broker.journal.record import CallRecord, RunRecord, argument_digest
+from underpass.broker.journal.replay import Replay
+from underpass.broker.journal.store import SHIFT, Step
+from underpass.errors import CallUnknown, RunDiverged, ToolError, ToolUnavailable, UnderpassError
+from underpass.workspace.checkpoints.objects import ObjectStore
+
+if TYPE_CHECKING:
+    import sqlite3
+
+INLINE: Final = 64 * 1024
+"""Bytes of the largest result in the database; a larger one is a file."""
+_SHOWN: Final = 4_096
+"""Characters of a call's arguments that are kept to be looked at."""
+_BEGIN: Final = (
+    "INSERT INTO calls (key, server, tool, definition, digest, arguments, idempotent, state, began)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 'in flight', ?)"
+)
+_END: Final = (
+    "UPDATE calls SET state = ?, ended = ?, result = ?, content = ?, content_bytes = ?, error = ?"
+    " WHERE key = ?"
+)
+
+
+class Writer(Protocol):
+    """Where a run writes."""
+
+    contents: Path
+    """Where large results are."""
+
+    def now(self, run: JournaledRun, step: Step) -> bool:
+        """Write before returning; returns whether it could."""
+        ...
+
+    def later(self, run: JournaledRun, step: Step) -> None:
+        """Write with what is written next, or soon."""
+        ...
+
+
+class JournaledRun:
+    """The record of one run.
+
+    Parameters:
+        writer: writes.
+        record: the run.
+        number: its number in the journal, where it is there already.
+        replay: its first life, where it is resumed.
+        calls, events: how many of each the journal has by then.
+        uncertain: whether the journal may have lost the last calls: the machine stopped.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        record: RunRecord,
+        *,
+        number: int | None = None,
+        replay: Replay | None = None,
+        calls: int = 0,
+        events: int = 0,
+        uncertain: bool = False,
+    ) -> None:
+        self.writer = writer
+        self.record = record
+        self.replay = replay
+        self.halted: UnderpassError | None = None
+        """Why the run may make no more calls."""
+        self.number = number
+        self.there = number is not None
+        """Whether the journal has a row of this run."""
+        self.lost = False
+        """Whether something of it could not be written, so that no more is."""
+        self._calls = calls
+        self._events = events
+        self._uncertain = uncertain
+        self._cancelled: list[JournaledCall] = []
+
+    def claim(self, server: str, tool: str, arguments: Mapping[str, Any]) -> JournaledCall | None:
+        """Return the recorded call that this one is, in a resumed run; None for a new one.
+
+        Raises:
+            RunDiverged, CallUnknown: the run has been stopped.
+        """
+        if self.halted is not None:
+            raise self.halted
+        self._note_cancelled()
+        if self.replay is None:
+            return None
+        try:
+            record = self.replay.claim(server, tool, argument_digest(arguments))
+        except TypeError:
+            return None
+        return None if record is None else JournaledCall(self, record.sequence, record)
+
+    def begin(
+        self,
+        server: str,
+        tool: str,
+        definition: str,
+        arguments: Mapping[str, Any],
+        encoded: bytes,
+        *,
+        idempotent: bool,
+    ) -> JournaledCall:
+        """Record a call that is about to be sent; one that is not idempotent, before this returns.
+
+        Raises:
+            RunDiverged: a resumed run makes another call than it did.
+            CallUnknown: the journal may have lost this call.
+            ToolUnavailable: the call cannot be recorded, and so must not be made.
+        """
+        if self.halted is not None:
+            raise self.halted
+        if self.replay is not None and (expected := self.replay.expected) is not None:
+            self.halted = _diverged(expected, f"{server}.{tool}({_shown(encoded)})", server, tool)
+            raise self.halted
+        self._calls += 1
+        call = JournaledCall(self, self._calls)
+        shown = _shown(encoded)
+        values = (server, tool, definition, argument_digest(arguments), shown, idempotent, self.event())
+        step = partial(self._insert_call, call.sequence, values)
+        if idempotent:
+            self.later(step)
+            return call
+        written = self.now(step)
+        if self._uncertain:
+            self.halted = CallUnknown.of(
+                self.record.run,
+                [{"sequence": call.sequence, "server": server, "tool": tool, "arguments": shown}],
+            )
+            raise self.halted
+        if not written and self.there:
+            raise ToolUnavailable(
+                f"{server}.{tool} was not called: the journal cannot be written",
+                hint="is the disk full? A call that is not recorded could happen twice in a resumed run",
+                server=server,
+                tool=tool,
+            )
+        return call
+
+    def end(self, cause: str, *, spoke: bool) -> None:
+        """Record how the run ended.
+
+        Parameters:
+            cause: ``ok``, or the type of its error.
+            spoke: whether the program itself came to an end, with a value or an error.
+        """
+        if spoke:
+            self._note_cancelled()
+        ended = time.time()
+        if self.number is None and not self._calls:
+            self.later(lambda connection: self._insert_run(connection, ended, cause))
+            return
+        self.later(
+            lambda connection: connection.execute(
+                "UPDATE runs SET ended = ?, cause = ?, calls = ? WHERE number = ?",
+                (ended, cause, self._calls, self.number),
+            )
+        )
+
+    def diverged_at_end(self) -> RunDiverged | None:
+        """Return the error of a resumed run that has ended without the calls that it had made."""
+        if self.halted is not None or self.replay is None or (expected := self.replay.expected) is None:
+            return None
+        return _diverged(expected, "no call at all: the program is over", "", "")
+
+    def event(self) -> int:
+        """Return the number of what happens now."""
+        self._events += 1
+        return self._events
+
+    def now(self, step: Step) -> bool:
+        """Write ``step`` before returning; returns whether it was written."""
+        return not self.lost and self.writer.now(self, step)
+
+    def later(self, step: Step) -> None:
+        """Write ``step`` with what is written next."""
+        if not self.lost:
+            self.writer.later(self, step)
+
+    def cancelled(self, call: JournaledCall) -> None:
+        """Keep in mind that a call was given up: by the program if it goes on, else with all of the run."""
+        self._cancelled.append(call)
+
+    def _note_cancelled(self) -> None:
+        for call in self._cancelled:
+            self.later(partial(self.update_call, call.sequence, ("cancelled", self.event(), *[None] * 4)))
+        self._cancelled.clear()
+
+    def _insert_run(
+        self, connection: sqlite3.Connection, ended: float | None = None, cause: str | None = None
+    ) -> None:
+        run = self.record
+        connection.execute("INSERT OR IGNORE INTO codes VALUES (?, ?)", (run.code_digest, run.code))
+        self.number = connection.execute(
+            "INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 0)",
+            (
+                run.run, run.begun, run.agent, run.language, run.environment, run.filename, run.timeout,
+                run.max_tokens, run.check, run.rollback_on_error, run.code_digest, run.host, run.boot,
+                ended, cause,
+            ),
+        ).lastrowid  # fmt: skip
+
+    def _insert_call(self, sequence: int, values: tuple[object, ...], connection: sqlite3.Connection) -> None:
+        if self.number is None:
+            self._insert_run(connection)
+        connection.execute(_BEGIN, (self._key(sequence), *values))
+
+    def update_call(self, sequence: int, values: tuple[object, ...], connection: sqlite3.Connection) -> None:
+        """Write what became of a call."""
+        connection.execute(_END, (*values, self._key(sequence)))
+
+    def _key(self, sequence: int) -> int:
+        assert self.number is not None
+        return self.number << SHIFT | sequence
+
+
+class JournaledCall:
+    """One call of a run.
+
+    Parameters:
+        run: whose it is.
+        sequence: which it is.
+        record: what the journal has of it, where it is made again.
+    """
+
+    def __init__(self, run: JournaledRun, sequence: int, record: CallRecord | None = None) -> None:
+        self._run = run
+        self.sequence = sequence
+        self._record = record
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the journal has its answer; it must be sent otherwise."""
+        return self._record is not None and self._record.state != "in flight"
+
+    async def answer(self) -> Any:
+        """Return what the code was told the first time, when it is time for it. Raises ``ToolError``."""
+        record, replay = self._record, self._run.replay
+        assert record is not None
+        assert replay is not None
+        if record.state == "cancelled":
+            # It had no answer. The program gives it up again, or its time ends.
+            await anyio.sleep_forever()
+        content: bytes | None = record.result
+        if record.content is not None:
+            content = await anyio.to_thread.run_sync(self._read, record.content)
+        await replay.turn(record)
+        if record.error is not None:
+            raise _error(record.error)
+        return None if content is None else orjson.loads(content)
+
+    async def finished(self, result: bytes) -> None:
+        """Record the value, before the code sees it."""
+        if len(result) <= INLINE:
+            self._end("finished", result, None, 0, None)
+        else:
+            digest: str | None = None
+            try:
+                digest = await anyio.to_thread.run_sync(self._keep, result)
+            except OSError:
+                self._run.lost = True  # without its result it is in flight for ever
+            self._end("finished", None, digest, len(result), None)
+        await self._wait()
+
+    async def failed(self, error: ToolError) -> None:
+        """Record the error, before the code sees it."""
+        self._end("failed", None, None, 0, json.dumps(error.to_dict(), default=str))
+        await self._wait()
+
+    def cancelled(self) -> None:
+        """Record that nobody waits for it any more."""
+        self._run.cancelled(self)
+
+    def _end(
+        self, state: str, result: bytes | None, content: str | None, size: int, error: str | None
+    ) -> None:
+        run = self._run
+        values = (state, run.event(), result, content, size, error)
+        run.now(partial(run.update_call, self.sequence, values))
+
+    async def _wait(self) -> None:
+        if self._run.replay is not None:
+            await self._run.replay.over()
+
+    def _keep(self, content: bytes) -> str:
+        # An object of its own: results of several calls are kept at once.
+        store = ObjectStore(self._run.writer.contents)
+        digest = store.put(content)
+        store.settle()
+        return digest
+
+    def _read(self, digest: str) -> bytes:
+        return ObjectStore(self._run.writer.contents).path(digest).read_bytes()
+
+
+def _diverged(expected: CallRecord, found: str, server: str, tool: str) -> RunDiverged:
+    return RunDiverged(
+        f"the code does not do again what it did: call {expected.sequence} was {expected.server}."
+        f"{expected.tool}({expected.arguments}), and now it makes {found}",
+        hint="it depends on the time, on chance, or on files that have changed since; nothing more was "
+        "called. `underpass runs show` has the calls that happened: run a program that does the rest",
+        expected=expected.to_dict(),
+        server=server,
+        tool=tool,
+    )
+
+
+def _shown(encoded: bytes) -> str:
+    return encoded[:_SHOWN].decode("utf-8", "replace")
+
+
+def _error(told: Mapping[str, Any]) -> ToolError:
+    data = dict(told)
+    kind = getattr(errors, str(data.pop("type", "")), ToolError)
+    message, hint = str(data.pop("message", "")), str(data.pop("hint", ""))
+    if not (isinstance(kind, type) and issubclass(kind, ToolError)):
+        kind = ToolError
+    return kind(message, hint=hint, **data)
