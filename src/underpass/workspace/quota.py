@@ -9,7 +9,8 @@ by a limit of the kernel's.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -288,12 +289,20 @@ class QuotaOfRun:
             self._limit(self.agent.usage)
         return {"bytes": left.bytes, "files": left.files}
 
-    def take(self, size: int) -> None:
-        """Reserve ``size`` bytes for a file that the host writes. Raises ``WorkspaceFull``."""
-        usage = self.agent.usage or Usage()
+    @contextmanager
+    def take(self, size: int) -> Generator[None]:
+        """Reserve ``size`` bytes for a file that the host writes meanwhile. Raises ``WorkspaceFull``."""
+        agent = self.agent
+        usage = agent.usage or Usage()
         if size > self._quotas.room(usage):
-            raise self._quotas.no_room(self.agent.name, usage)
-        self.agent.usage = replace(usage, bytes=usage.bytes + size, files=usage.files + 1)
+            raise self._quotas.no_room(agent.name, usage)
+        agent.usage = replace(usage, bytes=usage.bytes + size, files=usage.files + 1)
+        agent.writes += 1
+        try:
+            yield
+        finally:
+            agent.writes -= 1
+            agent.written = time.monotonic()
 
     def _limit(self, usage: Usage) -> None:
         room = self._quotas.room(usage)
@@ -310,6 +319,10 @@ class _Agent:
     folder: Path
     usage: Usage | None = None
     live: int = 0
+    writes: int = 0
+    """Files that the host writes at this moment."""
+    written: float = 0.0
+    """When the last of them was done."""
     _counted: float = 0.0
     _since: float = 0.0
     _exposed: float = 0.0
@@ -329,8 +342,11 @@ class _Agent:
         return self._exposed + (now - self._since if self.live else 0.0)
 
     def note(self, usage: Usage, begun: float) -> Usage:
-        """Keep a count that was begun at ``begun``; returns the newest that there is."""
-        if self.usage is None or begun >= self._counted:
+        """Keep a count that was begun at ``begun``; returns the newest that there is.
+
+        A count that may have seen half of a file that the host wrote is not kept: the reservation is exact.
+        """
+        if self.usage is None or (begun >= self._counted and not self.writes and begun > self.written):
             self.usage, self._counted = usage, begun
             now = time.monotonic()
             self._since, self._exposed = now, now - begun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from mimetypes import guess_extension
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,8 @@ from anyio import to_thread
 
 from underpass.errors import ToolError, ToolLimitExceeded, WorkspaceFull
 
-Reserve = Callable[[int], None]
-"""Takes so many bytes of the quota. Raises ``WorkspaceFull``."""
+Reserve = Callable[[int], AbstractContextManager[None]]
+"""Takes so many bytes of the quota for what is written within. Raises ``WorkspaceFull``."""
 
 _FOLDER: Final = "results"
 _NO_LINKS: Final = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
@@ -44,9 +45,8 @@ class ResultBlobs:
         self._kept += 1
         name = f"{self._run}-{self._kept}{guess_extension(mime_type) or '.bin'}"
         try:
-            if self._reserve is not None:
-                self._reserve(len(data))
-            return await to_thread.run_sync(keep, self._folder, name, data)
+            with nullcontext() if self._reserve is None else self._reserve(len(data)):
+                return await to_thread.run_sync(keep, self._folder, name, data)
         except WorkspaceFull as full:
             raise ToolLimitExceeded(full.message, hint=full.hint, **full.data) from full
         except OSError as error:
@@ -61,8 +61,8 @@ def keep_if_possible(
 ) -> str | None:
     """The same as ``keep``, and None where there is no room or the agent's code left no place for it."""
     try:
-        reserve(len(content))
-        return keep(agent_folder, run + ending, content)
+        with reserve(len(content)):
+            return keep(agent_folder, run + ending, content)
     except (OSError, WorkspaceFull):
         return None
 
