@@ -29,6 +29,8 @@ COMMANDS = {
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
     "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),
     "run": ("underpass.cli.run", "Run a program in the sandbox."),
+    "resume": ("underpass.cli.resume", "Continue a run that died, without repeating its calls."),
+    "runs": ("underpass.cli.runs", "Show what runs did."),
     "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio or HTTP."),

@@ -41,6 +41,7 @@ class RunRecord:
     cause: str | None = None
     """``ok``, or the type of the run's error; None for a run that has not ended."""
     calls: int = 0
+    """How many calls the journal has of it."""
 
     @property
     def code_digest(self) -> str:

@@ -168,8 +168,7 @@ class JournaledRun:
             return
         self.later(
             lambda connection: connection.execute(
-                "UPDATE runs SET ended = ?, cause = ?, calls = ? WHERE number = ?",
-                (ended, cause, self._calls, self.number),
+                "UPDATE runs SET ended = ?, cause = ? WHERE number = ?", (ended, cause, self.number)
             )
         )
 
@@ -208,7 +207,7 @@ class JournaledRun:
         run = self.record
         connection.execute("INSERT OR IGNORE INTO codes VALUES (?, ?)", (run.code_digest, run.code))
         self.number = connection.execute(
-            "INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 0)",
+            "INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
             (
                 run.run, run.begun, run.agent, run.language, run.environment, run.filename, run.timeout,
                 run.max_tokens, run.check, run.rollback_on_error, run.code_digest, run.host, run.boot,

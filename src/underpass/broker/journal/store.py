@@ -32,10 +32,10 @@ _YOUNG: Final = 3_600.0
 _SCHEMA: Final = """
     CREATE TABLE codes (digest TEXT PRIMARY KEY, code TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE runs (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, begun REAL, agent TEXT, language TEXT,
-        environment TEXT, filename TEXT, timeout REAL, max_tokens INTEGER, checked INTEGER,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, begun REAL, agent TEXT,
+        language TEXT, environment TEXT, filename TEXT, timeout REAL, max_tokens INTEGER, checked INTEGER,
         rollback INTEGER, code TEXT REFERENCES codes, host TEXT, boot TEXT, attempts INTEGER, ended REAL,
-        cause TEXT, calls INTEGER
+        cause TEXT
     );
     CREATE INDEX runs_by_time ON runs (begun);
     CREATE TABLE calls (
@@ -46,7 +46,8 @@ _SCHEMA: Final = """
 """
 _RUN: Final = (
     "SELECT run, begun, agent, language, environment, filename, timeout, max_tokens, checked, rollback,"
-    " codes.code, host, boot, attempts, ended, cause, calls FROM runs JOIN codes ON digest = runs.code"
+    " codes.code, host, boot, attempts, ended, cause, (SELECT count(*) FROM calls WHERE key > number << 24"
+    " AND key < number + 1 << 24) FROM runs JOIN codes ON digest = runs.code"
 )
 _LOG: Final = logging.getLogger("underpass.journal")
 

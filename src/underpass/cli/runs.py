@@ -1,0 +1,106 @@
+"""`underpass runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.table import Table
+
+from underpass.broker.journal import CallRecord, JournalStore, RunRecord
+from underpass.broker.journal.presence import Presence
+from underpass.cli.options import config_option, examples, json_option
+from underpass.cli.output import out, print_json, text
+from underpass.config import find_config, state_dir
+from underpass.errors import ConfigError, ValidationFailed
+
+T = TypeVar("T")
+
+
+@click.group(epilog=examples("underpass runs list", "underpass runs show 1m849mh2v0r5pnvf2"))
+def command() -> None:
+    """Show what runs did: their code, their calls, and how they ended. Each command has --json."""
+
+
+@command.command(name="list", epilog=examples("underpass runs list", "underpass runs list --limit 100"))
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@config_option
+@json_option
+def list_(*, limit: int, config: Path | None, as_json: bool) -> None:
+    """List the youngest runs, the youngest first."""
+    store = _store(config)
+    found = [(run, _state(run, store)) for run in _read(lambda: store.runs(limit))]
+    if as_json:
+        print_json({"runs": [{**run.to_dict(), "state": state} for run, state in found]})
+        return
+    if not found:
+        out().print("no runs yet: `underpass run` makes one")
+        return
+    table = _table("run", "begun (UTC)", "agent", "language", ">calls", "state")
+    for run, state in found:
+        style = {"ok": "green", "running": ""}.get(state, "red")
+        begun = f"{run.when:%Y-%m-%d %H:%M:%S}"
+        table.add_row(
+            text(run.run, "bold"), begun, text(run.agent), run.language, f"{run.calls:,}", text(state, style)
+        )
+    out().print(table)
+
+
+@command.command(epilog=examples("underpass runs show 1m849mh2v0r5pnvf2"))
+@click.argument("run")
+@config_option
+@json_option
+def show(*, run: str, config: Path | None, as_json: bool) -> None:
+    """Show the code and the calls of RUN. A call marked unknown may have happened or not."""
+    store = _store(config)
+    found = _read(lambda: store.find(run))
+    if found is None:
+        raise ValidationFailed(f"the journal has no run {run:.60}", hint="see `underpass runs list`")
+    calls = _read(lambda: store.calls(run))
+    state = _state(found, store)
+    if as_json:
+        shown = [call.to_dict() for call in calls]
+        print_json({**found.to_dict(), "state": state, "code": found.code, "calls": shown})
+        return
+    out().print(text(f"{run} · {found.when:%Y-%m-%d %H:%M:%S} UTC · agent {found.agent} · {state}", "bold"))
+    out().print(text(found.code.rstrip("\n"), "dim"))
+    if calls:
+        table = _table(">call", "tool", "arguments", "state")
+        for call in calls:
+            name = text(f"{call.server}.{call.tool}")
+            table.add_row(str(call.sequence), name, text(call.arguments[:200]), _call_state(call))
+        out().print(table)
+
+
+def _call_state(call: CallRecord) -> str:
+    if call.error is not None:
+        return str(call.error.get("type", call.state))
+    return str(call.to_dict()["state"])
+
+
+def _state(run: RunRecord, store: JournalStore) -> str:
+    if run.cause is not None:
+        return run.cause
+    return "running" if Presence(store.folder / "hosts").lives(run.host) else "died"
+
+
+def _read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except OSError as error:
+        raise ConfigError(f"the journal cannot be read: {error}") from error
+
+
+def _store(config: Path | None) -> JournalStore:
+    return JournalStore(state_dir(config or find_config(Path.cwd()), Path.cwd()) / "journal")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(
+            heading.lstrip(">"), overflow="fold", justify="right" if heading[0] == ">" else "left"
+        )
+    return table
