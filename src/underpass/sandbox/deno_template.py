@@ -116,8 +116,17 @@ class DenoTemplate:
             self._process = os.fork()
             if self._process == 0:
                 _become(become, theirs)
-        self._handle = os.pidfd_open(self._process)
-        self._send(self._plan())
+        try:
+            self._handle = os.pidfd_open(self._process)
+        except OSError:
+            # Its socket is its end.
+            self._socket.close()
+            raise
+        try:
+            self._send(self._plan())
+        except Unusable:
+            self.end()
+            raise
 
     def _plan(self) -> dict[str, Any]:
         machine = syscalls.MACHINE

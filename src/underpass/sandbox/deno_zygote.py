@@ -6,7 +6,7 @@ the zygote mounts that agent's workspace into the child's file system, from outs
 right by then.
 
 Control messages beside those of every zygote:
-    to the zygote:    {"attach": [pid, agent]}
+    to the zygote:    {"attach": [pid, agent]} · {"op": "distrust"}: a child did not become ready
     from the zygote:  {"op": "attached", "pid": p} · {"op": "template", "refused": why or ""}
 """
 
@@ -67,6 +67,8 @@ class DenoZygote(zygote.Zygote):
     def _obey(self, order: dict[str, Any]) -> None:
         if "attach" in order:
             self._attach(*order["attach"])
+        elif "op" in order:
+            self._distrust()
         else:
             super()._obey(order)
 
@@ -106,14 +108,22 @@ class DenoZygote(zygote.Zygote):
                 self._children.add(process)
                 socket.send_fds(self._control, [b'{"op":"child","pid":%d}' % process], [ours.fileno()])
         except UNFIT as error:
-            self._template.end()
-            if self._template.is_ready:
-                # The kernel may have ended it for want of memory; another may last.
-                self._untried = _FEW
-            self._template = None
-            self.send({"op": "template", "refused": str(error)})
+            self._give_up(self._template, str(error))
             return False
         return True
+
+    def _distrust(self) -> None:
+        """Start children one by one for a while: one did not become ready, and the template may be why."""
+        if self._template is not None and self._template.is_ready:
+            self._give_up(self._template, "a child of it did not become ready")
+
+    def _give_up(self, template: DenoTemplate, reason: str) -> None:
+        template.end()
+        if template.is_ready:
+            # The kernel may have ended it for want of memory; another may last.
+            self._untried = _FEW
+        self._template = None
+        self.send({"op": "template", "refused": reason})
 
     def _renew(self, worn: DenoTemplate) -> None:
         """Let another take the place of a template that goes on until that is ready."""

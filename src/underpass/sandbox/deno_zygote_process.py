@@ -7,6 +7,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import anyio
+
 from underpass.errors import SandboxCrashed, SandboxUnavailable
 from underpass.sandbox.child_process import ChildProcess
 from underpass.sandbox.lease import ChannelClosed, Exit, FrameTooLarge, Lease
@@ -16,6 +18,8 @@ _NEARLY: Final = 0.7
 """The kernel ends a process by counting ticks, and reports its processor time measured: they differ."""
 _MOST: Final = 1_048_576 // 2
 """Bytes of memory in use, for each MiB of the limit, from which its end is put down to the limit."""
+_LONGEST_START: Final = 60.0
+"""Seconds in which a child is warm; one that hangs would keep its place, and whoever waits, for ever."""
 
 
 async def wait_until_ready(lease: Lease) -> None:
@@ -105,9 +109,11 @@ class DenoZygoteProcess(ZygoteProcess):
         self._tasks.start_soon(self._warm, child)
 
     async def _warm(self, child: ChildProcess) -> None:
-        ready: ChildProcess | SandboxUnavailable = child
+        ready: ChildProcess | SandboxUnavailable | None = None
         try:
-            await wait_until_ready(child)
+            with anyio.move_on_after(_LONGEST_START):
+                await wait_until_ready(child)
+                ready = child
         except SandboxUnavailable as failure:
             child.channel.close()
             ready = failure
@@ -119,6 +125,11 @@ class DenoZygoteProcess(ZygoteProcess):
             self.asked -= 1
         if ready is child:
             self._offer(child)
+        elif ready is None or self.has_template:
+            # Whoever waits asks again, and gets one that is started by itself.
+            child.release()
+            self._send({"op": "distrust"})
+            self._callers.tell_all(None)
         else:
             self._callers.tell_all(ready)
         if self.waited_for:

@@ -38,6 +38,8 @@ const LOCAL = 1;
 const STREAM = 1;
 const ADD = 1;
 const READABLE = 1;
+/** EX_SOFTWARE: our own code failed. */
+const FAILED = 70;
 /** Nanoseconds in which a child gets its program where somebody waits for it. */
 const MOMENT = 30_000_000n;
 
@@ -116,29 +118,36 @@ function argument(given: Argument): number {
   return address;
 }
 
-/** Replace what we share with our children by what is a child's own. */
+/** Replace what we share with our children by what is a child's own; whatever fails is the child's end. */
 function replace(calls: Plan["calls"], data: number, ours: Descriptors, channel: number): void {
+  const must = (number: number, ...given: number[]): number => {
+    const done = call(number, ...given);
+    if (done < 0) {
+      call(calls.end, FAILED);
+    }
+    return done;
+  };
   const put = (made: number, places: number[]) => {
     for (const place of places) {
-      call(calls.dup, made, place, CLOSE_ON_EXEC);
+      must(calls.dup, made, place, CLOSE_ON_EXEC);
     }
-    call(calls.close, made);
+    must(calls.close, made);
   };
   put(channel, ours.channel);
   for (const place of ours.events) {
-    put(call(calls.event, 0, CLOSE_ON_EXEC | NON_BLOCKING), [place]);
+    put(must(calls.event, 0, CLOSE_ON_EXEC | NON_BLOCKING), [place]);
   }
   for (const [left, right] of ours.pairs) {
-    call(calls.pair, LOCAL, STREAM | CLOSE_ON_EXEC | NON_BLOCKING, 0, pairAt);
+    must(calls.pair, LOCAL, STREAM | CLOSE_ON_EXEC | NON_BLOCKING, 0, pairAt);
     put(pair.getInt32(0, true), left);
     put(pair.getInt32(4, true), right);
   }
   for (const { places, watched } of ours.polls) {
-    put(call(calls.poll, CLOSE_ON_EXEC), places);
+    put(must(calls.poll, CLOSE_ON_EXEC), places);
     for (const [descriptor, events, value] of watched) {
       event.setUint32(0, events, true);
       event.setBigUint64(data, BigInt(value), true);
-      call(calls.watch, places[0], ADD, descriptor, eventAt);
+      must(calls.watch, places[0], ADD, descriptor, eventAt);
     }
   }
 }
@@ -147,14 +156,18 @@ function replace(calls: Plan["calls"], data: number, ours: Descriptors, channel:
 function reseed(): void {
   const words = new Uint32Array(128);
   let left = 0;
-  Math.random = function random(): number {
-    if (left === 0) {
-      getRandomValues(words);
-      left = words.length;
-    }
-    left -= 2;
-    return ((words[left] >>> 5) * 0x4000000 + (words[left + 1] >>> 6)) / 0x20000000000000;
+  const engine = {
+    random(): number {
+      if (left === 0) {
+        getRandomValues(words);
+        left = words.length;
+      }
+      left -= 2;
+      return ((words[left] >>> 5) * 0x4000000 + (words[left + 1] >>> 6)) / 0x20000000000000;
+    },
   };
+  // A method is no constructor, as the engine's own function is none.
+  Math.random = engine.random;
 }
 
 /** Fork as often as is asked for; returns in each child, with what it says first. */
@@ -173,7 +186,7 @@ function fork({ calls, clone, data }: Plan, steps: number[][]): Record<string, u
       replace(calls, data, ours, channel);
       for (const [number, ...given] of steps) {
         if (call(number, ...given) < 0) {
-          call(calls.end, 70); // EX_SOFTWARE: our own code failed
+          call(calls.end, FAILED);
         }
       }
       return !order.sample ? {} : { sample: `${randomUUID()} ${getRandomValues(new Uint32Array(2))} ${Math.random()}` };
