@@ -576,10 +576,10 @@ async def test_a_large_value_is_kept_and_the_program_is_told_how_to_load_it(open
         )
         load = result.value["load"]
         again = await up.run(
-            f'import {{ workspace }} from "mcp-runtime";\n({load}).length', language="typescript", check=False
+            load.replace("await", "const whole = await") + ";\nwhole.length", language="typescript"
         )
     assert (result.truncated, again.value) == (True, 5_000)
-    assert load.startswith("await workspace.loadData(")
+    assert load.startswith('import { loadResult } from "mcp-runtime"; await loadResult(')
 
 
 async def test_many_runs_at_once_are_all_right(tmp_path: Path) -> None:

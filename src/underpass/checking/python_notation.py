@@ -11,6 +11,7 @@ from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.codegen.documentation import signature
 from underpass.codegen.names import identifiers
 from underpass.codegen.python import PythonPackage, ServerModules
+from underpass.guest import data
 
 _PACKAGE: Final = "mcp_servers"
 _WORD: Final = re.compile(r"\w+")
@@ -62,7 +63,8 @@ class PythonNotation:
         runtime = Path(__file__).with_name("mcp_runtime.pyi").read_text("utf-8")
         return {
             **{path: PythonPackage({}).source(path) or "" for path in ("_runtime.py", "_resources.py")},
-            "../mcp_runtime.pyi": runtime,
+            "../mcp_runtime/__init__.pyi": runtime,
+            "../mcp_runtime/data.py": Path(data.__file__).read_text("utf-8"),
         }
 
     def root(self, known: Iterable[str], unknown: Iterable[str]) -> Mapping[str, str]:

@@ -145,7 +145,7 @@ class PythonRules:
             if known := self._modules.known.get(server):
                 yield _no_tool(server, name, known)
         elif package == _RUNTIME:
-            yield f"{_RUNTIME} has no {name!r}"
+            yield f"{module} has no {name!r}"
         elif not name.startswith("_"):
             yield f"module {module!r} has no {name!r}"
 

@@ -53,9 +53,12 @@ class TypeScriptChecker:
         self.server = LanguageServer(
             Command(program, "typescript", ".ts", _MEMORY_MB, environ, options), folder
         )
-        runtime = (deno_guest.SOURCES / "runtime.ts").as_uri()
+        ours = {
+            "mcp-runtime": (deno_guest.SOURCES / "runtime.ts").as_uri(),
+            "mcp-runtime/data": (deno_guest.SOURCES / "data.ts").as_uri(),
+        }
         project = {
-            "imports": {**self._notation.imports, "mcp-runtime": runtime},
+            "imports": {**self._notation.imports, **ours},
             # Whether something may be null is left open: programs know better than schemas.
             "compilerOptions": {"strict": False, "lib": _LIBRARIES, "types": [_GLOBALS.as_uri()]},
             "lock": False,

@@ -20,7 +20,7 @@ from underpass.checking.verdict import Problem
 from underpass.errors import did_you_mean
 
 _PACKAGE: Final = "mcp-servers"
-_RUNTIME: Final = "mcp-runtime"
+_RUNTIMES: Final = ("mcp-runtime", "mcp-runtime/data")
 _TOP_LEVEL: Final = frozenset({1103, 1108, 1375, 1378, 1431, 1432})
 """``await`` and ``return`` outside of a function."""
 _SYNTAX: Final = range(1000, 2000)
@@ -105,9 +105,9 @@ class TypeScriptRules:
             yield f"there is no server {name!r}; {_suggestion(name, self._modules.packages)}"
         elif server := self._notation.server(module):
             yield from self._no_tool(server, name)
-        elif module == _RUNTIME:
+        elif module in _RUNTIMES:
             close = re.search(r"Did you mean '([^']+)'", each["message"])
-            yield f"{_RUNTIME} has no {name!r}" + (f"; did you mean {close[1]!r}?" if close else "")
+            yield f"{module} has no {name!r}" + (f"; did you mean {close[1]!r}?" if close else "")
 
     def _path(self, each: Diagnostic) -> Iterator[_Told]:
         match = _PATH.search(each["message"])

@@ -42,7 +42,7 @@ def bounded(
     max_tokens: int,
     count: Count,
     keep: Keep,
-    load: str = "await workspace.load_data({})",
+    load: str = "await load_result({})",
 ) -> Answer:
     """Fit value, printed output and error into ``max_tokens`` together.
 

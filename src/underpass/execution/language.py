@@ -34,7 +34,7 @@ class Python:
     """Programs in Python: the text as it is, and the modules that it will surely ask for."""
 
     name = "python"
-    load = "await workspace.load_data({})"
+    load = "from mcp_runtime import load_result; await load_result({})"
     keeps_time = True
 
     def __init__(self, sandbox: Sandbox, modules: GeneratedModules) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.codegen.python import PythonPackage, ServerModules
 from underpass.discovery.directory import ListingSource
 from underpass.errors import ServerNotFound, ToolNotFound, UnderpassError
-from underpass.guest.importer import MAGIC, packed
+from underpass.guest import data
+from underpass.guest.importer import HELPERS, MAGIC, packed
 from underpass.sandbox.modules import SharedModules
 
 _PACKAGE = "mcp_servers"
@@ -43,6 +46,8 @@ class GeneratedModules:
             ServerNotFound, ToolNotFound: there is no such module.
             ServerUnavailable: its server could not be listed.
         """
+        if name == HELPERS:
+            return _helpers(magic)
         path = name.split(".")[1:]
         listing = await self._listing(path)
         known = self._answers.get((name, magic))
@@ -82,14 +87,15 @@ class GeneratedModules:
         They go with the program, which saves it the way here and back for each. What it names is a
         guess by its words alone: a module too many costs little, and one too few is asked for.
         """
+        helpers = {HELPERS: _helpers(MAGIC)} if HELPERS in code else {}
         if _PACKAGE not in code:
-            return {}
+            return helpers
         words = set(_WORD.findall(code))
         names: set[str] = set()
         for package in words & self._compiled.keys():
             wanted = {f"{_PACKAGE}.{package}", *(f"{_PACKAGE}.{package}._{word}" for word in words)}
             names |= wanted & self._compiled[package]
-        found: dict[str, dict[str, Any]] = {}
+        found = helpers
         for name in sorted(names):
             # A server that cannot be listed any more is the program's to find out.
             with suppress(UnderpassError):
@@ -125,3 +131,17 @@ def _is_package(path: Sequence[str]) -> bool:
 def _packed(name: str, source: str) -> dict[str, Any]:
     code = compile(source, f"{name.replace('.', '/')}.py", "exec", dont_inherit=True)
     return {"package": _is_package(name.split(".")[1:]), "code": packed(code)}
+
+
+def _helpers(magic: str) -> dict[str, Any]:
+    """The module of data helpers, which belongs to no server. Only who imports it pays for it."""
+    return _packed_helpers() if magic == MAGIC else {"package": False, "source": _helpers_source()}
+
+
+@cache
+def _packed_helpers() -> dict[str, Any]:
+    return _packed(HELPERS, _helpers_source()) | {"package": False}
+
+
+def _helpers_source() -> str:
+    return Path(data.__file__).read_text("utf-8")

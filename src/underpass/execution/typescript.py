@@ -43,7 +43,7 @@ class TypeScript:
     """
 
     name = "typescript"
-    load = "await workspace.loadData({})"
+    load = 'import {{ loadResult }} from "mcp-runtime"; await loadResult({})'
     # The first use of any timer would cost Deno half of what its start does.
     keeps_time = False
 

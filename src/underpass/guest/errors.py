@@ -22,6 +22,10 @@ class WorkspaceFull(HostError):
     """There is no room for a file in the workspace; it was not written."""
 
 
+class ResultNotFound(HostError):
+    """No result that was kept has that handle."""
+
+
 class ToolError(HostError):
     """A tool call failed. ``server``, ``tool``, ``hint`` and ``data`` say more."""
 
@@ -64,7 +68,8 @@ class ToolLimitExceeded(ToolError):
     """A limit on calls, concurrency or bytes was reached."""
 
 
-KINDS = {kind.__name__: kind for kind in (HostError, WorkspaceFull, ToolError, *ToolError.__subclasses__())}
+_FAMILY = (HostError, WorkspaceFull, ResultNotFound, ToolError, *ToolError.__subclasses__())
+KINDS = {kind.__name__: kind for kind in _FAMILY}
 
 
 def raise_from_frame(error: dict[str, Any]) -> NoReturn:

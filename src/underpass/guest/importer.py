@@ -18,7 +18,8 @@ MAGIC = MAGIC_NUMBER.hex()
 """The form of this Python's compiled code."""
 
 PACKAGES = ("mcp_servers",)
-"""What the host serves; every other import takes Python's ordinary way."""
+HELPERS = "mcp_runtime.data"
+"""What the host serves, packages and a module; every other import takes Python's ordinary way."""
 
 
 def packed(code: CodeType) -> str:
@@ -53,12 +54,20 @@ class HostImporter:
     def forget(self) -> None:
         """Be as new: nothing is known or loaded but what is shared."""
         self._known = {}
-        for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        for name in [name for name in sys.modules if _is_served(name)]:
             if name not in self._shared:
                 del sys.modules[name]
                 parent, _, child = name.rpartition(".")
-                if parent in self._shared:
+                if parent in self._shared or name == HELPERS:
                     delattr(sys.modules[parent], child)
+
+    def unload(self, names: list[str]) -> None:
+        """Let modules that have changed be loaded anew by the next import of them."""
+        for name in names:
+            if name.partition(".")[0] in PACKAGES and sys.modules.pop(name, None) is not None:
+                parent, _, child = name.rpartition(".")
+                if (holder := sys.modules.get(parent)) is not None:
+                    holder.__dict__.pop(child, None)
 
     def find_spec(
         self,
@@ -66,7 +75,7 @@ class HostImporter:
         path: Sequence[str] | None = None,  # noqa: ARG002 - the names that Python calls it with
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in PACKAGES:
+        if not _is_served(fullname):
             return None
         found = self._known.pop(fullname, None) or self._ask(fullname)
         is_package = found["package"]
@@ -97,6 +106,10 @@ class HostImporter:
         else:
             code = compile(found["source"], spec.origin or module.__name__, "exec", dont_inherit=True)
         exec(code, module.__dict__)
+
+
+def _is_served(name: str) -> bool:
+    return name == HELPERS or name.partition(".")[0] in PACKAGES
 
 
 def _filename(fullname: str, is_package: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, Literal
 
-from underpass.guest import errors
+from underpass.guest import errors, results
 from underpass.guest.channel import Channel
 from underpass.guest.output import Output
 from underpass.guest.workspace import Workspace
@@ -74,6 +74,13 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
         """Return the servers: ``name``, ``module``, ``state``, ``tools`` and ``error`` of each."""
         return await _host("list_servers", {})
 
+    async def load_result(handle: str) -> Any:
+        """Return the whole value of an earlier run, by the handle that stood in its place.
+
+        Raises ``ResultNotFound`` where no result of this agent has that handle, or it cannot be read.
+        """
+        return results.load(workspace, handle)
+
     def progress(value: float, total: float | None = None, message: str | None = None) -> None:
         """Tell the person who waits how far the program is."""
         channel.send({"op": "progress", "value": value, "total": total, "message": message})
@@ -86,6 +93,7 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
         "list_categories": list_categories,
         "list_capabilities": list_capabilities,
         "list_servers": list_servers,
+        "load_result": load_result,
         "progress": progress,
         "workspace": workspace,
         **errors.KINDS,
@@ -94,5 +102,7 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
         setattr(module, name, value)
         if isinstance(value, type) or callable(value):
             value.__module__ = "mcp_runtime"
+    # A package without a folder: its one module, ``data``, comes from the host.
+    module.__dict__["__path__"] = []
     module.__dict__["__all__"] = sorted(public)
     sys.modules["mcp_runtime"] = module

@@ -18,6 +18,9 @@ export class HostError extends Error {
 /** There is no room for a file in the workspace; it was not written. */
 export class WorkspaceFull extends HostError {}
 
+/** No result that was kept has that handle. */
+export class ResultNotFound extends HostError {}
+
 /** A tool call failed. Its subclasses say why. */
 export class ToolError extends HostError {
   /** The server that was called. */
@@ -48,6 +51,7 @@ export class ToolLimitExceeded extends ToolError {}
 
 const KINDS = new Map<unknown, typeof HostError>([
   ["WorkspaceFull", WorkspaceFull],
+  ["ResultNotFound", ResultNotFound],
   ["ToolNotFound", ToolNotFound],
   ["ToolArgumentsInvalid", ToolArgumentsInvalid],
   ["ToolFailed", ToolFailed],

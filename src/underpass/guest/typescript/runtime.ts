@@ -11,6 +11,7 @@ const language = "typescript";
 
 export {
   HostError,
+  ResultNotFound,
   ToolArgumentsInvalid,
   ToolChanged,
   ToolError,
@@ -21,6 +22,7 @@ export {
   ToolUnavailable,
   WorkspaceFull,
 } from "./errors.ts";
+export { loadResult } from "./results.ts";
 export { workspace } from "./workspace.ts";
 
 /** Where to look for tools, how many to return, and how much to tell of each. */
