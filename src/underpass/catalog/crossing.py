@@ -14,6 +14,8 @@ from typing import Literal
 
 from underpass.catalog.definition import Listing
 
+EACH = "each is called by its server's name"
+"""Why names that are alike do no harm."""
 _COMPOUND = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+")
 _SHORTEST_MENTION = 8
 _MOST = 100
@@ -42,7 +44,7 @@ class Crossing:
             others = ", ".join(self.tools[1:])
             return f"{self.tools[0]}: its description names another server's tool, {others}"
         what = "have the same name" if self.kind == "shared" else "have names that look alike"
-        return f"{', '.join(self.tools)} {what}: each is called by its server's name"
+        return f"{', '.join(self.tools)} {what}: {EACH}"
 
 
 def crossings(listings: Mapping[str, Listing]) -> list[Crossing]:

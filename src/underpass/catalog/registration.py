@@ -14,7 +14,7 @@ from underpass.catalog.dialects import servers_section
 from underpass.catalog.document import json_type, parse_document, read_text
 from underpass.catalog.edit import set_member, write_atomically
 from underpass.catalog.redaction import Redactor, looks_secret
-from underpass.catalog.references import open_secrets
+from underpass.catalog.references import mentions_reference, open_secrets
 from underpass.catalog.spec import read_entry
 from underpass.catalog.toml_text import put_table
 from underpass.errors import ConfigError
@@ -135,7 +135,8 @@ def _backup(path: Path) -> Path:
 
 def _masked(setting: re.Match[str]) -> str:
     head, name, value, quote = setting.groups()
-    return f"{head}[secret {name}]{quote}" if looks_secret(name, value) else setting[0]
+    secret = looks_secret(name, value) and not mentions_reference(value)
+    return f"{head}[secret {name}]{quote}" if secret else setting[0]
 
 
 def _secrets(text: str | None, path: Path) -> dict[str, str]:

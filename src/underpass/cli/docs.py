@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -10,9 +9,10 @@ from typing import Literal
 import click
 from rich.markdown import Markdown
 
-from underpass.catalog.definition import Finding, Listing, ToolDefinition
+from underpass.catalog.definition import ToolDefinition
+from underpass.cli.listings import FileListings, ask_servers, report
 from underpass.cli.options import config_option, examples, json_option
-from underpass.cli.output import err, out, plain, print_json, progress, text
+from underpass.cli.output import out, plain, print_json, progress, text
 from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
 from underpass.codegen.calls import Language
 from underpass.codegen.documentation import ToolFacts, document, signature
@@ -23,7 +23,6 @@ from underpass.codegen.package import write_package
 from underpass.discovery import ToolIndex
 from underpass.discovery.directory import ToolDirectory
 from underpass.discovery.facts import tool_facts
-from underpass.errors import ServerUnavailable
 
 
 @click.command(
@@ -83,23 +82,6 @@ def command(
         _show(tool, language, manifest, config, full=full, as_json=as_json)
 
 
-class _Manifest:
-    """The listings of a file, for a directory of tools."""
-
-    def __init__(self, listings: Mapping[str, Listing]) -> None:
-        self._listings = listings
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._listings)
-
-    async def listing(self, server: str) -> Listing:
-        return self._listings[server]
-
-    async def listings(self) -> Mapping[str, Listing]:
-        return self._listings
-
-
 def _show(
     tool: str,
     language: Language,
@@ -111,7 +93,7 @@ def _show(
 ) -> None:
     if manifest:
         known = read_manifest(manifest)
-        definition, facts = run_async(lambda: _looked_up(ToolDirectory(_Manifest(known)), tool))
+        definition, facts = run_async(lambda: _looked_up(ToolDirectory(FileListings(known)), tool))
         observed = None
     else:
         path = configuration(config)
@@ -163,7 +145,7 @@ def _write(
         listings = chosen(read_manifest(manifest), None)
     else:
         path = configuration(config)
-        listings, errors = _listings(path)
+        listings, errors = ask_servers(path)
         observed = observations(path)
     site = DocumentationSite(listings, languages, observed=observed)
     with progress("Writing documentation…"):
@@ -188,29 +170,9 @@ def _write(
             }
         )
     else:
-        _report(findings, errors)
+        report(findings, errors)
         out().print(
             text(f"{output / 'index.md'}: {tools} tools of {len(listings)} servers in {len(pages)} pages")
         )
     if errors:
         raise click.exceptions.Exit(1)
-
-
-def _listings(path: Path | None) -> tuple[dict[str, Listing], dict[str, str]]:
-    async def ask() -> Mapping[str, Listing | ServerUnavailable]:
-        async with open_catalog(path) as catalog:
-            return await catalog.listings()
-
-    with progress("Asking the servers for their tools…"):
-        answers = run_async(ask)
-    listings = {name: answer for name, answer in answers.items() if isinstance(answer, Listing)}
-    errors = {name: answer.message for name, answer in answers.items() if not isinstance(answer, Listing)}
-    return listings, errors
-
-
-def _report(findings: list[Finding], errors: Mapping[str, str]) -> None:
-    for name, message in errors.items():
-        err().print(text(f"{name}: {message}", "red"), soft_wrap=True)
-    for finding in findings:
-        line = f"{finding.server}.{finding.tool} {finding.action}: {finding.reason}"
-        err().print(text(line, "yellow"), soft_wrap=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from underpass.catalog.definition import Finding, Listing
+from underpass.cli.listings import ask_servers, report
 from underpass.cli.options import config_option, examples, json_option
-from underpass.cli.output import err, out, print_json, progress, text
-from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
+from underpass.cli.output import out, print_json, progress, text
+from underpass.cli.running import chosen, configuration, observations
 from underpass.codegen.calls import Language
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.modules import Package
@@ -20,8 +20,6 @@ from underpass.codegen.observed import unobserved
 from underpass.codegen.package import Written, write_files, write_package
 from underpass.codegen.python import PythonPackage
 from underpass.codegen.typescript import TypeScriptPackage
-from underpass.discovery.directory import ToolDirectory
-from underpass.errors import ServerUnavailable
 
 
 @click.command(
@@ -87,7 +85,7 @@ def command(
         observed = unobserved
     else:
         path = configuration(config)
-        listings, errors = _listings(path, choose)
+        listings, errors = ask_servers(path, choose.among)
         observed = observations(path)
     made = PythonPackage if language == "python" else TypeScriptPackage
     package = made(listings, templates=templates, observed=observed)
@@ -122,7 +120,7 @@ def command(
             }
         )
     else:
-        _report(findings, errors)
+        report(findings, errors)
         out().print(text(f"{output}: {tools} tools of {len(listings)} servers in {files} files"))
     if errors:
         raise click.exceptions.Exit(1)
@@ -158,27 +156,3 @@ def _write(package: Package, output: Path, errors: Mapping[str, str], extra: Map
     # A server that cannot be asked just now keeps the modules that it has.
     unreached = identifiers([*package.packages, *errors], package.modules.layout.servers)
     return write_package({**package.files(), **extra}, output, keep=[unreached[name] for name in errors])
-
-
-def _report(findings: list[Finding], errors: Mapping[str, str]) -> None:
-    for name, message in errors.items():
-        err().print(text(f"{name}: {message}", "red"), soft_wrap=True)
-    for finding in findings:
-        line = f"{finding.server}.{finding.tool} {finding.action}: {finding.reason}"
-        err().print(text(line, "yellow"), soft_wrap=True)
-
-
-def _listings(path: Path | None, choose: _Choice) -> tuple[dict[str, Listing], dict[str, str]]:
-    async def ask() -> Mapping[str, Listing | ServerUnavailable]:
-        async with open_catalog(path) as catalog:
-            server = choose.among(catalog.names)
-            if server is None:
-                return await catalog.listings()
-            name = ToolDirectory(catalog).server(server)
-            return {name: await catalog.listing(name)}
-
-    with progress("Asking the servers for their tools…"):
-        answers = run_async(ask)
-    listings = {name: answer for name, answer in answers.items() if isinstance(answer, Listing)}
-    errors = {name: answer.message for name, answer in answers.items() if not isinstance(answer, Listing)}
-    return listings, errors

@@ -62,7 +62,7 @@ def command(*, client: str, scope: Scope | None, dry_run: bool, config: Path | N
         return
     _show(planned, backup, dry_run=dry_run)
     if planned.changed:
-        _advise(client, path, planned)
+        _advise(client, path, planned, dry_run=dry_run)
 
 
 def _executable() -> str:
@@ -80,7 +80,8 @@ def _show(planned: Registration, backup: Path | None, *, dry_run: bool) -> None:
     if not planned.changed:
         out().print(text(f"{planned.path}: the entry is there already"), soft_wrap=True)
     elif dry_run:
-        out().print(highlighted(planned.diff(), "diff") if sys.stdout.isatty() else text(planned.diff()))
+        shown = highlighted(planned.diff(), "diff") if sys.stdout.isatty() else text(planned.diff())
+        out().print(shown, soft_wrap=True)
         out().print(text("nothing was written", "dim"))
     else:
         out().print(text(f"{planned.path}: written"), soft_wrap=True)
@@ -88,7 +89,7 @@ def _show(planned: Registration, backup: Path | None, *, dry_run: bool) -> None:
             out().print(text(f"the file as it was: {backup}"), soft_wrap=True)
 
 
-def _advise(client: str, config: Path, planned: Registration) -> None:
+def _advise(client: str, config: Path, planned: Registration, *, dry_run: bool) -> None:
     title = CLIENTS[client].title
     if client == "claude-code" and config.name == CONFIG_NAME:
         warning = (
@@ -101,4 +102,4 @@ def _advise(client: str, config: Path, planned: Registration) -> None:
         out().print(
             text(f"{what}: `underpass init` takes them over; then remove them there", "dim"), soft_wrap=True
         )
-    out().print(text(f"next: restart {title}", "dim"))
+    out().print(text(f"next: {'do it without --dry-run' if dry_run else f'restart {title}'}", "dim"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import click
 from rich.table import Table
 
 from underpass.catalog.catalog import Catalog
-from underpass.catalog.crossing import crossings
+from underpass.catalog.crossing import EACH, crossings
 from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.cli.listings import FileListings
 from underpass.cli.news import news
 from underpass.cli.options import config_option, examples, json_option
-from underpass.cli.output import out, print_json, progress, text
+from underpass.cli.output import err, out, print_json, progress, text
 from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
 from underpass.codegen.documentation import Language, signature
 from underpass.codegen.manifest import read_manifest
@@ -33,6 +35,9 @@ _Search = Callable[[ToolDirectory], Awaitable[Sequence[Hit]]]
 
 _PATIENCE = 3.0
 """Seconds for vectors that are not kept yet; those of about 400 tools take as long."""
+
+_NAMED = 5
+"""Names that a line has at most."""
 
 _MARKS = {
     "known": ("●", "dim"),
@@ -91,15 +96,15 @@ def command(
                 query or "", server=server, category=category, capabilities=capabilities, limit=limit
             )
 
-        hits = (
+        found = (
             _search_manifest(manifest, search)
             if manifest
             else _search_servers(config, search, refresh=refresh)
         )
         if as_json:
-            print_json([hit.to_dict(language) for hit in hits])
+            print_json([hit.to_dict(language) for hit in found.hits])
         else:
-            _show_hits(hits, language)
+            _show_hits(found, language)
         return
     servers = (
         _from_manifest(manifest, server, language)
@@ -112,39 +117,33 @@ def command(
         _show_servers(servers, with_tools=server is not None)
 
 
-class _Manifest:
-    """The listings of a file, for a directory of tools."""
-
-    def __init__(self, listings: Mapping[str, Listing]) -> None:
-        self._listings = listings
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._listings)
-
-    async def listing(self, server: str) -> Listing:
-        return self._listings[server]
-
-    async def listings(self) -> Mapping[str, Listing]:
-        return self._listings
+@dataclass(frozen=True, slots=True)
+class _Found:
+    hits: Sequence[Hit]
+    servers: Sequence[str]
+    """The names of all servers."""
+    unlisted: Sequence[str] = ()
+    """The names of those whose tools are not known."""
 
 
-def _search_servers(config: Path | None, search: _Search, *, refresh: bool) -> Sequence[Hit]:
+def _search_servers(config: Path | None, search: _Search, *, refresh: bool) -> _Found:
     path = configuration(config)
 
-    async def ask() -> Sequence[Hit]:
+    async def ask() -> _Found:
         async with open_catalog(path) as catalog:
             if refresh:
                 await catalog.listings(refresh=True)
-            return await _searched(catalog, search, path, observations(path))
+            hits = await _searched(catalog, search, path, observations(path))
+            unlisted = [state.name for state in catalog.states() if state.state == "failed"]
+            return _Found(hits, catalog.names, unlisted)
 
     with progress("Asking the servers for their tools…"):
         return run_async(ask)
 
 
-def _search_manifest(manifest: Path, search: _Search) -> Sequence[Hit]:
-    source = _Manifest(read_manifest(manifest))
-    return run_async(lambda: _searched(source, search, None, unobserved))
+def _search_manifest(manifest: Path, search: _Search) -> _Found:
+    source = FileListings(read_manifest(manifest))
+    return _Found(run_async(lambda: _searched(source, search, None, unobserved)), source.names)
 
 
 async def _searched(
@@ -278,10 +277,8 @@ def _show_servers(servers: Sequence[Mapping[str, Any]], *, with_tools: bool) -> 
             out().print(text(f"{server['name']}: {server['error']}", "red"), soft_wrap=True)
         if server["news"]:
             out().print(text(f"{server['name']} {server['news']}"), soft_wrap=True)
-        for crossing in server["crossings"]:
-            out().print(
-                text(crossing["text"], "dim" if crossing["kind"] == "shared" else "yellow"), soft_wrap=True
-            )
+        for line, style in _related(server["crossings"]):
+            out().print(text(line, style), soft_wrap=True)
         for finding in server["findings"]:
             line = f"{server['name']}.{finding['tool']} {finding['action']}: {finding['reason']}"
             out().print(text(line, "yellow"), soft_wrap=True)
@@ -293,6 +290,28 @@ def _show_servers(servers: Sequence[Mapping[str, Any]], *, with_tools: bool) -> 
             out().print()
             for tool in server["tools"]:
                 _show_tool(tool["signature"], tool["summary"])
+    if any(server["error"] for server in servers):
+        out().print("`underpass doctor` says what to do", style="dim")
+
+
+def _related(found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield lines with their styles: several names that the same servers share are one line."""
+    shared: defaultdict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    for crossing in found:
+        if crossing["kind"] != "shared":
+            yield crossing["text"], "yellow"
+        else:
+            shared[tuple(tool.partition("::")[0] for tool in crossing["tools"])].append(crossing)
+    for servers, same in shared.items():
+        if len(same) == 1:
+            yield same[0]["text"], "dim"
+            continue
+        names = [crossing["tools"][0].partition("::")[2] for crossing in same]
+        yield f"{', '.join(servers)} share {len(names)} names of tools ({_some(names)}): {EACH}", "dim"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
 def _changed(change: Mapping[str, Any]) -> str:
@@ -303,11 +322,15 @@ def _changed(change: Mapping[str, Any]) -> str:
     return f"{name} {what}: `underpass trust {name}` records it"
 
 
-def _show_hits(hits: Sequence[Hit], language: Language) -> None:
-    if not hits:
+def _show_hits(found: _Found, language: Language) -> None:
+    modules = identifiers(found.servers, "server" if language == "python" else "namespace")
+    if not found.hits:
         out().print("no tool fits; try other words, or `underpass tools` for all servers")
-    for hit in hits:
-        _show_tool(f"{hit.server}.{hit.signature(language)}", hit.summary)
+    for hit in found.hits:
+        _show_tool(f"{modules[hit.server]}.{hit.signature(language)}", hit.summary)
+    if found.unlisted:
+        line = f"without the tools of {_some(found.unlisted)}: `underpass doctor` says what to do"
+        err().print(text(line, "yellow"), soft_wrap=True)
 
 
 def _show_tool(signature: str, summary: str) -> None:

@@ -31,9 +31,14 @@ def domains(known: Mapping[str, Listing]) -> list[str]:
         known: the listings that are known.
     """
     counts: Counter[str] = Counter()
-    for server in islice(sorted(known), _SERVERS_LOOKED_AT):
-        tools = sorted(known[server].tools, key=lambda tool: tool.name)[:_LOOKED_AT]
-        for category, count in islice(ToolIndex.build(tools).list_categories().items(), 1):
+    looked_at = {
+        server: sorted(known[server].tools, key=lambda tool: tool.name)[:_LOOKED_AT]
+        for server in islice(sorted(known), _SERVERS_LOOKED_AT)
+    }
+    # All in one index, as a search has them: what a tool's category is depends on its neighbours.
+    index = ToolIndex.build([tool for tools in looked_at.values() for tool in tools])
+    for server, tools in looked_at.items():
+        for category, count in islice(index.list_categories(server).items(), 1):
             words = category.replace("-", " ")
             if category != OTHER and count * 2 > len(tools) and _PLAIN.fullmatch(words):
                 counts[words] += 1

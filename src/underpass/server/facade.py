@@ -250,9 +250,12 @@ class _Facade:
         found = await self._directory.answer(request)
         groups = bounded_groups([each for each in found if isinstance(each, HitGroup)])
         hits = bounded([each for each in found if not isinstance(each, HitGroup)])
+        unlisted = sum(state.state == "failed" for state in self._backend.catalog.states())
         if request.queries is not None:
-            return _shown(texts.of_groups(groups), {"groups": [texts.group(group) for group in groups]})
-        return _shown(texts.of_hits(hits), {"tools": [texts.hit(hit) for hit in hits]})
+            return _shown(
+                texts.of_groups(groups, unlisted), {"groups": [texts.group(group) for group in groups]}
+            )
+        return _shown(texts.of_hits(hits, unlisted), {"tools": [texts.hit(hit) for hit in hits]})
 
     async def _get_tool_documentation(
         self, _context: ServerRequestContext[Any], **arguments: Any

@@ -42,21 +42,26 @@ class HitTexts:
         self._language: Language = language
         self._modules = modules
 
-    def of_hits(self, hits: Sequence[Hit]) -> str:
-        """Return a line for each hit: how it is called, and what it does."""
+    def of_hits(self, hits: Sequence[Hit], unlisted: int = 0) -> str:
+        """Return a line for each hit: how it is called, and what it does.
+
+        Parameters:
+            hits: what was found.
+            unlisted: how many servers' tools are not known; said where nothing was found.
+        """
         if not hits:
-            return _NOTHING
+            return _nothing(unlisted)
         return "\n".join([*self._import(), *self._lines(hits)])
 
-    def of_groups(self, groups: Sequence[HitGroup]) -> str:
-        """Return the queries, each with the lines of its hits."""
+    def of_groups(self, groups: Sequence[HitGroup], unlisted: int = 0) -> str:
+        """Return the queries, each with the lines of its hits; parameters as for ``of_hits``."""
         lines = self._import()
         for group in groups:
             lines += [f"## {group.query}", *self._lines(group.tools)]
             if group.also:
                 lines.append(f"also {', '.join(group.also)}")
             elif not group.tools:
-                lines.append(_NOTHING)
+                lines.append(_nothing(unlisted))
         return "\n".join(lines)
 
     def hit(self, hit: Hit) -> dict[str, Any]:
@@ -90,3 +95,9 @@ class HitTexts:
             )
             for hit in hits
         ]
+
+
+def _nothing(unlisted: int) -> str:
+    if not unlisted:
+        return _NOTHING
+    return f"{_NOTHING}, which says why {unlisted} could not be searched"
