@@ -46,10 +46,10 @@ class Journal:
         self._store = JournalStore(folder)
         self.contents = self._store.contents
         self._presence = Presence(folder / "hosts")
-        self._boot = boot()
+        self.host = self._presence.name
+        self.boot = boot()
         self._pending: list[tuple[JournaledRun, Step]] = []
         self._due = anyio.Event()
-        self._running: set[str] = set()
         self._said = False
 
     async def __aenter__(self) -> Self:
@@ -73,7 +73,7 @@ class Journal:
 
     def begin(self, record: RunRecord) -> JournaledRun:
         """Begin the record of a new run. Nothing is written before its first call or its end."""
-        return JournaledRun(self, replace(record, host=self._presence.name, boot=self._boot))
+        return JournaledRun(self, record)
 
     def find(self, run: str) -> RunRecord:
         """Return a run that may be resumed.
@@ -119,7 +119,7 @@ class Journal:
                         hint=f"see `underpass runs show {run}`",
                     )
             uncertain = (
-                record.boot != self._boot
+                record.boot != self.boot
                 and record.cause in {None, "CallUnknown", "RunDiverged"}
                 and not decisions.call_again
             )
@@ -184,8 +184,8 @@ class Journal:
                 "UPDATE runs SET host = ?, boot = ?, attempts = attempts + 1, ended = NULL, cause = NULL"
                 " WHERE run = ? AND attempts = ? RETURNING number",
                 (
-                    self._presence.name,
-                    record.boot if uncertain else self._boot,
+                    self.host,
+                    record.boot if uncertain else self.boot,
                     record.run,
                     record.attempts,
                 ),

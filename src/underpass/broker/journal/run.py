@@ -42,6 +42,9 @@ class Writer(Protocol):
 
     contents: Path
     """Where large results are."""
+    host: str
+    """This process, as ``Presence`` knows it."""
+    boot: str
 
     def now(self, run: JournaledRun, step: Step) -> bool:
         """Write before returning; returns whether it could."""
@@ -204,13 +207,13 @@ class JournaledRun:
     def _insert_run(
         self, connection: sqlite3.Connection, ended: float | None = None, cause: str | None = None
     ) -> None:
-        run = self.record
-        connection.execute("INSERT OR IGNORE INTO codes VALUES (?, ?)", (run.code_digest, run.code))
+        run, digest = self.record, self.record.code_digest
+        connection.execute("INSERT OR IGNORE INTO codes VALUES (?, ?)", (digest, run.code))
         self.number = connection.execute(
             "INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
             (
                 run.run, run.begun, run.agent, run.language, run.environment, run.filename, run.timeout,
-                run.max_tokens, run.check, run.rollback_on_error, run.code_digest, run.host, run.boot,
+                run.max_tokens, run.check, run.rollback_on_error, digest, self.writer.host, self.writer.boot,
                 ended, cause,
             ),
         ).lastrowid  # fmt: skip

@@ -37,7 +37,6 @@ _SCHEMA: Final = """
         rollback INTEGER, code TEXT REFERENCES codes, host TEXT, boot TEXT, attempts INTEGER, ended REAL,
         cause TEXT
     );
-    CREATE INDEX runs_by_time ON runs (begun);
     CREATE TABLE calls (
         key INTEGER PRIMARY KEY, server TEXT, tool TEXT, definition TEXT, digest TEXT, arguments TEXT,
         idempotent INTEGER, state TEXT, began INTEGER, ended INTEGER, result BLOB, content TEXT,
@@ -95,7 +94,7 @@ class JournalStore:
         if not self.path.exists():
             return []
         with self._connected() as connection:
-            rows = connection.execute(f"{_RUN} ORDER BY begun DESC LIMIT ?", (limit,)).fetchall()
+            rows = connection.execute(f"{_RUN} ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
         return [_run(row) for row in rows]
 
     def calls(self, run: str) -> list[CallRecord]:
@@ -131,7 +130,7 @@ class JournalStore:
             _remove(connection, "SELECT number FROM runs WHERE begun < ?", time.time() - days * 86_400)
             while _size(connection) > most_bytes:
                 count = connection.execute("SELECT count(*) / 10 + 1 FROM runs").fetchone()[0]
-                if not _remove(connection, "SELECT number FROM runs ORDER BY begun LIMIT ?", count):
+                if not _remove(connection, "SELECT number FROM runs ORDER BY number LIMIT ?", count):
                     break
             kept = {row[0] for row in connection.execute("SELECT content FROM calls WHERE content NOT NULL")}
             connection.execute("COMMIT")
