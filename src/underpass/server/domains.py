@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
-from underpass.catalog.definition import Listing
+from underpass.catalog.definition import Listing, ToolDefinition
 from underpass.discovery.categories import OTHER
 from underpass.discovery.index import ToolIndex
 
 _MOST_DOMAINS = 4
 _LOOKED_AT = 8
-"""Tools of each server: they vote together, and a start waits for all of them."""
+"""Tools of each server at most: they vote together, and a start waits for all of them."""
 _SERVERS_LOOKED_AT = 200
 _NAMES = 36
 """Characters."""
@@ -25,14 +25,14 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 def domains(known: Mapping[str, Listing]) -> list[str]:
     """Return the categories of the most servers as words, at most four, sorted.
 
-    A category counts where most of a server's first tools agree on it.
+    A category counts where most of the tools that are looked at agree on it.
 
     Parameters:
         known: the listings that are known.
     """
     counts: Counter[str] = Counter()
     looked_at = {
-        server: sorted(known[server].tools, key=lambda tool: tool.name)[:_LOOKED_AT]
+        server: _spread(sorted(known[server].tools, key=lambda tool: tool.name))
         for server in islice(sorted(known), _SERVERS_LOOKED_AT)
     }
     # All in one index, as a search has them: what a tool's category is depends on its neighbours.
@@ -44,6 +44,11 @@ def domains(known: Mapping[str, Listing]) -> list[str]:
                 counts[words] += 1
     best = sorted(counts, key=lambda words: (-counts[words], words))
     return sorted(best[:_MOST_DOMAINS])
+
+
+def _spread(tools: Sequence[ToolDefinition]) -> Sequence[ToolDefinition]:
+    # The first ones by name are often of one kind: `collection_…`.
+    return tools[:: -(-len(tools) // _LOOKED_AT) or 1]
 
 
 def named(modules: Iterable[str]) -> str:
