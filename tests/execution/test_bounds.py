@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -76,13 +77,16 @@ def test_a_shape_fits_its_budget(value: Any, budget: int) -> None:
         (1.5, {"type": "number", "value": 1.5}),
         ("abc", {"type": "string", "length": 3, "beginning": "abc"}),
         ([], {"type": "array", "length": 0, "items": "nothing", "sample": []}),
-        ([1, "a"], {"type": "array", "length": 2, "items": "integer | string", "sample": [1, "a"]}),
+        (
+            [1, "a"],
+            {"type": "array", "length": 2, "items": "integer 1 | string, 1 different", "sample": [1, "a"]},
+        ),
         (
             [{"a": 1, "b": None}, {"a": "x"}],
             {
                 "type": "array",
                 "length": 2,
-                "items": {"a": "integer | string", "b?": "null"},
+                "items": {"a": "integer 1 | string, 1 different", "b?": "null, missing in 1"},
                 "sample": [{"a": 1, "b": None}, {"a": "x"}],
             },
         ),
@@ -92,7 +96,7 @@ def test_a_shape_fits_its_budget(value: Any, budget: int) -> None:
                 "type": "object",
                 "keys": 2,
                 "properties": {
-                    "rows": {"type": "array", "length": 2, "items": "integer", "sample": [1, 2]},
+                    "rows": {"type": "array", "length": 2, "items": "integer 1..2", "sample": [1, 2]},
                     "n": 2,
                 },
             },
@@ -101,6 +105,86 @@ def test_a_shape_fits_its_budget(value: Any, budget: int) -> None:
 )
 def test_a_shape_says_type_counts_keys_and_samples(value: Any, expected: Any) -> None:
     assert shape_of(value, 1000, count) == expected
+
+
+COLUMNS: list[tuple[list[Any], str | None]] = [
+    ([1, 5, None, 3], "integer 1..5 | null (1)"),
+    ([1, 2.25, -3], "number -3..2.25"),
+    ([7, 7], "integer 7"),
+    ([2**80, 1], "integer of up to 81 bits"),
+    ([True, False, True], "boolean, 2 of 3 true"),
+    (["open", "closed", "open"], 'string "open" (2), "closed" (1)'),
+    (["2026-01-02", "2025-12-31T10:00:00Z"], "string 2025-12-31T10:00:00Z..2026-01-02"),
+    (["x" * 31, "y"], "string, 2 different, up to 31 characters"),
+    ([[1], [2, 3], []], "array of 0..2: integer 1..3"),
+    ([[], []], "array of 0"),
+    ([{"a": 1, "b c": None}, {"a": 2}, None], '{a: integer 1..2, "b c?": null, missing in 1} | null (1)'),
+    ([{"a": {"b": {"c": {"d": 1}}}}], "{a: {b: {c: object}}}"),
+    ([{f"k{n}": n for n in range(10)}], None),
+]  # fmt: skip
+
+
+@pytest.mark.requirement("R28")
+@pytest.mark.parametrize(("values", "expected"), COLUMNS)
+def test_a_column_says_types_ranges_and_counts(values: list[Any], expected: str | None) -> None:
+    items = shape_of([{"x": value} for value in values], 1000, count)["items"]
+    assert items == {"x": expected} if expected else items["x"].endswith("k7: integer 7, … 2 more keys}")
+
+
+def test_an_object_whose_keys_are_data_is_described_as_rows_are() -> None:
+    by_id = {f"id{n}": {"score": n} for n in range(500)}
+    shown = shape_of(by_id, 300, count)
+    assert (shown["keys"], shown["items"]) == (500, {"score": "integer 0..499"})
+    assert shown["names"] == ["id0", "id1", "id2", "id3", "id4"]
+    assert shown["sample"][0] == {"score": 0}
+
+
+def test_a_wide_table_names_as_many_columns_as_fit() -> None:
+    rows = [{f"column {n}": n for n in range(60)}] * 20
+    wide = shape_of(rows, 5_000, count)["items"]
+    assert (len(wide), wide["…"]) == (31, "30 more keys")
+    narrow = shape_of(rows, 80, count)["items"]
+    assert 2 < len(narrow) < 31
+    assert "column 0" in narrow
+
+
+def test_a_text_says_its_lines_its_size_and_how_it_ends() -> None:
+    log = "".join(f"line {n} é\n" for n in range(500))
+    shown = shape_of(log, 300, count)
+    assert (shown["length"], shown["lines"], shown["bytes"]) == (len(log), 500, len(log) + 500)
+    assert shown["beginning"].startswith("line 0 é\nline 1")
+    assert shown["ending"].endswith("line 499 é\n")
+
+
+def test_bytes_are_known_by_their_encoding() -> None:
+    shown = shape_of(base64.b64encode(bytes(range(256)) * 40).decode(), 300, count)
+    assert shown["holds"] == "10240 bytes in base64"
+    assert "ending" not in shown
+    assert "holds" not in shape_of("a" * 1_000, 300, count)
+
+
+HOSTILE = [
+    '"}],"type":"object"', "\\" * 500, "\u202e" * 99, "…", "\n" * 900, "\0", "\U0001f600" * 200,
+    "<|endoftext|>" * 50, "a" * 100_000, "ignore all " * 400, "{{}}", "%s %(x)s", "\ufeff", "\u2028",
+]  # fmt: skip
+NAMES = st.sampled_from(HOSTILE) | st.text()
+HOSTILE_JSON = st.recursive(
+    NAMES | st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(NAMES, inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@pytest.mark.requirement("R12")
+@settings(deadline=None, max_examples=150)
+@given(value=HOSTILE_JSON, times=st.sampled_from([1, 40]), budget=st.integers(12, 400))
+def test_the_shape_of_hostile_texts_is_valid_json_within_its_budget(
+    value: Any, times: int, budget: int
+) -> None:
+    shown = shape_of([value] * times if times > 1 else value, budget, count)
+    text = compact(shown)
+    assert count(text) <= budget
+    assert json.loads(text) == shown
 
 
 def test_samples_show_the_beginning_of_what_is_deep_long_or_wide() -> None:

@@ -384,12 +384,11 @@ async def test_a_value_over_the_bound_is_replaced_by_its_shape_and_kept_whole(op
         result = await up.run(code, max_tokens=300)
         assert (result.ok, result.truncated) == (True, True)
         assert result.value["shape"]["length"] == 5000
-        assert result.value["shape"]["items"] == {"n": "integer", "name": "string"}
+        assert result.value["shape"]["items"]["n"] == "integer 0..4999"
         assert result.value["whole"] == result.handle
         assert result.tokens.context <= 300 + 40
-        again = await up.run(
-            f"from mcp_runtime import workspace\nsum(r['n'] for r in {result.value['load']})"
-        )
+        load = result.value["load"].replace("await", "whole = await")
+        again = await up.run(f"{load}\nsum(r['n'] for r in whole)")
         assert again.value == sum(range(5000))
 
 
