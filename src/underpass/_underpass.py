@@ -30,6 +30,8 @@ from underpass.execution.language import Language
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult
 from underpass.execution.runner import Program, Runner
+from underpass.execution.sessions import SessionInfo, Sessions
+from underpass.execution.sessions.notice import Notice
 from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
@@ -57,6 +59,7 @@ class Underpass:
         checker: Checker,
         journal: Journal,
         embeddings: Embeddings | None = None,
+        sessions: Sessions,
         languages: Sequence[Language] = (),
     ) -> None:
         self.catalog = catalog
@@ -69,6 +72,7 @@ class Underpass:
         """Where tools are found."""
         self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
         self._checker = checker
+        self._sessions = sessions
         self._journal = journal
         self.checkpoints = Checkpoints(_workspaces(state), state, settings.workspace)
         """The states of agents' files that are kept. It does not wait: call it in a thread."""
@@ -83,6 +87,7 @@ class Underpass:
             checkpoints=self.checkpoints,
             checker=checker,
             journal=journal,
+            sessions=sessions,
             more=languages,
         )
 
@@ -145,6 +150,7 @@ class Underpass:
             embeddings = minilm.embeddings(state / minilm.FILE_NAME, chosen.discovery.semantic)
             if embeddings is not None:
                 await stack.enter_async_context(embeddings)
+            sessions = await _sessions(stack, chosen, state, catalog, place)
             typescript = await _typescript(stack, chosen, state, catalog, shapes)
             yield cls(
                 catalog,
@@ -156,6 +162,7 @@ class Underpass:
                 checker=checker,
                 journal=journal,
                 embeddings=embeddings,
+                sessions=sessions,
                 languages=[typescript],
             )
 
@@ -171,6 +178,7 @@ class Underpass:
         environment: str | None = None,
         check: bool | None = None,
         rollback_on_error: bool = False,
+        session: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> RunResult:
         """Run a program in a sandbox of its own. A failing program is a result, not an exception.
@@ -189,12 +197,15 @@ class Underpass:
                 a program that would surely fail is then an error, and nothing of it ran.
             rollback_on_error: whether the agent's files are made what they were when the program fails;
                 ``error.data["rolled_back"]`` says whether they are.
+            session: any name: variables, imports and functions of the agent's earlier runs under it are
+                there. A run waits for its turn, ``timeout`` at most; ``RunResult.session`` says whether the
+                session is new, and whether it was lost. Programs in Python only.
             on_progress: awaited with the progress that the program and its tools report.
 
         Raises:
             ValidationFailed: the request itself is no good; nothing ran.
             ConfigError: there is no such environment, or it is not built.
-            SandboxUnavailable, Overloaded: no sandbox is to be had.
+            SandboxUnavailable, Overloaded: no sandbox is to be had, or the session is busy.
         """
         limits = self.settings.run
         program = Program(
@@ -207,8 +218,24 @@ class Underpass:
             limits.check if check is None else check,
             language,
             rollback_on_error,
+            session,
         )
         return await self._runner.run(program, on_progress)
+
+    def sessions(self) -> list[SessionInfo]:
+        """Return the sessions of all agents, the longest unused first."""
+        return self._sessions.list()
+
+    def end_session(self, name: str, *, agent: str = "default") -> bool:
+        """End a session; its variables are gone. Returns whether there was one.
+
+        A run that is going on in it ends with the error ``SandboxCrashed``.
+
+        Parameters:
+            name: what its runs call it.
+            agent: whose session.
+        """
+        return self._sessions.end(agent, name)
 
     async def resume(
         self,
@@ -410,6 +437,36 @@ async def _sandbox(
     limits = _limits(settings)
     sandbox = ProcessSandbox(workspaces, limits, walls=settings.sandbox.walls, modules=modules)
     return await stack.enter_async_context(sandbox)
+
+
+async def _sessions(
+    stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog, place: Sandbox
+) -> Sessions:
+    """What keeps sandboxes between runs; nothing is started before there is a session."""
+    from underpass.sandbox.none import NoSandbox
+    from underpass.sandbox.session_sandbox import SessionSandbox
+
+    if not isinstance(place, NoSandbox):
+        modules = GeneratedModules(catalog).shared()
+        place = await stack.enter_async_context(
+            SessionSandbox(
+                _workspaces(state),
+                _limits(settings),
+                idle=1,
+                max_alive=settings.sessions.max,
+                walls=settings.sandbox.walls,
+                modules=modules,
+            )
+        )
+    return await stack.enter_async_context(
+        Sessions(
+            place,
+            GeneratedModules(catalog),
+            settings.sessions,
+            cpu_seconds=settings.run.cpu_seconds,
+            notice=Notice(state / "sessions"),
+        )
+    )
 
 
 def _limits(settings: Settings) -> ProcessLimits:

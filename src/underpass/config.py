@@ -115,6 +115,18 @@ class JournalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """``[sessions]``: sandboxes that stay between runs."""
+
+    idle_seconds: float = 600.0
+    """A session that nobody has used for so long is ended."""
+    max: int = 16
+    """Sessions of all agents together; the one that is idle the longest goes first."""
+    memory_mb: int = 2048
+    """MiB of all sessions together, beyond which idle ones are ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class DiscoverySettings:
     """``[discovery]``: how tools are found, and when a client of ``serve`` is given all of them at once."""
 
@@ -137,6 +149,7 @@ class Settings:
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
+    sessions: SessionSettings = field(default_factory=SessionSettings)
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}

@@ -14,7 +14,7 @@ from underpass.catalog.upstream import InMemoryUpstream, ToolOutcome
 from underpass.config import DiscoverySettings
 from underpass.errors import Overloaded
 from underpass.execution.host import OnProgress
-from underpass.execution.result import Duration, RunError, RunResult, Tokens, ToolCall
+from underpass.execution.result import Duration, RunError, RunResult, SessionOfRun, Tokens, ToolCall
 from underpass.metrics import tokens
 from underpass.server.facade import facade
 
@@ -31,6 +31,7 @@ class Backend:
         self.asked: list[tuple[str, str, float]] = []
         self.environment: str | None = None
         self.language = ""
+        self.session: str | None = None
         self.answer: RunResult | Exception = result(value=2)
 
     async def run(
@@ -41,9 +42,11 @@ class Backend:
         timeout: float,  # noqa: ASYNC109
         environment: str | None,
         language: str,
+        session: str | None,
         on_progress: OnProgress | None,
     ) -> RunResult:
         self.asked.append((code, agent, timeout))
+        self.session = session
         self.environment = environment
         self.language = language
         assert on_progress is not None
@@ -256,6 +259,17 @@ async def test_a_server_whose_tools_are_not_known_leaves_the_search() -> None:
     async with connected(server("git", "git_log"), extra=extra, known=True) as (client, _):
         names = [tool.name for tool in (await client.list_tools()).tools]
     assert "search_tools" in names
+
+
+@pytest.mark.requirement("R19")
+async def test_a_program_may_be_in_a_session_that_the_argument_names() -> None:
+    async with connected(server("git", "git_log")) as (client, backend):
+        backend.answer = result(session=SessionOfRun("s1", new=True, lost=False))
+        answer = await client.call_tool("run_code", {"code": "1", "session": "s1"})
+        named = backend.session
+        await client.call_tool("run_code", {"code": "1"})
+    assert (named, backend.session) == ("s1", None), "nothing is kept for a connection"
+    assert (answer.structured_content or {})["session"] == {"name": "s1", "new": True, "lost": False}
 
 
 @pytest.mark.requirement("R05")

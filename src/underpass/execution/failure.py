@@ -94,3 +94,10 @@ def rolled_back(error: RunError, problem: str | None) -> RunError:
         said = f"the workspace could not be made what it was before the run: {problem}"
     hint = f"{error.hint}; {said}" if error.hint else said
     return replace(error, hint=hint, data={**error.data, "rolled_back": problem is None})
+
+
+def session_lost(error: RunError, name: str) -> RunError:
+    """Say that the session ended with the run."""
+    said = f"the session {name!r} was lost: its variables are gone, and its next run starts anew"
+    hint = f"{error.hint}; {said}" if error.hint else said
+    return replace(error, hint=hint, data={**error.data, "session_lost": True})

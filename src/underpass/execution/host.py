@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from underpass.broker import RunCalls
 from underpass.errors import ToolError, ToolNotFound, ValidationFailed, did_you_mean
-from underpass.execution.modules import GeneratedModules
 
 OnProgress = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with how far a program or tool is, of how much (if known), and what it says."""
@@ -16,6 +15,14 @@ _LONGEST_NAME = 1_000
 """Characters: names stand in the record of a run, which nothing else bounds."""
 
 Question = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+class ModuleSource(Protocol):
+    """Where generated modules come from."""
+
+    async def module(self, name: str, magic: str) -> Any:
+        """Return what a guest needs to load one. Raises ``UnderpassError``."""
+        ...
 
 
 class RunHost:
@@ -31,7 +38,7 @@ class RunHost:
     def __init__(
         self,
         calls: RunCalls,
-        modules: GeneratedModules,
+        modules: ModuleSource,
         questions: Mapping[str, Question],
         on_progress: OnProgress | None = None,
     ) -> None:

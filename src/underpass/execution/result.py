@@ -111,6 +111,21 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionOfRun:
+    """What became of the session that a run was in."""
+
+    name: str
+    new: bool
+    """Whether it began with this run: there were no variables of earlier ones."""
+    lost: bool
+    """Whether it ended with this run: its variables are gone."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The session as a JSON object."""
+        return {"name": self.name, "new": self.new, "lost": self.lost}
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """The answer of one run. ``to_dict()`` is what ``underpass run --json`` prints."""
 
@@ -134,6 +149,8 @@ class RunResult:
     checked: bool | str = False
     """Whether types were checked before anything ran: False when that is switched off, and
     ``"skipped: why"`` when it was not possible."""
+    session: SessionOfRun | None = None
+    """The session, where the run was in one."""
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
@@ -141,8 +158,8 @@ class RunResult:
         return self.tool_calls
 
     def to_dict(self) -> dict[str, Any]:
-        """The run as one JSON object."""
-        return {
+        """The run as one JSON object; ``session`` only where it was in one."""
+        shown = {
             "run": self.run,
             "ok": self.ok,
             "value": self.value,
@@ -156,3 +173,4 @@ class RunResult:
             "checked": self.checked,
             "tokens": self.tokens.to_dict(),
         }
+        return shown if self.session is None else {**shown, "session": self.session.to_dict()}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import anyio.to_thread
 
@@ -25,6 +25,7 @@ from underpass.execution.host import OnProgress, Question, RunHost
 from underpass.execution.language import Language, Python
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import Duration, RunError, RunResult, Tokens
+from underpass.execution.sessions import Sessions, Turn
 from underpass.execution.shape import Count
 from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
@@ -35,6 +36,7 @@ from underpass.workspace.quota import WorkspaceQuotas
 
 _BIG: Final = 65_536
 """Bytes from which a result is shaped in a thread: it would hold up other runs."""
+_UNKNOWN: Final = "skipped: the variables of the session are not known before it runs"
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
 
@@ -57,6 +59,8 @@ class Program:
     language: str = "python"
     rollback_on_error: bool = False
     """Whether the agent's files are made what they were when it fails."""
+    session: str | None = None
+    """The session whose variables it shares; None for a sandbox of its own."""
 
 
 class Runner:
@@ -70,6 +74,7 @@ class Runner:
         quotas: the quotas of the agents' workspaces.
         checkpoints: the checkpoints of the agents' workspaces.
         journal: records what runs do.
+        sessions: sandboxes that stay between runs.
         more: the languages besides Python; programs in Python run in ``sandbox``.
     """
 
@@ -86,6 +91,7 @@ class Runner:
         checkpoints: Checkpoints,
         checker: Checker,
         journal: Journal,
+        sessions: Sessions,
         more: Iterable[Language] = (),
     ) -> None:
         self._languages = {language.name: language for language in (Python(sandbox, modules), *more)}
@@ -98,6 +104,7 @@ class Runner:
         self._checkpoints = checkpoints
         self._checker = checker
         self._journal = journal
+        self._sessions = sessions
         self._count: Count = tokens.count
 
     async def run(
@@ -142,8 +149,11 @@ class Runner:
         attempt = journal.record.attempts
         name = run if attempt == 1 else f"{run}-{attempt}"
         begun = time.monotonic()
-        check = self._checker.begin(program.code, language.name) if program.check else None
-        lease = await sandbox.lease(program.agent, program.environment)
+        turn = await self._turn(program)
+        # The checker does not know what earlier runs of a session have defined.
+        unknown = program.check and turn is not None and not turn.new
+        check = self._checker.begin(program.code, language.name) if program.check and not unknown else None
+        lease = turn or await sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
         blobs = results.ResultBlobs(folder, name, reserve=quota.take)
@@ -158,7 +168,8 @@ class Runner:
                 outcome = Outcome(error=refusal)
             else:
                 questions = {**self._questions, "workspace_room": quota.room, **files.questions()}
-                host = RunHost(calls, self._modules, questions, on_progress)
+                modules = self._modules if turn is None else turn.session.modules
+                host = RunHost(calls, modules, questions, on_progress)
                 outcome = await self._talk(run, program, lease, host, language)
             if program.rollback_on_error:
                 await files.end(lease)
@@ -180,7 +191,10 @@ class Runner:
         began = outcome.done.started if outcome.done is not None else None
         started = min(max(began or leased, leased), done)
         full = await quota.verdict(refused=outcome.done is not None and outcome.done.refused)
-        error = self._error(program, calls, outcome, full, quota.refusal)
+        cpu_before = 0.0 if turn is None else turn.cpu_before
+        error = self._error(program, calls, outcome, full, quota.refusal, cpu_before=cpu_before)
+        if error is not None and turn is not None and turn.lost:
+            error = failure.session_lost(error, turn.session.name)
         if program.rollback_on_error:
             problem = await files.settle(failed=error is not None)
             if error is not None:
@@ -207,7 +221,16 @@ class Runner:
             tokens=used,
             truncated=answer.truncated,
             handle=answer.handle,
-            checked=False if verdict is None else verdict.checked,
+            checked=_UNKNOWN if unknown else False if verdict is None else verdict.checked,
+            session=None if turn is None else turn.told(),
+        )
+
+    async def _turn(self, program: Program) -> Turn | None:
+        """Wait for a turn in the program's session, where it is for one."""
+        if program.session is None:
+            return None
+        return await self._sessions.enter(
+            program.agent, program.session, program.environment, patience=program.timeout
         )
 
     async def _talk(
@@ -220,16 +243,21 @@ class Runner:
             output_bytes=self._settings.output_bytes,
             keeps_time=language.keeps_time,
         )
-        return await conversation.hold(
-            program.agent,
-            {
-                "run": run,
-                "filename": program.filename,
-                "timeout": program.timeout,
-                "max_value": self._settings.result_bytes,
-                **await language.frame(program.code, program.agent),
-            },
-        )
+        frame: dict[str, Any] = {
+            "run": run,
+            "filename": program.filename,
+            "timeout": program.timeout,
+            "max_value": self._settings.result_bytes,
+            **await language.frame(program.code, program.agent),
+        }
+        if not isinstance(lease, Turn):
+            return await conversation.hold(program.agent, frame)
+        frame |= await lease.frame(program.filename)
+        lease.session.modules.note(frame.get("modules", {}))
+        self._sessions.begin(lease)
+        outcome = await conversation.hold(program.agent, frame)
+        lease.note(outcome)
+        return outcome
 
     async def _shape(
         self,
@@ -267,10 +295,12 @@ class Runner:
         outcome: Outcome,
         full: WorkspaceFull | None,
         refusal: WorkspaceFull | None,
+        *,
+        cpu_before: float,
     ) -> RunError | None:
         calls_done = sum(call.ok for call in calls.calls)
         if outcome.error is not None:
-            cpu_seconds = self._settings.cpu_seconds
+            cpu_seconds = self._settings.cpu_seconds + cpu_before
             return failure.host_error(outcome.error, calls_done, cpu_seconds=cpu_seconds)
         if outcome.done is not None and (outcome.done.error is not None or outcome.done.refused):
             # Python hides a refused write from a program that leaves it to Python to close its files.
@@ -290,6 +320,11 @@ class Runner:
             close = did_you_mean(program.language, self._languages)
             hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self._languages)}"
             raise ValidationFailed(f"no program can be written in {program.language!r:.60}", hint=hint)
+        if program.session is not None and language.name != "python":
+            raise ValidationFailed(
+                "only programs in Python can share a session",
+                hint="run it without a session, and keep what the next program needs in the workspace",
+            )
         return language
 
 
@@ -315,6 +350,11 @@ def _check(program: Program) -> None:
         raise ValidationFailed("the timeout must be more than 0 and at most 86,400 s", hint="30 is usual")
     if program.max_tokens < 1:
         raise ValidationFailed("max_tokens must be at least 1", hint="2,000 is usual")
+    if program.session is not None and program.rollback_on_error:
+        raise ValidationFailed(
+            "a run in a session cannot be undone: its variables would stay as they are",
+            hint="leave rollback_on_error or session out; code can use workspace.checkpoint and restore",
+        )
     try:
         program.code.encode()
     except UnicodeEncodeError as error:

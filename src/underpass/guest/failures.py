@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 import traceback
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any, cast
 
@@ -37,15 +38,23 @@ class ValueTooLarge(Exception):
     """The value is larger than the host takes."""
 
 
-def describe(error: BaseException, filename: str, names: dict[str, Any]) -> dict[str, Any]:
+def describe(
+    error: BaseException, filename: str, names: dict[str, Any], earlier: Collection[str] = ()
+) -> dict[str, Any]:
     """Return ``type``, ``message``, ``hint``, ``traceback`` and ``line`` of a program's error.
 
     A limit has a type that the host knows, whatever Python calls it.
+
+    Parameters:
+        error: what the program raised.
+        filename: what the program is called.
+        names: the program's names, to suggest one that is alike.
+        earlier: what programs are called whose functions it may have called.
     """
     try:
         if isinstance(error, MemoryError) and _wants_callback(error):
             error = PermissionError(_CALLBACK).with_traceback(error.__traceback__)
-        lines = _lines(error, filename)
+        lines = _lines(error, filename, earlier)
         return {
             "type": _limit(error) or type(error).__name__,
             "message": _message(error),
@@ -133,10 +142,12 @@ def _whole_message(error: BaseException) -> str:
         return f"<an exception whose str() fails: {type(error).__name__}>"
 
 
-def _own_frames(tb: TracebackType | None, filename: str) -> list[traceback.FrameSummary]:
-    """The frames of the program and of files in its workspace; ours and the library's say little."""
+def _own_frames(
+    tb: TracebackType | None, filename: str, earlier: Collection[str] = ()
+) -> list[traceback.FrameSummary]:
+    """The frames of the program and of those before it; ours and the library's say little."""
     frames = traceback.extract_tb(tb)
-    own = [frame for frame in frames if frame.filename == filename]
+    own = [frame for frame in frames if frame.filename == filename or frame.filename in earlier]
     if any(frame.name == MAIN for frame in own):
         # The program was moved into a function; what awaits that function is not the program's.
         own = [frame for frame in own if frame.name != "<module>"]
@@ -146,10 +157,10 @@ def _own_frames(tb: TracebackType | None, filename: str) -> list[traceback.Frame
     return own[-_FRAMES:]
 
 
-def _lines(error: BaseException, filename: str) -> list[str]:
+def _lines(error: BaseException, filename: str, earlier: Collection[str]) -> list[str]:
     if isinstance(error, SyntaxError) and error.filename == filename:
         return traceback.format_exception_only(error)
-    frames = _own_frames(error.__traceback__, filename)
+    frames = _own_frames(error.__traceback__, filename, earlier)
     if not frames:
         return []
     # A limit is no exception that the program knows, and a group's parts are in the message.

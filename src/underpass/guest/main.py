@@ -13,11 +13,13 @@ import sys
 import time
 import warnings
 from collections.abc import Coroutine
+from contextlib import suppress
 from types import CoroutineType, FrameType, ModuleType
 from typing import Any
 
 from underpass.guest import failures, files, importer, runtime, values
-from underpass.guest.channel import Channel
+from underpass.guest.channel import Channel, Closed
+from underpass.guest.frugal_json import loads
 from underpass.guest.loop import GuestLoop
 from underpass.guest.output import Output
 from underpass.guest.program import Program, compile_program
@@ -25,6 +27,8 @@ from underpass.guest.straight import needs_loop, run_straight
 from underpass.guest.workspace import Workspace
 
 _RESERVE = 4 << 20
+_RUN = '{"op":"run"'
+"""What a ``run`` frame begins with."""
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
@@ -46,12 +50,13 @@ class CpuLimit(BaseException):
 
 
 def serve(descriptor: int, workspace: str) -> None:
-    """Wait for the agent's name and a ``run`` frame, run the program, and send the ``done`` frame."""
+    """Wait for the agent's name, and then do what ``Guest.serve`` does, until the host has gone."""
     os.set_blocking(descriptor, False)
     channel = Channel(descriptor)
     channel.receive_text()
     guest = Guest(channel, workspace)
-    guest.run(channel.receive())
+    with suppress(Closed):
+        guest.serve()
     guest.close()
 
 
@@ -69,6 +74,9 @@ class Guest:
         self._main: Any = None
         self._loop = GuestLoop()
         self._filename = ""
+        self._earlier: set[str] = set()
+        """What the programs were called that ran here before, in a session."""
+        self._session = False
         self._ended = False
         self._refused = False
         self._reserve = _reserve()
@@ -84,9 +92,36 @@ class Guest:
         signal.signal(signal.SIGXFSZ, self._note_refused)
         signal.signal(signal.SIGALRM, self._out_of_time)
 
+    def serve(self) -> None:
+        """Run the host's program; in a session one after the other. Raises ``Closed``."""
+        frame = self._channel.receive()
+        self.run(frame)
+        while frame.get("session"):
+            frame = self._next_program()
+            self._be_as_before(frame.get("changed", []))
+            self.run(frame)
+
+    def _next_program(self) -> dict[str, Any]:
+        """Wait for the next ``run`` frame. Answers that the last program did not wait for come before it."""
+        while not (text := self._channel.receive_text()).startswith(_RUN):
+            pass
+        return loads(text)
+
+    def _be_as_before(self, changed: list[str]) -> None:
+        """Let the last run leave nothing behind but the program's names."""
+        self._earlier.add(self._filename)
+        self._refused = False
+        self._never_awaited.clear()
+        self._importer.unload(changed)
+        # Where a program has used up all memory, the next may be the one that gives it back.
+        with suppress(OSError, MemoryError):
+            if self._reserve.closed:
+                self._reserve = _reserve()
+
     def run(self, frame: dict[str, Any]) -> None:
         """Run the program of one ``run`` frame."""
         filename, source = frame["filename"], frame["code"]
+        self._session = frame.get("session", False)
         self._filename = filename
         self._ended = False
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
@@ -112,7 +147,7 @@ class Guest:
             self._reserve.close()
             signal.setitimer(signal.ITIMER_REAL, 0)
             text = "null"
-            answer["error"] = failures.describe(error, filename, self._names)
+            answer["error"] = failures.describe(error, filename, self._names, self._earlier)
         for output in self._outputs:
             output.flush()
         answer |= {"op": "done", "started": started}
@@ -124,7 +159,7 @@ class Guest:
             # A frame is made whole before any of it is sent, so nothing has been.
             text = ""
             self._reserve.close()
-            answer["error"] = failures.describe(error, filename, self._names)
+            answer["error"] = failures.describe(error, filename, self._names, self._earlier)
             self._answer(answer, "null")
 
     def _answer(self, answer: dict[str, Any], value: str) -> None:
@@ -192,7 +227,8 @@ class Guest:
 
     def _run(self, main: Coroutine[Any, Any, Any], source: str) -> Any:
         self._main = main
-        return self._loop.run(main) if needs_loop(source) else run_straight(main)
+        # In a session, a program uses what others before it have imported.
+        return self._loop.run(main) if self._session or needs_loop(source) else run_straight(main)
 
     def _express(self, value: Any) -> tuple[str, list[tuple[str, str]]]:
         if isinstance(value, CoroutineType):

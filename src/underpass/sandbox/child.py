@@ -120,7 +120,7 @@ class Child:
             self._prepare()
             self._guest.rehearse()
             self._lock(self._channel.receive_text())
-            self._guest.run(self._channel.receive())
+            self._guest.serve()
             status = 0
         except Closed:
             status = 0

@@ -103,6 +103,8 @@ class Channel:
         self._unyielding = 0
         self.finished = False
         """Set by the reader at the guest's last word: the guest then ends by itself, and soon."""
+        self.torn = False
+        """Whether a frame was sent in part: what the guest reads after it would be none."""
 
     async def send(self, *frames: bytes) -> None:
         """Send frames that are JSON already. Raises ``SandboxCrashed`` when the guest has gone."""
@@ -116,11 +118,14 @@ class Channel:
         if self._sending is None:
             self._sending = anyio.Lock(fast_acquire=True)
         async with self._sending:
+            # Until the end of the frame, for whoever waits here may be cancelled.
+            self.torn = True
             while rest:
                 if sent := self._send(rest):
                     rest = rest[sent:]
                 else:
                     await anyio.wait_writable(self._socket)
+            self.torn = False
 
     def _send(self, data: bytes | memoryview) -> int:
         """Send as much as there is room for, and return how much that was."""

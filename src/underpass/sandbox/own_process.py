@@ -18,6 +18,11 @@ class OwnProcess:
         self.channel = channel
         self._process = process
 
+    @property
+    def process(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     async def ended(self) -> Exit:
         """Wait for the end of the process."""
         return Exit(await anyio.to_thread.run_sync(self._process.wait))

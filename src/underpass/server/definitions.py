@@ -98,10 +98,11 @@ def _run_code(servers: str, signatures: str | None, more: Mapping[str, Any], *, 
             f"Run {languages} with {tools}:\n"
             "from mcp_servers import SERVER\n"
             "await SERVER.TOOL(name=value)\n"
-            f"Do a whole task in one program: only its last expression costs context.{find}"
+            f"One program per task: only its last expression costs context.{find}"
         ),
         input_schema=_object(
-            {"code": _TEXT, "agent": _TEXT, "timeout": {"type": "number"}, **more}, required=["code"]
+            {"code": _TEXT, "agent": _TEXT, "session": _TEXT, "timeout": {"type": "number"}, **more},
+            required=["code"],
         ),
         output_schema=_object(
             {
@@ -116,6 +117,7 @@ def _run_code(servers: str, signatures: str | None, more: Mapping[str, Any], *, 
                 "tool_calls": {"type": "integer"},
                 "sandbox": _TEXT,
                 "checked": {"type": ["boolean", "string"]},
+                "session": {"type": "object"},
             },
             required=["run", "ok", "value"],
         ),
@@ -160,7 +162,7 @@ def _get_tool_documentation(more: Mapping[str, Any]) -> Tool:
     return Tool(
         name="get_tool_documentation",
         title="Get tool documentation",
-        description="Explain tools (server.tool), brief or full",
+        description="Explain tools, brief or full",
         input_schema=_object({"names": _TEXTS, "detail": _TEXT, **more}, required=["names"]),
         output_schema=_object({"documentation": _TEXT}, required=["documentation"]),
         annotations=_reading(),
@@ -181,7 +183,7 @@ def _list_servers() -> Tool:
     return Tool(
         name="list_servers",
         title="List servers",
-        description="Server states",
+        description="States",
         input_schema={"type": "object"},
         output_schema=_object({"servers": {"type": "array", "items": server}}, required=["servers"]),
         annotations=_reading(),

@@ -67,6 +67,7 @@ class Backend(Protocol):
         timeout: float,  # noqa: ASYNC109 - enforced on the other side
         environment: str | None,
         language: str,
+        session: str | None,
         on_progress: OnProgress | None,
     ) -> RunResult: ...
 
@@ -192,6 +193,7 @@ class _Facade:
         context: ServerRequestContext[Any],
         code: str,
         agent: str = "default",
+        session: str | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
         environment: str | None = None,
         *,
@@ -219,6 +221,7 @@ class _Facade:
             timeout=timeout,
             environment=environment,
             language=language,
+            session=session,
             on_progress=report,
         )
         shown: dict[str, Any] = {"run": result.run, "ok": result.ok, "value": result.value}
@@ -232,6 +235,8 @@ class _Facade:
             "sandbox": result.sandbox,
             "checked": result.checked,
         }
+        if result.session is not None:
+            shown["session"] = result.session.to_dict()
         return _answer(shown, is_error=not result.ok)
 
     async def _through_the_door(

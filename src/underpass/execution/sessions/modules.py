@@ -1,0 +1,46 @@
+"""Which generated modules a session has loaded, and which of them are no longer what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from underpass.errors import UnderpassError
+from underpass.execution.modules import GeneratedModules
+from underpass.guest.importer import MAGIC
+
+
+class ModulesOfSession:
+    """Serves generated modules to one session, and remembers them.
+
+    Parameters:
+        modules: where they come from; it gives the same answer again while a server's listing is the same.
+    """
+
+    def __init__(self, modules: GeneratedModules) -> None:
+        self._modules = modules
+        self._loaded: dict[tuple[str, str], Any] = {}
+
+    async def module(self, name: str, magic: str) -> Any:
+        """Return what the guest needs to load ``name``. Raises as ``GeneratedModules.module``."""
+        answer = await self._modules.module(name, magic)
+        self._loaded[name, magic] = answer
+        return answer
+
+    def note(self, modules: Mapping[str, Any]) -> None:
+        """Remember modules that were sent with a program."""
+        self._loaded |= {(name, MAGIC): answer for name, answer in modules.items()}
+
+    async def changed(self) -> list[str]:
+        """Return the modules that are to be loaded anew, and forget them."""
+        found: list[str] = []
+        for (name, magic), answer in list(self._loaded.items()):
+            now = answer
+            # A server that cannot be listed any more is the program's to find out.
+            with suppress(UnderpassError):
+                now = await self._modules.module(name, magic)
+            if now is not answer:
+                found.append(name)
+                del self._loaded[name, magic]
+        return found
