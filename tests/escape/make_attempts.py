@@ -51,21 +51,24 @@ class Series:
 
     async def make(self) -> dict[str, str]:
         """Make the attempts; returns what is wrong, by name, and nothing where nothing came of one."""
-        before = _descriptors()
+        before = descriptors()
         servers = {"demo": self._server()}
         async with (
             Underpass.open(servers, home=self._home, settings=self._area.settings) as up,
             anyio.create_task_group() as neighbour,
         ):
+            await self._prepare(up)
             neighbour.start_soon(self._be_neighbour, up)
             await self._arrived.wait()
             async with anyio.create_task_group() as tasks:
                 for number, attempt in enumerate(self._attempts()):
                     tasks.start_soon(self._one, up, attempt, number)
             self._over.set()
-        more = _descriptors() - before
-        self._note(HOST, f"it has {more} more descriptors" if more else "")
+        self._note(HOST, more_descriptors(before))
         return self._verdicts
+
+    async def _prepare(self, up: Underpass) -> None:
+        """Do what has to be done before the first attempt."""
 
     def _attempts(self) -> Iterator[Attempt]:
         yield from self._area.attempts
@@ -123,8 +126,15 @@ class Series:
         return "the next run did not end"
 
 
-def _descriptors() -> int:
+def descriptors() -> int:
+    """How many descriptors this process, the host, has."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def more_descriptors(before: int) -> str:
+    """Say what is wrong with how many the host has now; nothing when there are as many as ``before``."""
+    more = descriptors() - before
+    return f"it has {more} more descriptors" if more else ""
 
 
 def _named(mark: str) -> Iterator[int]:

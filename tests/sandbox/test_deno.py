@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.sandbox.warm_deno import about, templates_of, until_forked, zygote_of
 
 from underpass.errors import Overloaded, SandboxUnavailable, ValidationFailed
-from underpass.sandbox import deno_binary, deno_guest
+from underpass.sandbox import deno_binary, deno_guest, deno_zygote_process
+from underpass.sandbox.child_process import ChildProcess
 from underpass.sandbox.deno import DenoSandbox
-from underpass.sandbox.deno_zygote_process import DenoZygoteProcess
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.kernel import deno_seccomp_table, seccomp_table
 from underpass.sandbox.lease import Lease, dumps
@@ -128,27 +128,6 @@ async def test_a_guest_that_cannot_be_compiled_runs_from_its_sources(
         assert await value(await place.lease("a"), "return 5") == 5
 
 
-async def warm(place: DenoSandbox) -> None:
-    """Use a sandbox until its children are forked.
-
-    Deno's own threads end when they were idle for ten seconds, and nothing tells of that.
-    """
-    with anyio.fail_after(60):
-        while place._zygotes == {} or not _zygote(place).has_template:
-            assert await value(await place.lease("a"), "return 1") == 1
-            await anyio.sleep(0.1)
-        # Those that were started one by one go first.
-        while idle := _zygote(place).idle:
-            idle.popleft().release()
-            await anyio.lowlevel.checkpoint()
-
-
-def _zygote(place: DenoSandbox) -> DenoZygoteProcess:
-    zygote = place._zygotes[None]
-    assert isinstance(zygote, DenoZygoteProcess)
-    return zygote
-
-
 _SHARED = """
 const { randomBytes } = await import("node:crypto");
 await new Promise((done) => setTimeout(done, 1));
@@ -164,7 +143,7 @@ async def test_children_are_forked_from_a_warm_deno_and_draw_random_numbers_of_t
     tmp_path: Path,
 ) -> None:
     async with sandbox(tmp_path, idle=2) as place:
-        await warm(place)
+        await until_forked(place)
         drawn: list[Any] = [await value(await place.lease("a"), _SHARED) for _ in range(3)]
         for kind in zip(*drawn, strict=True):
             assert len(set(kind)) == 3
@@ -184,7 +163,7 @@ async def test_a_forked_child_has_its_own_workspace_and_no_right_that_it_was_mad
     tmp_path: Path,
 ) -> None:
     async with sandbox(tmp_path, idle=2) as place:
-        await warm(place)
+        await until_forked(place)
         assert await value(await place.lease("b"), "Deno.writeTextFileSync('data/x', 'b'); return 1") == 1
         seen: Any = await value(
             await place.lease("a"),
@@ -198,7 +177,7 @@ async def test_a_forked_child_has_its_own_workspace_and_no_right_that_it_was_mad
         assert seen == ["NotCapable", "denied", "NotCapable", seen[3], "NotFound", seen[5]]
         assert seen[5] != "done"
         lease = await place.lease("a")
-        facts = dict(line.split(":\t", 1) for line in _about(lease.process, "status").splitlines())
+        facts = dict(line.split(":\t", 1) for line in about(lease.process, "status").splitlines())
         assert int(facts["CapPrm"], 16) == int(facts["CapAmb"], 16) == 0
         assert (facts["Seccomp"], facts["NoNewPrivs"], facts["NSpid"].split()[-1]) == ("2", "1", "1")
         lease.release()
@@ -207,15 +186,10 @@ async def test_a_forked_child_has_its_own_workspace_and_no_right_that_it_was_mad
 @pytest.mark.slow
 async def test_where_the_warm_deno_dies_children_are_started_one_by_one_again(tmp_path: Path) -> None:
     async with sandbox(tmp_path, idle=1) as place:
-        await warm(place)
-        zygote = _zygote(place)
+        await until_forked(place)
+        zygote = zygote_of(place)
         kept = await place.lease("a")
-        parent = zygote._control._process.pid
-        children = map(int, _about(parent, f"task/{parent}/children").split())
-        # It is no sandbox, so it has one number only.
-        (template,) = (
-            child for child in children if re.search(r"^NSpid:\t\d+$", _about(child, "status"), re.MULTILINE)
-        )
+        (template,) = templates_of(place)
         os.kill(template, signal.SIGKILL)
         while zygote.idle:
             zygote.idle.popleft().release()
@@ -223,22 +197,58 @@ async def test_where_the_warm_deno_dies_children_are_started_one_by_one_again(tm
         assert not zygote.has_template
         # Those that were forked live on.
         assert await value(kept, "return 7") == 7
-        await warm(place)
+        await until_forked(place)
 
 
 @pytest.mark.slow
 async def test_another_warm_deno_takes_the_place_of_one_that_has_forked_enough(tmp_path: Path) -> None:
     async with sandbox(tmp_path, idle=1, recycle_after=3) as place:
-        await warm(place)
+        await until_forked(place)
         with anyio.fail_after(60):
-            while _zygote(place).templates < 2:
+            while zygote_of(place).templates < 2:
                 assert await value(await place.lease("a"), "return 8") == 8
                 await anyio.sleep(0.1)
         assert await value(await place.lease("a"), "return 9") == 9
 
 
-def _about(process: int, what: str) -> str:
-    return Path(f"/proc/{process}/{what}").read_text(encoding="ascii")
+@pytest.mark.slow
+async def test_where_the_warm_deno_hangs_children_are_started_one_by_one_again(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, idle=1) as place:
+        await until_forked(place)
+        (template,) = templates_of(place)
+        os.kill(template, signal.SIGSTOP)
+        while zygote_of(place).idle:
+            zygote_of(place).idle.popleft().release()
+        assert await value(await place.lease("a"), "return 6") == 6
+        assert not zygote_of(place).has_template
+        assert template not in templates_of(place)
+
+
+@pytest.mark.slow
+async def test_a_child_that_does_not_get_ready_is_ended_and_the_next_is_started_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sandbox(tmp_path, idle=1) as place:
+        zygote = await until_forked(place)
+        welcome = zygote._welcome
+        stopped: list[ChildProcess] = []
+
+        def stop(child: ChildProcess) -> None:
+            if not stopped:
+                stopped.append(child)
+                os.kill(child.process, signal.SIGSTOP)
+                # It may have said by then that it is ready.
+                child.channel.close()
+            welcome(child)
+
+        monkeypatch.setattr(zygote, "_welcome", stop)
+        monkeypatch.setattr(deno_zygote_process, "_LONGEST_START", 5.0)
+        while not stopped:
+            (await place.lease("a")).release()
+            await anyio.lowlevel.checkpoint()
+        await stopped[0].ended()
+        assert not zygote.has_template
+        assert await value(await place.lease("a"), "return 8") == 8
 
 
 def test_compiled_guests_of_other_versions_are_removed_after_a_while(tmp_path: Path) -> None:

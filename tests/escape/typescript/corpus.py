@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from tests.escape.corpus import HOST, NEIGHBOUR, Area
 from tests.escape.typescript import excess, walls
 
@@ -28,4 +31,30 @@ NAMES = [
     f"{name}: {tried}"
     for name, area in AREAS.items()
     for tried in (*(attempt.name for attempt in area.attempts), NEIGHBOUR, HOST)
+]
+
+
+def _together(settings: dict[str, Any]) -> Area:
+    """The attempts of all areas with these settings, so that they share one warm Deno."""
+    return Area(
+        tuple(
+            replace(attempt, name=f"{name}: {attempt.name}")
+            for name, area in AREAS.items()
+            if area.settings is settings
+            for attempt in area.attempts
+        ),
+        settings,
+    )
+
+
+FORKED_AREAS = {"forked": _together(_USUAL), "forked with little": _together(_SMALL)}
+"""The same attempts, to be made in processes that are forked from a warm Deno."""
+
+FORKED_NAMES = [
+    *(
+        f"{name}: {tried}"
+        for name, area in FORKED_AREAS.items()
+        for tried in (*(attempt.name for attempt in area.attempts), NEIGHBOUR)
+    ),
+    f"forked: {HOST}",
 ]

@@ -1,6 +1,7 @@
 """Makes every attempt in TypeScript and prints, as JSON, what came of each.
 
-A script, so that it can be started as another user: ``python make_attempts.py HOME``.
+A script, so that it can be started as another user: ``python make_attempts.py HOME``. Each attempt is made
+twice: in a Deno that is started by itself, and in one that is forked.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.escape.attempt import Attempt
-from tests.escape.corpus import NEIGHBOUR
-from tests.escape.make_attempts import Series
-from tests.escape.typescript.corpus import AREAS
+from tests.escape.corpus import HOST, NEIGHBOUR, Area
+from tests.escape.make_attempts import Series, descriptors, more_descriptors
+from tests.escape.typescript.corpus import AREAS, FORKED_AREAS
 from tests.escape.typescript.prelude import PRELUDE
+from tests.sandbox.warm_deno import SingleStarts, begin_to_fork, place_of, until_forked
 
 from underpass import Underpass
+from underpass.sandbox import deno
 
 _WORK = """
 import { callTool } from "mcp-runtime";
@@ -66,11 +70,50 @@ class TypeScriptSeries(Series):
         return "the next run did not end"
 
 
+class ForkedSeries(TypeScriptSeries):
+    """The same in forked processes; their warm Deno gets ready beside the attempts in others."""
+
+    def __init__(self, name: str, area: Area, home: Path) -> None:
+        super().__init__(name, area, home)
+        self.has_begun = anyio.Event()
+        self.its_turn = anyio.Event()
+        self.is_made = anyio.Event()
+
+    async def _prepare(self, up: Underpass) -> None:
+        await begin_to_fork(place_of(up))
+        self.has_begun.set()
+        await self.its_turn.wait()
+        await until_forked(place_of(up))
+
+    def _note(self, name: str, verdict: str) -> None:
+        # The host's descriptors are counted at the end, for all together.
+        if name != HOST:
+            super()._note(name, verdict)
+
+
 async def _main(home: Path) -> dict[str, Any]:
     verdicts: dict[str, str] = {}
-    for name, area in AREAS.items():
-        verdicts |= await TypeScriptSeries(name, area, home).make()
+    before = descriptors()
+
+    forked = [ForkedSeries(name, area, home / name) for name, area in FORKED_AREAS.items()]
+    async with anyio.create_task_group() as tasks:
+        for series in forked:
+            tasks.start_soon(_make_into, verdicts, series)
+            await series.has_begun.wait()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deno, "DenoSandbox", SingleStarts)
+            for name, area in AREAS.items():
+                verdicts.update(await TypeScriptSeries(name, area, home).make())
+        for series in forked:
+            series.its_turn.set()
+            await series.is_made.wait()
+    verdicts[f"forked: {HOST}"] = more_descriptors(before)
     return {"verdicts": verdicts}
+
+
+async def _make_into(verdicts: dict[str, str], series: ForkedSeries) -> None:
+    verdicts.update(await series.make())
+    series.is_made.set()
 
 
 if __name__ == "__main__":
