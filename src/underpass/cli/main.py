@@ -32,8 +32,10 @@ COMMANDS = {
     "resume": ("underpass.cli.resume", "Continue a run that died, without repeating its calls."),
     "runs": ("underpass.cli.runs", "Show what runs did."),
     "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),
+    "results": ("underpass.cli.results", "Show values that were too large for an answer."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio or HTTP."),
+    "sessions": ("underpass.cli.sessions", "List the sessions whose variables are kept now."),
     "doctor": ("underpass.cli.doctor", "Check that everything works, and say how to mend what does not."),
     "demo": ("underpass.cli.demo", "Run programs against three real servers and show what it saves."),
 }

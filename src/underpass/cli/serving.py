@@ -17,7 +17,9 @@ from underpass.sandbox import deno_binary
 from underpass.server.door import Call
 from underpass.server.facade import facade
 from underpass.server.opening import Opening
+from underpass.server.results import ResultResources
 from underpass.server.stdio import protocol_streams
+from underpass.workspace.kept import KeptResults
 
 
 async def over_stdio(opening: Opening, config: Path | None, *, sandbox: str | None, as_json: bool) -> None:
@@ -77,7 +79,7 @@ async def _listen(up: Underpass, where: str, token_file: Path | None, *, as_json
 
 
 def _facade(up: Underpass, *, call: Call | None = None) -> Server[Any]:
-    return facade(
+    server = facade(
         up,
         {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()},
         call=call,
@@ -85,6 +87,8 @@ def _facade(up: Underpass, *, call: Call | None = None) -> Server[Any]:
         settings=up.settings.discovery,
         typescript=deno_binary.is_installed(),
     )
+    ResultResources(KeptResults(up.state.parent / "workspace")).offer(server)
+    return server
 
 
 def _announce(message: dict[str, Any], *, err: bool) -> None:
