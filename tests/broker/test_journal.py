@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from underpass import CallUnknown, RunResult, Underpass, ValidationFailed
-from underpass.broker.journal import CallRecord, JournalStore
+from underpass.broker.journal import CallRecord, JournalStore, journal, replay
 from underpass.broker.journal.run import INLINE
 from underpass.catalog.definition import ToolDefinition
 from underpass.catalog.upstream import InMemoryUpstream, ToolOutcome
@@ -407,6 +408,62 @@ async def test_a_run_that_does_not_stand_in_the_journal_goes_on_without_it(world
         await up.run(THREE)
         world.change("DROP TABLE calls")
         assert (await up.run(THREE)).value == [4, 5, 6]
+
+
+async def test_a_run_of_a_session_is_not_resumed(world: World) -> None:
+    async with world.opened() as up:
+        run = (await up.run(THREE, session="s")).run
+    world.change("UPDATE runs SET cause = 'Interrupted'")
+    with pytest.raises(ValidationFailed, match="one of the session s, whose variables are gone"):
+        await world.resume(run)
+
+
+async def test_an_answer_whose_turn_does_not_come_is_given_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "PATIENCE", 0.01)
+    code = """
+import asyncio
+from pathlib import Path
+from mcp_servers import demo
+if not Path("lived").exists():
+    Path("lived").touch()
+    await asyncio.gather(demo.note(label="a"), demo.note(label="b"))
+    await demo.read(label="end")
+await demo.note(label="a")
+await demo.note(label="c")
+"""
+    result = await world.resume(await world.cut(code, at="end"))
+    assert result.error is not None
+    assert 'call 2 was demo.note({"label":"b"})' in result.error.message
+    assert world.made == ["a", "b", "end"]
+
+
+async def test_while_runs_go_on_they_are_written_and_old_ones_forgotten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "WRITE_AFTER", 0)
+    async with world.opened() as up:
+        old = await up.run(THREE)
+    world.change("UPDATE runs SET begun = begun - 1e7")
+    async with world.opened() as up:
+        young = await up.run("1")
+        with anyio.fail_after(30):
+            while [run.run for run in world.store.runs(2)] != [young.run]:
+                await anyio.lowlevel.checkpoint()
+    assert world.calls(old.run) == []
+
+
+async def test_without_a_place_for_the_journal_runs_go_on_and_none_is_resumed(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.store.path.mkdir(parents=True)
+    async with world.opened() as up:
+        result = await up.run(THREE)
+        assert result.value == [1, 2, 3]
+        with pytest.raises(ValidationFailed, match="the journal cannot be read"):
+            await up.resume(result.run)
+    assert "the journal cannot be kept, so runs cannot be resumed" in caplog.text
 
 
 async def test_old_runs_and_the_oldest_of_too_many_are_forgotten(world: World) -> None:

@@ -342,6 +342,7 @@ def _record(run: str, program: Program) -> RunRecord:
         program.check,
         program.rollback_on_error,
         program.code,
+        program.session,
     )
 
 

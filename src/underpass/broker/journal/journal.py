@@ -79,7 +79,8 @@ class Journal:
         """Return a run that may be resumed.
 
         Raises:
-            ValidationFailed: there is no such run, it goes on, or it came to its own end.
+            ValidationFailed: there is no such run, it goes on, it came to its own end, or it needs the
+                variables of a session.
         """
         self.write()
         try:
@@ -95,6 +96,11 @@ class Journal:
             raise ValidationFailed(
                 f"run {run} ended by itself, {how}: there is nothing to resume",
                 hint="`underpass run` runs a program anew",
+            )
+        if record.session is not None:
+            raise ValidationFailed(
+                f"run {run} was one of the session {record.session:.60}, whose variables are gone",
+                hint=f"`underpass runs show {run}` has its calls: run a program that does the rest",
             )
         return record
 

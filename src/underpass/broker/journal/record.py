@@ -31,6 +31,8 @@ class RunRecord:
     check: bool
     rollback_on_error: bool
     code: str
+    session: str | None = None
+    """The session whose variables it shared."""
     host: str = ""
     """The process that runs it, as ``Presence`` knows it."""
     boot: str = ""

@@ -210,11 +210,11 @@ class JournaledRun:
         run, digest = self.record, self.record.code_digest
         connection.execute("INSERT OR IGNORE INTO codes VALUES (?, ?)", (digest, run.code))
         self.number = connection.execute(
-            "INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+            "INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
             (
                 run.run, run.begun, run.agent, run.language, run.environment, run.filename, run.timeout,
-                run.max_tokens, run.check, run.rollback_on_error, digest, self.writer.host, self.writer.boot,
-                ended, cause,
+                run.max_tokens, run.check, run.rollback_on_error, digest, run.session, self.writer.host,
+                self.writer.boot, ended, cause,
             ),
         ).lastrowid  # fmt: skip
 

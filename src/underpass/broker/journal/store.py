@@ -34,8 +34,8 @@ _SCHEMA: Final = """
     CREATE TABLE runs (
         number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, begun REAL, agent TEXT,
         language TEXT, environment TEXT, filename TEXT, timeout REAL, max_tokens INTEGER, checked INTEGER,
-        rollback INTEGER, code TEXT REFERENCES codes, host TEXT, boot TEXT, attempts INTEGER, ended REAL,
-        cause TEXT
+        rollback INTEGER, code TEXT REFERENCES codes, session TEXT, host TEXT, boot TEXT,
+        attempts INTEGER, ended REAL, cause TEXT
     );
     CREATE TABLE calls (
         key INTEGER PRIMARY KEY, server TEXT, tool TEXT, definition TEXT, digest TEXT, arguments TEXT,
@@ -45,8 +45,8 @@ _SCHEMA: Final = """
 """
 _RUN: Final = (
     "SELECT run, begun, agent, language, environment, filename, timeout, max_tokens, checked, rollback,"
-    " codes.code, host, boot, attempts, ended, cause, (SELECT count(*) FROM calls WHERE key > number << 24"
-    " AND key < number + 1 << 24) FROM runs JOIN codes ON digest = runs.code"
+    " codes.code, session, host, boot, attempts, ended, cause, (SELECT count(*) FROM calls"
+    " WHERE key > number << 24 AND key < number + 1 << 24) FROM runs JOIN codes ON digest = runs.code"
 )
 _LOG: Final = logging.getLogger("underpass.journal")
 
