@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.execution.conftest import Open, server
 
 from underpass import Overloaded, Underpass, ValidationFailed
@@ -155,8 +157,8 @@ async def test_a_program_that_does_not_heed_its_processor_time_is_ended(tmp_path
         assert told(over) == (False, True)
 
 
-async def test_nothing_of_a_session_runs_between_its_runs(opened: Open) -> None:
-    async with opened() as up:
+async def test_nothing_of_a_session_runs_between_its_runs(tmp_path: Path) -> None:
+    async with Underpass.open(None, home=tmp_path) as up:
         await up.run(
             "import threading, time, os\nticks = 0\ndef tick():\n    global ticks\n"
             "    while True:\n        ticks += 1\n        time.sleep(0.001)\n"
@@ -377,6 +379,38 @@ async def test_nothing_is_left_when_underpass_ends(opened: Open, tmp_path: Path)
     assert len(numbers) == 2
     assert not numbers & processes()
     assert read_notices(tmp_path / ".underpass/sessions") == []
+
+
+HOST = """
+import anyio, sys
+from underpass import Underpass
+
+async def main():
+    async with Underpass.open(None, home=sys.argv[1], sandbox=sys.argv[2]) as up:
+        for name in ("s1", "s2"):
+            await up.run("x = 1", session=name)
+        held = [session.held for session in up._sessions._sessions.values()]
+        print(*(each.lease.process for each in held), flush=True)
+        await anyio.sleep_forever()
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.parametrize("tier", ["process", "none"])
+async def test_no_session_outlives_a_host_that_is_killed(tmp_path: Path, tier: str) -> None:
+    command = [sys.executable, "-c", HOST, str(tmp_path), tier]
+    async with await anyio.open_process(command, stderr=None) as host:
+        assert host.stdout is not None
+        line = await BufferedByteReceiveStream(host.stdout).receive_until(b"\n", 1_000)
+        numbers = [int(number) for number in line.split()]
+        handles = [os.pidfd_open(number) for number in numbers]
+        host.kill()
+        with anyio.fail_after(30):
+            for handle in handles:
+                await anyio.wait_readable(handle)
+                os.close(handle)
+    assert len(numbers) == 2
 
 
 async def test_a_session_that_nobody_uses_is_ended(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class ChildProcess:
     """One forked sandbox, waiting for its lease or at work."""
 
+    dies_with_host = True
+
     def __init__(self, process: int, channel: Channel, zygote: ZygoteProcess) -> None:
         self.process = process
         self.channel = channel

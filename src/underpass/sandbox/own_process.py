@@ -14,6 +14,8 @@ from underpass.sandbox.lease import Channel, Exit
 class OwnProcess:
     """One program's process."""
 
+    dies_with_host = False
+
     def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
         self.channel = channel
         self._process = process

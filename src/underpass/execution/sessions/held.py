@@ -19,6 +19,9 @@ from underpass.sandbox.lease import Lease
 class ProcessLease(Lease, Protocol):
     """A guest that is one process of this machine."""
 
+    dies_with_host: bool
+    """Whether the kernel ends it when our own process ends, whatever it is doing."""
+
     @property
     def process(self) -> int:
         """Its number."""
@@ -67,8 +70,9 @@ class HeldProcess:
         return int(statm.split()[1]) * resource.getpagesize()
 
     def pause(self) -> None:
-        """Stop the process."""
-        self._signal(signal.SIGSTOP)
+        """Stop the process. One that would then stay when we are killed only waits for its next program."""
+        if self.lease.dies_with_host:
+            self._signal(signal.SIGSTOP)
 
     def resume(self, cpu_seconds: int) -> None:
         """Let the process go on, and tell its program after ``cpu_seconds`` more that they are used up."""
