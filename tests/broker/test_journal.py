@@ -53,6 +53,9 @@ class World:
             await anyio.sleep_forever()
         if label == "break":
             self.change("DROP TABLE calls")
+        for _ in range(2 + ord(label[0]) * 7 % 5):
+            # Calls made at once overtake one another.
+            await anyio.lowlevel.checkpoint()
         if label == "slow":
             await anyio.sleep_forever()
         if label == "bad":
@@ -308,11 +311,11 @@ async def test_a_typescript_program_is_resumed(world: World) -> None:
 import { demo } from "mcp-servers";
 const [a, b] = await Promise.all([demo.note({ label: "a" }), demo.note({ label: "b" })]);
 const end = await demo.read({ label: "end" });
-return [a.count, b.count, end.count];
+return [a.text, b.text, end.count];
 """
     run = await world.cut(code, at="end", language="typescript")
-    assert (await world.resume(run)).value == [1, 2, 4]
-    assert world.made == ["a", "b", "end", "end"]
+    assert (await world.resume(run)).value == ["a", "b", 4]
+    assert sorted(world.made) == ["a", "b", "end", "end"]
 
 
 @pytest.mark.parametrize("run", ["nothing", ""])
