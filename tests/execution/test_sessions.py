@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +23,11 @@ from underpass.config import SessionSettings
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult, SessionOfRun
 from underpass.execution.sessions import Sessions
+from underpass.execution.sessions.held import HeldProcess
 from underpass.execution.sessions.notice import Notice, read_notices
+from underpass.sandbox.environment import SandboxEnvironment
+from underpass.sandbox.lease import Channel
+from underpass.sandbox.own_process import OwnProcess
 from underpass.sandbox.session_sandbox import SessionSandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R19")]
@@ -439,3 +445,43 @@ async def test_a_session_that_nobody_uses_is_ended(tmp_path: Path) -> None:
         assert sessions.expire() == 600
         now += 600
         assert sessions.list() == []
+
+
+async def test_a_session_has_the_same_packages_in_all_its_runs(tmp_path: Path) -> None:
+    async with (
+        SessionSandbox(tmp_path / "workspace", idle=1) as place,
+        Underpass.open(None, home=tmp_path) as up,
+        Sessions(
+            place,
+            GeneratedModules(up.catalog),
+            SessionSettings(),
+            cpu_seconds=30,
+            notice=Notice(tmp_path / "sessions"),
+        ) as sessions,
+    ):
+        (await sessions.enter("default", "s1", None, patience=30)).release()
+        other = SandboxEnvironment("data", tmp_path)
+        with pytest.raises(ValidationFailed, match="the session 's1' has no environment"):
+            await sessions.enter("default", "s1", other, patience=30)
+        assert [info.busy for info in sessions.list()] == [False]
+
+
+def test_a_process_that_has_ended_uses_nothing_and_takes_no_orders() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+        held = HeldProcess(OwnProcess(process, Channel(ours, max_frame=1_000)))
+        assert (held.has_ended, held.cpu(), held.memory()) == (True, 0, 0)
+        held.resume(30)
+        held.pause()
+        held.end()
+
+
+def test_a_notice_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    notice = Notice(tmp_path)
+    notice.write([])
+    (file,) = tmp_path.glob("*.json")
+    file.write_text("{")
+    assert read_notices(tmp_path) == []
+    notice.remove()
+    assert list(tmp_path.glob("*.json")) == []
