@@ -212,6 +212,23 @@ async def test_another_warm_deno_takes_the_place_of_one_that_has_forked_enough(t
 
 
 @pytest.mark.slow
+async def test_where_its_successor_dies_a_worn_warm_deno_goes_on_and_starts_no_other_at_once(
+    tmp_path: Path,
+) -> None:
+    async with sandbox(tmp_path, idle=1, recycle_after=8) as place:
+        await until_forked(place)
+        with anyio.fail_after(60):
+            while len(templates_of(place)) < 2:
+                (await place.lease("a")).release()
+        worn, successor = templates_of(place)
+        os.kill(successor, signal.SIGKILL)
+        for number in range(10):
+            assert await value(await place.lease("a"), f"return {number}") == number
+        assert templates_of(place) == [worn]
+        assert zygote_of(place).has_template
+
+
+@pytest.mark.slow
 async def test_where_the_warm_deno_hangs_children_are_started_one_by_one_again(tmp_path: Path) -> None:
     async with sandbox(tmp_path, idle=1) as place:
         await until_forked(place)

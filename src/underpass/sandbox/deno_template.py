@@ -36,6 +36,9 @@ RULESET: Final = 3
 _SOCKET: Final = 0
 _SILENCE: Final = 5.0
 """Seconds without an answer from which a template is given up."""
+_MORE: Final = 100
+_LATER: Final = 60.0
+"""Children, and seconds, after which another is tried where one could not take its place."""
 
 _CALLS: Final = {
     "x86_64": {
@@ -142,6 +145,11 @@ class DenoTemplate:
     def is_worn(self) -> bool:
         """Whether another should take its place."""
         return self._left <= 0 or time.monotonic() > self._until
+
+    def last_longer(self) -> None:
+        """Go on for a while: what should take its place could not, and must not be tried with each child."""
+        self._left = _MORE
+        self._until = time.monotonic() + _LATER
 
     def get_ready(self) -> bool:
         """Make it usable once it is warm and has one thread; returns whether it is.

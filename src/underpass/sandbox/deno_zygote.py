@@ -138,6 +138,7 @@ class DenoZygote(zygote.Zygote):
             if self._successor is not None:
                 self._successor.end()
             self._successor = None
+            worn.last_longer()
 
     def end(self) -> None:
         """End every child, and the templates."""
