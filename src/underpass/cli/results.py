@@ -25,7 +25,10 @@ _SHAPE_TOKENS: Final = 1_500
 
 @click.group(epilog=examples("underpass results list", "underpass results show results/1m84….json"))
 def command() -> None:
-    """Look at values that were too large for an answer: each is kept whole, with a handle."""
+    """Look at values that were too large for an answer: each is kept whole, with a handle.
+
+    Each command has --json.
+    """
 
 
 @command.command(name="list", epilog=examples("underpass results list", "underpass results list --agent a"))
