@@ -27,12 +27,12 @@ from underpass import Underpass
 from underpass.errors import UnderpassError
 
 async def main():
-    programs, settings = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    programs, settings, session = map(json.loads, sys.argv[1:])
     found = []
     async with Underpass.open(None, home="home", settings=settings) as up:
         for program in programs:
             try:
-                found.append((await up.run(program)).to_dict())
+                found.append((await up.run(program, session=session)).to_dict())
             except UnderpassError as error:
                 found.append(error.to_dict())
     print(json.dumps({"results": found, "after": os.listdir("tmp")}))
@@ -41,16 +41,20 @@ anyio.run(main)
 """
 
 
+_SHORT = {"run.timeout": 2.0}
+
+
 def _run(
     *programs: str,
     landlock: bool = True,
     as_root: bool = False,
     closed: bool = False,
     settings: dict[str, Any] | None = None,
+    session: str | None = None,
 ) -> dict[str, Any]:
     with container.home() as home:
         home.chmod(0o700 if closed else 0o711)
-        arguments = (json.dumps(programs), json.dumps(settings or {}))
+        arguments = (json.dumps(programs), json.dumps(settings or {}), json.dumps(session))
         status, out, err = container.run(_RUN, *arguments, home=home, landlock=landlock, as_root=as_root)
     assert status == 0, err.decode()
     return json.loads(out)
@@ -60,6 +64,15 @@ def test_a_program_runs_and_its_result_says_which_walls_stood() -> None:
     found = _run("import json, random, asyncio\nawait asyncio.sleep(0)\njson.dumps([1])")
     (result,) = found["results"]
     assert (result["value"], result["sandbox"]) == ("[1]", "process-landlock")
+
+
+@pytest.mark.requirement("R19")
+def test_a_session_keeps_its_variables_there_too() -> None:
+    first, second, third = _run("x = 1", "x + 1", "while True: pass", session="s1", settings=_SHORT)[
+        "results"
+    ]
+    assert (first["sandbox"], second["value"]) == ("process-landlock", 2)
+    assert (third["error"]["type"], third["session"]["lost"]) == ("Timeout", True)
 
 
 def test_a_program_finds_its_workspace_and_has_temporary_files_of_its_own() -> None:

@@ -216,7 +216,7 @@ class Runner:
                 start=(started - leased) * 1e3,
                 run=(done - started) * 1e3,
             ),
-            sandbox=sandbox.label,
+            sandbox=sandbox.label if turn is None else self._sessions.label,
             language=language.name,
             tokens=used,
             truncated=answer.truncated,

@@ -34,6 +34,9 @@ _SHORTEST_LOOK: Final = 0.05
 class Place(Protocol):
     """Where sessions get their processes."""
 
+    label: str
+    """Its name in results."""
+
     async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> ProcessLease:
         """Return a guest in ``agent``'s workspace. Raises as ``Sandbox.lease``."""
         ...
@@ -88,6 +91,11 @@ class Sessions:
         self._notice.remove()
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(None, None, None)
+
+    @property
+    def label(self) -> str:
+        """What results call the place where sessions are; it may have fewer walls than asked for."""
+        return self._place.label
 
     def list(self) -> list[SessionInfo]:
         """Return the sessions that there are, the longest unused first."""
