@@ -11,17 +11,21 @@ from pathlib import Path
 # Whoever starts a test run in the background of a shell makes its children ignore SIGINT.
 _PROGRAM = (
     "import signal, sys\n"
-    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "job = sys.argv.pop(1) == 'job'\n"
+    "signal.signal(signal.SIGINT, signal.SIG_IGN if job else signal.default_int_handler)\n"
     "from underpass.cli.main import main\n"
     "main(sys.argv[1:])\n"
 )
 
 
 @contextmanager
-def background(*arguments: str, cwd: Path) -> Generator["subprocess.Popen[bytes]"]:
-    """Run the command line with pipes; killed at the end if it still runs."""
+def background(*arguments: str, cwd: Path, job: bool = False) -> Generator["subprocess.Popen[bytes]"]:
+    """Run the command line with pipes; killed at the end if it still runs.
+
+    With ``job`` it is as a script starts what it does not wait for: with SIGINT ignored.
+    """
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *arguments],
+        [sys.executable, "-c", _PROGRAM, "job" if job else "", *arguments],
         cwd=cwd,
         env={**os.environ, "HOME": str(cwd)},
         stdin=subprocess.PIPE,

@@ -31,3 +31,13 @@ def test_a_signal_ends_a_run_and_every_process_it_started(
     assert len(children) >= 2
     assert not [child for child in children if alive(child)]
     assert b"Traceback" not in shown + error
+
+
+def test_sigterm_ends_a_background_job_of_a_script(tmp_path: Path) -> None:
+    bell = Bell(tmp_path / "workspace" / "default")
+    code = "import asyncio\nopen('bell', 'w').write('x')\nawait asyncio.sleep(600)"
+    with background("run", "-c", code, cwd=tmp_path, job=True) as process:
+        bell.wait()
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == 143, error

@@ -27,6 +27,9 @@ def run_async(main: Callable[[], Awaitable[T]]) -> T:
         signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, interrupt)
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored:  # as in the background jobs of a script: SIGTERM must end those, too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return anyio.run(main)
     except KeyboardInterrupt:
@@ -35,3 +38,5 @@ def run_async(main: Callable[[], Awaitable[T]]) -> T:
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
