@@ -2,8 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.command_line import underpass
+from tests.cli.command_line import underpass, write_config
 from tests.servers.catalogs import hostile
+from tests.servers.real import command as program
 
 pytestmark = [pytest.mark.requirement("R08"), pytest.mark.requirement("R43")]
 
@@ -30,3 +31,16 @@ def test_tools_and_doctor_tell_what_was_hidden_and_what_servers_have_in_common(t
     assert checked["server: a"]["status"] == "warning"
     assert "U+200B" in checked["server: a"]["hint"]
     assert checked["names"]["status"] in {"ok", "warning"}
+
+
+@pytest.mark.requirement("R21", "R22")
+def test_hits_name_modules_and_what_is_unknown_and_shared_names_take_one_line(tmp_path: Path) -> None:
+    git = {"command": program("mcp-server-git")}
+    write_config(tmp_path, git=git, gone={"command": "/no/such/program"}, **{"git-2": git})
+    listed = underpass("tools", cwd=tmp_path).stdout
+    assert listed.count("each is called by its server's name") == 1
+    assert "git, git-2 share 12 names of tools (" in listed
+    assert "`underpass doctor` says what to do" in listed
+    found = underpass("tools", "commit log", "--language", "typescript", "--limit", "4", cwd=tmp_path)
+    assert "\ngit2.gitLog({" in found.stdout
+    assert "without the tools of gone: `underpass doctor` says what to do" in found.stderr
