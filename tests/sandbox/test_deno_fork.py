@@ -13,6 +13,7 @@ import anyio
 import pytest
 from tests.escape.conftest import _once
 from tests.sandbox.deno_programs import PROGRAMS, RANDOM
+from tests.sandbox.memory import found_in
 from tests.sandbox.warm_deno import SingleStarts, place_of, templates_of, until_forked
 
 from underpass import Underpass
@@ -52,7 +53,18 @@ async def _outcomes(home: Path, *, forked: bool) -> dict[str, Any]:
         seen["random"] = [each.value for each in run]
         if forked:
             seen["descriptors"] = await _shared_descriptors(up)
+            seen["memory"] = await _kept_of_a_program(up)
     return seen
+
+
+async def _kept_of_a_program(up: Underpass) -> list[str]:
+    """What the template has in its memory of a program that was run, and of its own environment."""
+    code = "console.log('printed-' + 'canary'); 'written-canary'"
+    result = await up.run(code, agent="agent-canary", language="typescript", check=False)
+    assert (result.value, result.stdout) == ("written-canary", "printed-canary\n")
+    (template,) = templates_of(place_of(up))
+    texts = [b"printed-canary", b"written-canary", b"agent-canary", str(up.state).encode(), b"NO_COLOR=1"]
+    return [text.decode() for text in await anyio.to_thread.run_sync(found_in, template, texts)]
 
 
 async def _shared_descriptors(up: Underpass) -> list[Any]:
@@ -134,3 +146,8 @@ def test_a_forked_child_holds_no_open_file_of_the_template_or_of_another_but_the
     forked: dict[str, Any],
 ) -> None:
     assert set(forked["descriptors"]) <= {"/dev/null"}
+
+
+def test_a_template_holds_nothing_of_a_program_an_agent_or_the_hosts_folders(forked: dict[str, Any]) -> None:
+    # Its environment shows that what is there is found.
+    assert forked["memory"] == ["NO_COLOR=1"]
