@@ -193,10 +193,10 @@ class _Facade:
         context: ServerRequestContext[Any],
         code: str,
         agent: str = "default",
+        *,
         session: str | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
         environment: str | None = None,
-        *,
         language: str = "python",
     ) -> CallToolResult:
         if not 0 < timeout <= _MAX_TIMEOUT:
