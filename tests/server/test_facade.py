@@ -500,6 +500,15 @@ async def test_a_search_can_be_by_category_or_capability_alone() -> None:
     assert "no tool fits" in text(nothing)
 
 
+async def test_a_search_that_finds_nothing_says_how_many_servers_it_knew_nothing_of() -> None:
+    broken = {"broken": {"command": "/no/such/program"}}
+    async with connected(server("git", "git_log"), extra=broken) as (client, _):
+        one = await client.call_tool("search_tools", {"query": "qqqq"})
+        several = await client.call_tool("search_tools", {"queries": ["log", "qqqq"]})
+    assert text(one).endswith("list_servers, which says why 1 could not be searched")
+    assert text(several).endswith("list_servers, which says why 1 could not be searched")
+
+
 async def test_search_in_an_unknown_server_names_the_nearest() -> None:
     async with connected(server("git", "git_log")) as (client, _):
         answer = await client.call_tool("search_tools", {"query": "log", "server": "gti"})
