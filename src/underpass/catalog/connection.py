@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -30,10 +29,6 @@ from underpass.catalog.supervision import Backoff, Clock, LoopClock, Use
 from underpass.catalog.watching import answers, watch_tools
 from underpass.config import ServerSettings
 from underpass.errors import ConfigError, ServerUnavailable
-
-# The SDK logs what a server did wrong; without a handler Python would print that on the terminal.
-for _name in ("mcp", "client"):
-    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 _ENVELOPE = 64 * 1024
 STDERR_IN_ERRORS = 2000

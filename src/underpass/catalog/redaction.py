@@ -174,3 +174,7 @@ def _forms(value: str) -> set[str]:
             b64encode(encoded).decode(),
         }
     return {form for form in forms if len(form) >= SHORTEST}
+
+# The SDK logs what a server did wrong; without a handler Python would print that on the terminal.
+for _name in ("mcp", "client"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
