@@ -5,7 +5,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.codegen.definitions import foreign_statements, tool
 from tests.codegen.semantics import accepts
@@ -135,6 +135,7 @@ ODD_SCHEMAS = st.booleans() | st.dictionaries(st.sampled_from(WORDS), ANYTHING, 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ODD_SCHEMAS, ODD_SCHEMAS | st.none(), st.text(), st.text())
+@example({"type": [], "properties": {"type": None}}, None, "", "")
 def test_whatever_a_definition_says_it_becomes_a_module_of_definitions(
     schema: Any, output: Any, name: str, description: str
 ) -> None:

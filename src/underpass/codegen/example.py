@@ -38,10 +38,11 @@ def interface_example(
 ) -> str | None:
     """Return what ``example`` does, for an interface that is at hand."""
     arguments = example_arguments(tool, interface)
-    if arguments is None:
-        return None
     calls = CALLS[language]
     names = calls.names(interface)
+    # A schema that is no valid one may have members that are no parameters.
+    if arguments is None or not arguments.keys() <= names.keys():
+        return None
     given: list[str] = []
     for name, value in arguments.items():
         start = calls.argument(name, names[name])

@@ -38,9 +38,19 @@ _HINTS = {
 _NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}
 
 
-def host_error(error: UnderpassError, calls_done: int, *, cpu_seconds: float | None = None) -> RunError:
-    """Describe a run that we ended, or whose sandbox died; ``cpu_seconds`` is what it was granted."""
-    if cpu_seconds is not None and error.data.get("signal") == 9 and error.data.get("cpu", 0) >= cpu_seconds:
+def host_error(
+    error: UnderpassError, calls_done: int, *, cpu_seconds: int | None = None, cpu_before: float = 0.0
+) -> RunError:
+    """Describe a run that we ended, or whose sandbox died.
+
+    Parameters:
+        error: why.
+        calls_done: tool calls that had finished.
+        cpu_seconds: the run's limit of processor time.
+        cpu_before: what its process had used before the run.
+    """
+    used = error.data.get("cpu", 0.0) - cpu_before
+    if cpu_seconds is not None and error.data.get("signal") == 9 and used >= cpu_seconds:
         # The program did not heed the signal that comes a second earlier.
         return guest_error({"type": "CpuLimit"}, calls_done, {"cpu_seconds": cpu_seconds})
     return RunError(error.type, error.message, error.hint, "", calls_done, error.data)

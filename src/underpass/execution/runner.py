@@ -300,8 +300,10 @@ class Runner:
     ) -> RunError | None:
         calls_done = sum(call.ok for call in calls.calls)
         if outcome.error is not None:
-            cpu_seconds = self._settings.cpu_seconds + cpu_before
-            return failure.host_error(outcome.error, calls_done, cpu_seconds=cpu_seconds)
+            cpu_seconds = self._settings.cpu_seconds
+            return failure.host_error(
+                outcome.error, calls_done, cpu_seconds=cpu_seconds, cpu_before=cpu_before
+            )
         if outcome.done is not None and (outcome.done.error is not None or outcome.done.refused):
             # Python hides a refused write from a program that leaves it to Python to close its files.
             error = {"type": failure.FILE_SIZE} if outcome.done.error is None else outcome.done.error
