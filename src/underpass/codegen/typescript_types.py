@@ -191,7 +191,11 @@ class TypeWriter:
             place if number < node.least else f"{place}?" if _ATOM.fullmatch(place) else f"({place})?"
             for number, place in enumerate(places)
         ]
-        rest = [] if node.rest is None else [f"...{array_of(self.type(node.rest, f'{hint} item'))}"]
+        rest: list[str] = []
+        if node.rest is not None:
+            items = self.type(node.rest, f"{hint} item")
+            # In the form `Array<…>` the checker wants to know it at once, and a tuple may be of itself.
+            rest = [f"...{items}[]" if _ATOM.fullmatch(items) else f"...({items})[]"]
         return f"[{', '.join([*shown, *rest])}]"
 
     def _record(self, values: Node, hint: str) -> str:

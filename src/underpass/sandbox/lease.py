@@ -77,6 +77,7 @@ class Sandbox(Protocol):
         ...
 
 
+_GONE = "its process is gone: run the program again"
 _HEADER = 4
 _HUGE = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{309}")
 _CHUNK = 1 << 16
@@ -134,7 +135,7 @@ class Channel:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise SandboxCrashed("the sandbox closed its channel") from error
+            raise SandboxCrashed("the sandbox closed its channel", hint=_GONE) from error
 
     async def receive(self) -> tuple[dict[str, Any], int]:
         """Return the next frame and its size in bytes. Raises ``SandboxCrashed``."""
@@ -214,7 +215,10 @@ def parse(body: bytes) -> dict[str, Any]:
             hint="the program wrote to the sandbox's own channel, or corrupted its memory",
         ) from error
     if not isinstance(frame, dict):
-        raise SandboxCrashed("the sandbox sent a frame that is no object")
+        raise SandboxCrashed(
+            "the sandbox sent a frame that is no object",
+            hint="the program wrote to the sandbox's own channel, or corrupted its memory",
+        )
     return cast("dict[str, Any]", frame)
 
 
