@@ -175,6 +175,7 @@ def _forms(value: str) -> set[str]:
         }
     return {form for form in forms if len(form) >= SHORTEST}
 
+
 # The SDK logs what a server did wrong; without a handler Python would print that on the terminal.
 for _name in ("mcp", "client"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
