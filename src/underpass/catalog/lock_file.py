@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from underpass.catalog.definition import ToolDefinition
 from underpass.catalog.digest import definition, tool_digest
 from underpass.catalog.edit import write_atomically
+from underpass.catalog.stamp import Stamp, stamp_of
 from underpass.errors import ConfigError
 
 LOCK_NAME: Final = "underpass.lock"
@@ -49,13 +50,9 @@ class LockFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def stamp(self) -> tuple[int, int, int] | None:
+    def stamp(self) -> Stamp | None:
         """What changes with each write; None while there is no file."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return stamp_of(self.path)
 
     def read(self) -> Servers | None:
         """Return what is trusted; None when there is no file.

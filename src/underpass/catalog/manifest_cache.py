@@ -18,6 +18,7 @@ from underpass.catalog.definition import Change, Finding, Listing, Origin, ToolD
 from underpass.catalog.digest import definition
 from underpass.catalog.edit import write_atomically
 from underpass.catalog.spec import ServerSpec
+from underpass.catalog.stamp import Stamp, stamp_of
 
 _LOG = logging.getLogger("underpass.catalog")
 _FORMAT: Final = 1
@@ -77,13 +78,9 @@ class ManifestFile:
         self._stem = f"{words}-{hashlib.sha256(spec.name.encode('utf-8', 'replace')).hexdigest()[:8]}"
         self.path = folder / f"{self._stem}-{self._entry[:16]}.json"
 
-    def stamp(self) -> tuple[int, int, int] | None:
+    def stamp(self) -> Stamp | None:
         """What changes with each write; None while there is no file."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return stamp_of(self.path)
 
     def load(self) -> Manifest | None:
         """Return the manifest; None where there is none, or none that can be read, which is logged."""

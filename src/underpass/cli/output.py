@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -15,6 +15,9 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from underpass.errors import UnderpassError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # Control characters can rewrite what a terminal shows: servers and programs must not send them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
@@ -55,6 +58,17 @@ def highlighted(code: str, language: str, *, line_numbers: bool = False) -> Synt
         line_numbers=line_numbers,
         word_wrap=True,
     )
+
+
+def table(*headings: str) -> Table:
+    """Return an empty table without lines; a heading that begins with ``>`` is of a column of numbers."""
+    from rich.table import Table  # few commands show one
+
+    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in headings:
+        justify = "right" if heading[0] == ">" else "left"
+        made.add_column(heading.lstrip(">"), overflow="fold", justify=justify)
+    return made
 
 
 def print_json(value: Any) -> None:

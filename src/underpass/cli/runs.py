@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from rich.table import Table
 
 from underpass.broker.journal import CallRecord, JournalStore, RunRecord
 from underpass.broker.journal.presence import Presence
 from underpass.cli.options import config_option, examples, json_option
-from underpass.cli.output import out, print_json, text
+from underpass.cli.output import out, print_json, table, text
 from underpass.config import find_config, state_dir
 from underpass.errors import ConfigError, ValidationFailed
 
@@ -38,14 +37,14 @@ def list_(*, limit: int, config: Path | None, as_json: bool) -> None:
     if not found:
         out().print("no runs yet: `underpass run` makes one")
         return
-    table = _table("run", "begun (UTC)", "agent", "language", ">calls", "state")
+    rows = table("run", "begun (UTC)", "agent", "language", ">calls", "state")
     for run, state in found:
         style = {"ok": "green", "running": ""}.get(state, "red")
         begun = f"{run.when:%Y-%m-%d %H:%M:%S}"
-        table.add_row(
+        rows.add_row(
             text(run.run, "bold"), begun, text(run.agent), run.language, f"{run.calls:,}", text(state, style)
         )
-    out().print(table)
+    out().print(rows)
 
 
 @command.command(epilog=examples("underpass runs show 1m849mh2v0r5pnvf2"))
@@ -67,11 +66,11 @@ def show(*, run: str, config: Path | None, as_json: bool) -> None:
     out().print(text(f"{run} · {found.when:%Y-%m-%d %H:%M:%S} UTC · agent {found.agent} · {state}", "bold"))
     out().print(text(found.code.rstrip("\n"), "dim"))
     if calls:
-        table = _table(">call", "tool", "arguments", "state")
+        rows = table(">call", "tool", "arguments", "state")
         for call in calls:
             name = text(f"{call.server}.{call.tool}")
-            table.add_row(str(call.sequence), name, text(call.arguments[:200]), _call_state(call))
-        out().print(table)
+            rows.add_row(str(call.sequence), name, text(call.arguments[:200]), _call_state(call))
+        out().print(rows)
 
 
 def _call_state(call: CallRecord) -> str:
@@ -95,12 +94,3 @@ def _read(read: Callable[[], T]) -> T:
 
 def _store(config: Path | None) -> JournalStore:
     return JournalStore(state_dir(config or find_config(Path.cwd()), Path.cwd()) / "journal")
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(
-            heading.lstrip(">"), overflow="fold", justify="right" if heading[0] == ">" else "left"
-        )
-    return table

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from underpass.cli.options import config_option, examples, json_option
-from underpass.cli.output import out, print_json, progress, text
+from underpass.cli.output import out, print_json, progress, table, text
 from underpass.config import find_config, load_settings, state_dir
 from underpass.errors import ValidationFailed
 from underpass.workspace.checkpoints import Checkpoint, Checkpoints, Difference
@@ -59,10 +58,10 @@ def list_(*, config: Path | None, as_json: bool) -> None:
     if not found:
         out().print("no agent has a workspace yet: run a program with `underpass run`")
         return
-    table = _table("agent", ">files", ">size", ">checkpoints")
+    shown = table("agent", ">files", ">size", ">checkpoints")
     for agent, usage, kept in found:
-        table.add_row(text(agent, "bold"), f"{usage.files:,}", _size(usage.bytes), f"{len(kept):,}")
-    out().print(table)
+        shown.add_row(text(agent, "bold"), f"{usage.files:,}", _size(usage.bytes), f"{len(kept):,}")
+    out().print(shown)
 
 
 @command.command(epilog=examples("underpass workspace show", "underpass workspace show --agent reviewer"))
@@ -78,12 +77,12 @@ def show(*, agent: str, config: Path | None, as_json: bool) -> None:
     if not found:
         out().print(text(f"{agent} has no checkpoints: `underpass workspace checkpoint NAME` makes one"))
         return
-    table = _table("checkpoint", "made (UTC)", ">files", ">size", ">new")
+    shown = table("checkpoint", "made (UTC)", ">files", ">size", ">new")
     for each in found:
         name = text(each.name, "dim" if each.automatic else "bold")
         when = f"{each.when:%Y-%m-%d %H:%M:%S}"
-        table.add_row(name, when, f"{each.files:,}", _size(each.bytes), _size(each.added))
-    out().print(table)
+        shown.add_row(name, when, f"{each.files:,}", _size(each.bytes), _size(each.added))
+    out().print(shown)
 
 
 @command.command(epilog=examples("underpass workspace checkpoint before-filter"))
@@ -233,15 +232,6 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def _changes(changes: tuple[Difference, ...] | list[Difference]) -> list[dict[str, Any]]:
     return [asdict(change) for change in changes]
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(
-            heading.lstrip(">"), overflow="fold", justify="right" if heading[0] == ">" else "left"
-        )
-    return table
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,13 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
 
+from underpass.background import Background
 from underpass.discovery import vector_file
 from underpass.discovery.embedding import Embedder
 from underpass.errors import ConfigError
@@ -40,7 +38,7 @@ def digest(text: str) -> bytes:
     return blake2b(text.encode(errors="replace"), digest_size=vector_file.KEY).digest()
 
 
-class Embeddings:
+class Embeddings(Background):
     """Vectors for one or several indexes; enter it, or call ``fill``, to have them computed.
 
     Entered, it computes in one thread that gives way to others, a few texts at a time, from when an index
@@ -69,21 +67,7 @@ class Embeddings:
         self._done = anyio.Event()
         self._queries: OrderedDict[str, Sequence[float]] = OrderedDict()
 
-    async def __aenter__(self) -> Self:
-        self._tasks: TaskGroup = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._compute_when_due)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._tasks.cancel_scope.cancel()
-        # The body's own error goes on as it is, not inside a group.
-        await self._tasks.__aexit__(None, None, None)
+    async def _finish(self) -> None:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._save)
 
@@ -151,7 +135,7 @@ class Embeddings:
         while self._asked and (self._wanted or self._embedder is None) and not self._failed:
             await self._done.wait()
 
-    async def _compute_when_due(self) -> None:
+    async def _work(self) -> None:
         while not self._failed:
             await self._due.wait()
             self._due = anyio.Event()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 import time
@@ -20,6 +19,7 @@ from underpass.codegen.typescript import TypeScriptPackage
 from underpass.codegen.typescript_literals import string
 from underpass.discovery.directory import ListingSource
 from underpass.errors import UnderpassError
+from underpass.sandbox.deno_guest import note_use
 
 _KEPT: Final = 7 * 86_400
 """Seconds after its last use from which a folder is removed: no run takes so long."""
@@ -67,7 +67,7 @@ class TypeScriptModules:
                 listings[package] = error
         key = self._key(listings)
         known = self._folders.get(key)
-        if known is None or not _note_use(self._root / known[0]):
+        if known is None or not note_use(self._root / known[0]):
             folder = await anyio.to_thread.run_sync(self._write, listings)
             known = self._folders[key] = (folder, listings)
         return known[0]
@@ -103,7 +103,7 @@ class TypeScriptModules:
         for path in sorted(files):
             digest.update(f"{path}\0{files[path]}\0".encode())
         folder = self._root / digest.hexdigest()[:24]
-        if not _note_use(folder):
+        if not note_use(folder):
             _write_whole(folder, files)
             _prune(self._root)
         return folder.name
@@ -111,17 +111,6 @@ class TypeScriptModules:
 
 def _unavailable(error: UnderpassError) -> str:
     return _UNAVAILABLE.format(string(error.message), string(error.hint))
-
-
-def _note_use(folder: Path) -> bool:
-    """Note that a folder is used now; returns whether it is there."""
-    try:
-        os.utime(folder)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return folder.is_dir()  # another user's
-    return True
 
 
 def _prune(root: Path) -> None:

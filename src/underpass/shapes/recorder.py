@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
 
+from underpass.background import Background
 from underpass.catalog.definition import ToolDefinition
 from underpass.codegen.header import definition_digest
 from underpass.codegen.observed import ObservedShape
@@ -24,7 +23,7 @@ WRITE_AFTER: Final = 2.0
 _LOG: Final = logging.getLogger("underpass.shapes")
 
 
-class ShapeRecorder:
+class ShapeRecorder(Background):
     """Collects shapes in memory and writes them to the folder ``state``; enter it before use.
 
     It writes every few seconds while there is something new, and at the end.
@@ -41,21 +40,7 @@ class ShapeRecorder:
         self._due = anyio.Event()
         self._failed = False
 
-    async def __aenter__(self) -> Self:
-        self._tasks: TaskGroup = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._write_when_due)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._tasks.cancel_scope.cancel()
-        # The body's own error goes on as it is, not inside a group.
-        await self._tasks.__aexit__(None, None, None)
+    async def _finish(self) -> None:
         with anyio.CancelScope(shield=True):
             await self.write()
 
@@ -110,7 +95,7 @@ class ShapeRecorder:
         finally:
             self._writing = {}
 
-    async def _write_when_due(self) -> None:
+    async def _work(self) -> None:
         while True:
             await self._due.wait()
             await anyio.sleep(WRITE_AFTER)

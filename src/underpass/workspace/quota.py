@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol
 
 import anyio
 from anyio import to_thread
-from anyio.abc import TaskGroup
 
+from underpass.background import Background
 from underpass.config import WorkspaceSettings
 from underpass.errors import WorkspaceFull
 from underpass.workspace.usage import Usage, measure
@@ -54,7 +53,7 @@ class Limited(Protocol):
         ...
 
 
-class WorkspaceQuotas:
+class WorkspaceQuotas(Background):
     """The quota of every agent's workspace. It is open for as long as there can be runs.
 
     Parameters:
@@ -71,21 +70,6 @@ class WorkspaceQuotas:
         self._agents: dict[str, _Agent] = {}
         self._live: set[QuotaOfRun] = set()
         self._some_live = anyio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._tasks: TaskGroup = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._watch)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._tasks.cancel_scope.cancel()
-        await self._tasks.__aexit__(None, None, None)
 
     def watch(self, name: str, sandbox: Limited) -> QuotaOfRun:
         """Count one run of an agent among those that live. Whoever calls this calls ``leave``."""
@@ -202,7 +186,7 @@ class WorkspaceQuotas:
             used_bytes=usage.bytes,
         )
 
-    async def _watch(self) -> None:
+    async def _work(self) -> None:
         while True:
             await self._some_live.wait()
             pause = _FIRST_LOOK

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.to_thread
 import orjson
-from anyio.abc import TaskGroup
 
+from underpass.background import Background
 from underpass.broker.journal.presence import Presence, boot
 from underpass.broker.journal.record import RESUMABLE, CallRecord, RunRecord
 from underpass.broker.journal.replay import Decisions, Replay
@@ -34,7 +33,7 @@ TIDY_AFTER: Final = 3_600.0
 _LOG: Final = logging.getLogger("underpass.journal")
 
 
-class Journal:
+class Journal(Background):
     """The journal in the folder ``folder``; enter it before use.
 
     What must be written at once is written in the thread of the event loop: that takes 20 µs, and handing
@@ -52,21 +51,7 @@ class Journal:
         self._due = anyio.Event()
         self._said = False
 
-    async def __aenter__(self) -> Self:
-        self._tasks: TaskGroup = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._write_when_due)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._tasks.cancel_scope.cancel()
-        # The body's own error goes on as it is, not inside a group.
-        await self._tasks.__aexit__(None, None, None)
+    async def _finish(self) -> None:
         self.write()
         self._store.close()
         self._presence.leave()
@@ -220,7 +205,7 @@ class Journal:
             return call
         return replace(call, state="in flight", content=None, ended=None)
 
-    async def _write_when_due(self) -> None:
+    async def _work(self) -> None:
         tidied = -TIDY_AFTER
         while True:
             await self._due.wait()

@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 import anyio
-from anyio.abc import TaskGroup
 
+from underpass.background import Background
 from underpass.config import SessionSettings
 from underpass.errors import Overloaded, ValidationFailed
 from underpass.execution.modules import GeneratedModules
@@ -42,7 +42,7 @@ class Place(Protocol):
         ...
 
 
-class Sessions:
+class Sessions(Background):
     """The sessions of all agents. It is open for as long as there can be runs.
 
     Parameters:
@@ -74,12 +74,6 @@ class Sessions:
         self._some_idle = anyio.Event()
         self._watches: dict[Turn, anyio.CancelScope] = {}
 
-    async def __aenter__(self) -> Self:
-        self._tasks: TaskGroup = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._expire_in_time)
-        return self
-
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -89,8 +83,7 @@ class Sessions:
         for session in list(self._sessions.values()):
             _end(session)
         self._notice.remove()
-        self._tasks.cancel_scope.cancel()
-        await self._tasks.__aexit__(None, None, None)
+        await super().__aexit__(kind, error, trace)
 
     @property
     def label(self) -> str:
@@ -245,7 +238,7 @@ class Sessions:
             total -= sizes[session]
             self._end_idle(session)
 
-    async def _expire_in_time(self) -> None:
+    async def _work(self) -> None:
         """Wake only when a session's time may be over: an idle session costs nothing."""
         while True:
             if (left := self.expire()) is None:
