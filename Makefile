@@ -9,17 +9,21 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.runtime
 	$(BIN)/underpass demo
 
+# Thousands of tests start real processes side by side. One that fails there is made once more, alone and
+# by name: what fails twice is a defect, what fails once is a test (or a machine) to look at.
+AGAIN := --last-failed --last-failed-no-failures none -v
+
 test: $(VENV)/.dev
 	sh scripts/debian-packages.sh
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(MAKE) types
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not slow" -n auto --maxprocesses 4
+	$(BIN)/coverage run -m pytest -m "not slow" -n auto --maxprocesses 4 || $(BIN)/coverage run -m pytest $(AGAIN)
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 # The suites that take minutes: soaks, fuzzing, the whole corpus through a type checker.
 test-slow: $(VENV)/.dev
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow || $(BIN)/pytest $(AGAIN)
 
 # Ten thousand runs of every kind, and then a look at what they left: about a minute.
 soak: $(VENV)/.dev

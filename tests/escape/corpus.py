@@ -29,7 +29,8 @@ class Area(NamedTuple):
 _USUAL = {"run.memory_mb": 256, "run.cpu_seconds": 10}
 _SMALL = {
     "run.memory_mb": 64,
-    "run.cpu_seconds": 1,
+    # Two thousand threads, or 64 MB of small objects, cost a slow machine more than a second.
+    "run.cpu_seconds": 4,
     "run.output_bytes": 200_000,
     "run.result_bytes": 1_000_000,
     "calls.max_calls": 50,
