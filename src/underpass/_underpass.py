@@ -302,7 +302,7 @@ class Underpass:
 
         workspaces = _workspaces(self.state)
         blobs = OutsideBlobs(workspaces, owner=owner(workspaces), agent=agent)
-        return await self._broker.call(server, tool, arguments or {}, blobs=blobs)
+        return await self._broker.call(server, tool, arguments or {}, agent=agent, blobs=blobs)
 
     def _environment(self, name: str) -> SandboxEnvironment:
         from underpass import environments

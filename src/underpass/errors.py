@@ -26,6 +26,7 @@
         ├── ToolFailed           the tool ran and reported an error
         ├── ToolTimeout          the tool did not answer in time
         ├── ToolUnavailable      the server is not reachable, or died during the call
+        ├── PermissionDenied     the policy, or the person who was asked, does not allow the call
         ├── ToolChanged          the tool is no longer what was trusted; the call was not made
         └── ToolLimitExceeded    a limit on calls, concurrency or bytes was reached
 
@@ -210,6 +211,10 @@ class ToolTimeout(ToolError):
 
 class ToolUnavailable(ToolError):
     """The server is not reachable, or died during the call (``stderr``)."""
+
+
+class PermissionDenied(ToolError):
+    """The policy, or the person who was asked, does not allow the call; it was not made (``rule``)."""
 
 
 class ToolChanged(ToolError):

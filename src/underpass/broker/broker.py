@@ -12,6 +12,7 @@ import orjson
 
 from underpass.broker.arguments import ArgumentValidator
 from underpass.broker.blobs import BlobStore, InMemoryBlobs
+from underpass.broker.call import Call, Stages, Value
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
 from underpass.broker.journal.run import JournaledCall, JournaledRun
 from underpass.broker.resources import Answer, Request, request_definition
@@ -73,6 +74,7 @@ class Broker:
         count: counts tokens, for what direct calls would have cost.
         limits: of the calls of one run, where ``open_run`` is given no others.
         observer: learns the shapes of results.
+        stages: what every call goes through besides.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class Broker:
         count: Count,
         limits: CallLimits | None = None,
         observer: Observer = _nobody,
+        stages: Stages | None = None,
     ) -> None:
+        self.stages = stages or Stages()
         self._source = source
         self._observer = observer
         self._count = count
@@ -95,6 +99,8 @@ class Broker:
     def open_run(
         self,
         *,
+        run: str = "",
+        agent: str = "default",
         limits: CallLimits | None = None,
         blobs: BlobStore | None = None,
         journal: JournaledRun | None = None,
@@ -102,14 +108,23 @@ class Broker:
         """Begin the calls of one run.
 
         Parameters:
+            run: its id.
+            agent: whose it is.
             blobs: keeps images and files of results; by default they stay in memory.
             journal: records the calls, and answers those that a resumed run has made before.
         """
         direct = DirectTexts(self._count)
-        return RunCalls(self, limits or self._limits, blobs or InMemoryBlobs(), direct, journal)
+        limits = limits or self._limits
+        return RunCalls(self, limits, blobs or InMemoryBlobs(), direct, journal, run=run, agent=agent)
 
     async def call(
-        self, server: str, tool: str, arguments: Mapping[str, Any], *, blobs: BlobStore | None = None
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        agent: str = "default",
+        blobs: BlobStore | None = None,
     ) -> Any:
         """Make one call that belongs to no run, and return its value, unwrapped.
 
@@ -120,7 +135,8 @@ class Broker:
             ToolError: one of the family, by cause.
         """
         async with self._single:
-            calls = RunCalls(self, self._limits, blobs or InMemoryBlobs(), DirectTexts(lambda _text: 0))
+            direct = DirectTexts(lambda _text: 0)
+            calls = RunCalls(self, self._limits, blobs or InMemoryBlobs(), direct, agent=agent)
             return await calls.call(server, tool, arguments)
 
     async def tool(self, server: str, name: str) -> _Tool:
@@ -210,6 +226,9 @@ class RunCalls:
         blobs: BlobStore,
         direct: DirectTexts,
         journal: JournaledRun | None = None,
+        *,
+        run: str = "",
+        agent: str = "default",
     ) -> None:
         self.limits = limits
         self.journal = journal
@@ -218,6 +237,11 @@ class RunCalls:
         self.direct = direct
         self._broker = broker
         self._blobs = blobs
+        self._run = run
+        self._agent = agent
+        self._stages = broker.stages
+        policy = broker.stages.policy
+        self._gate = None if policy is None else policy.open_run(run, agent)
         self._made = 0
         self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
 
@@ -256,10 +280,7 @@ class RunCalls:
             raise
         finally:
             self._slots.release()
-            duration = (time.perf_counter() - started) * 1000
-            self.calls.append(
-                ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
-            )
+            self._note(server, tool, started, size, error)
 
     async def _call(
         self,
@@ -277,16 +298,19 @@ class RunCalls:
         if size.arguments > self.limits.max_argument_bytes:
             self._exceeded(server, name, "max_argument_bytes", "the arguments are over {:,} bytes")
         tool.validator.validate(arguments)
+        call = Call(self._run, self._agent, tool.definition, tool.digest, arguments, encoded)
+        if self._gate is not None:
+            await self._gate.admit(call)
         await self.direct.add(call_text(name, encoded))
         if self.journal is None:
-            value, _ = await self._send(tool, arguments, progress, size)
+            value, written = await self._answer(tool, call, progress, size)
         else:
             if journaled is None:
                 journaled = self.journal.begin(
                     server, name, tool.digest, arguments, encoded, idempotent=tool.idempotent
                 )
             try:
-                value, written = await self._send(tool, arguments, progress, size)
+                value, written = await self._answer(tool, call, progress, size)
                 await journaled.finished(written)
             except ToolError as error:
                 await journaled.failed(error)
@@ -295,19 +319,28 @@ class RunCalls:
                 journaled.cancelled()
                 raise
         tool.observe(value)
+        if self._gate is not None:
+            self._gate.returned(server, name, value, written)
         return value
 
-    async def _send(
-        self, tool: _Tool, arguments: Mapping[str, Any], progress: Progress | None, size: _Size
-    ) -> tuple[Any, bytes]:
+    async def _answer(self, tool: _Tool, call: Call, progress: Progress | None, size: _Size) -> Value:
+        if (cache := self._stages.cache) is None:
+            return await self._send(tool, call, progress, size)
+        return await cache.answer(call, lambda: self._send(tool, call, progress, size))
+
+    async def _send(self, tool: _Tool, call: Call, progress: Progress | None, size: _Size) -> Value:
         """Make the call; return its value, and the value as JSON."""
         server, name = tool.definition.server, tool.definition.name
+        privacy = self._stages.privacy
+        arguments = call.arguments if privacy is None else privacy.restore(call)
         outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
         try:
             await self.direct.add(
                 result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)
             )
             value = await unwrap(tool.definition, outcome, self._blobs)
+            if privacy is not None:
+                value = privacy.conceal(call, value)
             written = orjson.dumps(value)
             size.result = len(written)
         except orjson.JSONEncodeError as error:
@@ -334,6 +367,8 @@ class RunCalls:
             written = orjson.dumps(value)
             size.result = len(written)
             await self.direct.add(written.decode())
+            if self._gate is not None:
+                self._gate.returned(server, tool, value, written)
         except ToolError as raised:
             error = raised.type
             raise
@@ -343,10 +378,14 @@ class RunCalls:
         else:
             return value
         finally:
-            duration = (time.perf_counter() - started) * 1000
-            self.calls.append(
-                ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
-            )
+            self._note(server, tool, started, size, error)
+
+    def _note(self, server: str, tool: str, started: float, size: _Size, error: str | None) -> None:
+        duration = (time.perf_counter() - started) * 1000
+        call = ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
+        self.calls.append(call)
+        if self._stages.trail is not None:
+            self._stages.trail.called(self._run, self._agent, call)
 
     def _exceeded(self, server: str, tool: str, limit: str, what: str) -> Never:
         value = getattr(self.limits, limit)

@@ -21,6 +21,7 @@ _RENAMED: Final = re.compile(rf"\bimport\s+{_PACKAGE}\s+as\s+(\w+)")
 _CLASS: Final = re.compile(r"^class (\w+)\(TypedDict|^(\w+) = TypedDict\(", re.MULTILINE)
 _FIELD: Final = re.compile(r"^    (\w+): |^        (\"[^\n]*?\"): ", re.MULTILINE)
 _ERRORS: Final = (
+    "PermissionDenied",
     "ToolArgumentsInvalid",
     "ToolChanged",
     "ToolError",

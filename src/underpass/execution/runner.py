@@ -157,7 +157,7 @@ class Runner:
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
         blobs = results.ResultBlobs(folder, name, reserve=quota.take)
-        calls = self._broker.open_run(blobs=blobs, journal=journal)
+        calls = self._broker.open_run(run=run, agent=program.agent, blobs=blobs, journal=journal)
         files = FilesOfRun(self._checkpoints, program.agent, name)
         try:
             await quota.begin()

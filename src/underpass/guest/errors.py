@@ -64,6 +64,10 @@ class ToolChanged(ToolError):
     """The tool's definition is no longer the trusted one; nothing was called."""
 
 
+class PermissionDenied(ToolError):
+    """The policy, or the person who was asked, does not allow the call; nothing was called."""
+
+
 class ToolLimitExceeded(ToolError):
     """A limit on calls, concurrency or bytes was reached."""
 

@@ -46,6 +46,8 @@ export class ToolTimeout extends ToolError {}
 export class ToolUnavailable extends ToolError {}
 /** The tool's definition is no longer the trusted one; nothing was called. */
 export class ToolChanged extends ToolError {}
+/** The policy, or the person who was asked, does not allow the call; nothing was called. */
+export class PermissionDenied extends ToolError {}
 /** A limit on calls, concurrency or bytes was reached. */
 export class ToolLimitExceeded extends ToolError {}
 
@@ -58,6 +60,7 @@ const KINDS = new Map<unknown, typeof HostError>([
   ["ToolTimeout", ToolTimeout],
   ["ToolUnavailable", ToolUnavailable],
   ["ToolChanged", ToolChanged],
+  ["PermissionDenied", PermissionDenied],
   ["ToolLimitExceeded", ToolLimitExceeded],
 ]);
 

@@ -11,6 +11,7 @@ const language = "typescript";
 
 export {
   HostError,
+  PermissionDenied,
   ResultNotFound,
   ToolArgumentsInvalid,
   ToolChanged,
