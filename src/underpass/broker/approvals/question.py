@@ -1,0 +1,77 @@
+"""A question to a person about one call, and what asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Answer = Literal["once", "run", "always", "refuse"]
+"""``once``: this call; ``run``: this tool for the rest of the run; ``always``: a rule is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether a call may be made."""
+
+    id: str
+    """What the answer names; chance, so that nobody guesses it."""
+    run: str
+    """The run's id; empty for a call from outside of any program."""
+    agent: str
+    server: str
+    tool: str
+    arguments: str
+    """The arguments as JSON, the beginning of it where they are long; they may say anything."""
+    reason: str
+    """Why it is asked."""
+    rule: str
+    """What decided that it is asked."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The question as one JSON object."""
+        return {
+            "id": self.id,
+            "run": self.run,
+            "agent": self.agent,
+            "server": self.server,
+            "tool": self.tool,
+            "arguments": self.arguments,
+            "reason": self.reason,
+            "rule": self.rule,
+        }
+
+
+Ask = Callable[[Question], Awaitable[Answer | None]]
+"""Puts a question to a person: a prompt, a dialogue. None: nobody could be asked."""
+
+
+class Asker(Protocol):
+    """How the person is reached who watches over one run, and how that run waits meanwhile."""
+
+    async def ask(self, question: Question) -> Answer | None:
+        """Return the person's answer, or None where nobody can be asked. It may be cancelled."""
+        ...
+
+    def paused(self) -> AbstractAsyncContextManager[object]:
+        """Let the run's clock stand, and the run be remembered, for as long as the context is open."""
+        ...
+
+
+@dataclass(slots=True)
+class PreparedAnswers:
+    """An asker in memory, which gives the answers that it was given, one after the other."""
+
+    answers: list[Answer | None] = field(default_factory=list[Answer | None])
+    """None, or no answer left: nobody can be asked."""
+    asked: list[Question] = field(default_factory=list[Question])
+
+    async def ask(self, question: Question) -> Answer | None:
+        """Return the next answer."""
+        self.asked.append(question)
+        return self.answers.pop(0) if self.answers else None
+
+    def paused(self) -> AbstractAsyncContextManager[object]:
+        """Return a context that does nothing: there is no clock."""
+        return nullcontext()
