@@ -7,9 +7,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from underpass.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from underpass.broker.policy.rule import Rule
 
 CONFIG_NAME = ".mcp.json"
 SETTINGS_NAME = "underpass.toml"
@@ -139,6 +142,18 @@ class DiscoverySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """``[policy]``: which calls may be made."""
+
+    trusted: tuple[str, ...] = ()
+    """Servers whose word counts that a tool only reads, or may be called twice."""
+    unknown: Literal["allow", "ask", "deny"] = "allow"
+    """What happens to a call that no rule is about, and that is not destructive by its server's word."""
+    rules: tuple[Rule, ...] = ()
+    """The first that fits decides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -150,6 +165,7 @@ class Settings:
     journal: JournalSettings = field(default_factory=JournalSettings)
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
@@ -158,6 +174,7 @@ _CHOICES = {
     "sandbox.tier": ("process", "none"),
     "sandbox.walls": ("any", "full"),
     "discovery.semantic": ("auto", "off"),
+    "policy.unknown": ("allow", "ask", "deny"),
 }
 
 
@@ -175,11 +192,15 @@ def load_settings(
         arguments: values by dotted name, such as ``{"run.timeout": 60}``; None leaves a setting alone.
 
     Raises:
-        ConfigError: a key is unknown or a value has the wrong type.
+        ConfigError: a key is unknown or a value has the wrong type (``line``, where it is the file's).
     """
     settings = Settings()
+    try:
+        for name, value, origin in _from_file(folder / SETTINGS_NAME):
+            settings = _with(settings, name, value, origin, folder)
+    except ConfigError as error:
+        raise _with_line(error, folder / SETTINGS_NAME) from error.__cause__
     for name, value, origin in (
-        *_from_file(folder / SETTINGS_NAME),
         *_from_environment(environ),
         *((name, value, "") for name, value in (arguments or {}).items() if value is not None),
     ):
@@ -243,6 +264,12 @@ def _with(settings: Settings, name: str, value: object, origin: str, folder: Pat
         from underpass.environments.declared import read_environments
 
         converted = read_environments(value, folder.absolute(), origin)
+    elif name == "policy.rules":
+        from underpass.broker.policy.reading import read_rules
+
+        converted = read_rules(value, origin)
+    elif isinstance(default, tuple):
+        converted = _texts(name, value, origin)
     else:
         converted = _converted(name, value, default, origin)
     return replace(settings, **{section_name: replace(section, **{key: converted})})
@@ -277,6 +304,28 @@ def _converted(name: str, value: object, default: object, origin: str) -> object
         wanted += ", 0 or more" if zero else " above 0"
     where = f"{origin}: " if origin else ""
     raise ConfigError(f"{where}{name} must be {wanted}, but is {value!r}", setting=name)
+
+
+def _texts(name: str, value: object, origin: str) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) and origin.startswith("$") else value
+    if isinstance(items, list | tuple):
+        texts = cast("list[object]", items)
+        if all(isinstance(text, str) for text in texts):
+            return tuple(stripped for text in texts if (stripped := str(text).strip()))
+    where = f"{origin}: " if origin else ""
+    raise ConfigError(f"{where}{name} must be a list of texts, but is {value!r}", setting=name)
+
+
+def _with_line(error: ConfigError, path: Path) -> ConfigError:
+    from underpass.toml_lines import line_of
+
+    line = (
+        line_of(path.read_text(encoding="utf-8"), error.data["setting"]) if "setting" in error.data else None
+    )
+    if line is None:
+        return error
+    message = error.message.replace(f"{path}: ", f"{path}: line {line}: ", 1)
+    return ConfigError(message, hint=error.hint, **{**error.data, "path": str(path), "line": line})
 
 
 def unknown_setting(name: str, known: list[str], origin: str) -> ConfigError:
