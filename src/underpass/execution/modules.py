@@ -22,6 +22,8 @@ _RUNTIME = "_runtime"
 _SHARED = (_RUNTIME, "_resources")
 """Modules of the package that belong to no server."""
 _WORD = re.compile(r"\w+")
+_SHOWN = 100
+"""Characters of a name that an error repeats."""
 
 
 class GeneratedModules:
@@ -32,7 +34,8 @@ class GeneratedModules:
         self._package = PythonPackage(dict.fromkeys(source.names, ()))
         self._names = {package: name for name, package in self._package.packages.items()}
         self._servers: dict[str, tuple[Listing, ServerModules]] = {}
-        self._answers: dict[tuple[str, str], tuple[Listing | None, dict[str, Any]]] = {}
+        self._answers: dict[tuple[str, bool], tuple[Listing | None, dict[str, Any]]] = {}
+        """By name and whether compiled: no more than there are modules, whatever guests ask."""
         self._compiled: dict[str, set[str]] = {}
         """The modules of each package that have been made for guests of our own Python."""
 
@@ -48,18 +51,21 @@ class GeneratedModules:
         """
         if name == HELPERS:
             return _helpers(magic)
-        path = name.split(".")[1:]
+        package, *path = name.split(".")
+        if package != _PACKAGE:
+            raise ServerNotFound.named(package[:_SHOWN], self._names)
         listing = await self._listing(path)
-        known = self._answers.get((name, magic))
+        compiled = magic == MAGIC
+        known = self._answers.get((name, compiled))
         if known is not None and known[0] is listing:
             return known[1]
         source = self._source_of(path, listing)
-        if magic == MAGIC:
+        if compiled:
             answer = _packed(name, source)
             self._compiled.setdefault(path[0] if path else "", set()).add(name)
         else:
             answer = {"package": _is_package(path), "source": source}
-        self._answers[name, magic] = (listing, answer)
+        self._answers[name, compiled] = (listing, answer)
         return answer
 
     def shared(self) -> SharedModules:
@@ -107,7 +113,7 @@ class GeneratedModules:
         if not path or (len(path) == 1 and path[0] in _SHARED):
             return None
         if path[0] not in self._names:
-            raise ServerNotFound.named(path[0], self._names)
+            raise ServerNotFound.named(path[0][:_SHOWN], self._names)
         return await self._source.listing(self._names[path[0]])
 
     def _source_of(self, path: Sequence[str], listing: Listing | None) -> str:
@@ -120,7 +126,8 @@ class GeneratedModules:
         modules = known[1]
         text = modules.source(f"{rest[0]}.py" if rest else "__init__.py") if len(rest) < 2 else None
         if text is None:
-            raise ToolNotFound.named(package, ".".join(rest).removeprefix("_"), modules.functions.values())
+            tool = ".".join(rest).removeprefix("_")[:_SHOWN]
+            raise ToolNotFound.named(package, tool, modules.functions.values())
         return text
 
 

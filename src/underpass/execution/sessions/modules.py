@@ -20,27 +20,28 @@ class ModulesOfSession:
 
     def __init__(self, modules: GeneratedModules) -> None:
         self._modules = modules
-        self._loaded: dict[tuple[str, str], Any] = {}
+        self._loaded: dict[tuple[str, bool], tuple[str, Any]] = {}
+        """By name and whether it is compiled, with the version that the guest gave."""
 
     async def module(self, name: str, magic: str) -> Any:
         """Return what the guest needs to load ``name``. Raises as ``GeneratedModules.module``."""
         answer = await self._modules.module(name, magic)
-        self._loaded[name, magic] = answer
+        self._loaded[name, magic == MAGIC] = magic, answer
         return answer
 
     def note(self, modules: Mapping[str, Any]) -> None:
         """Remember modules that were sent with a program."""
-        self._loaded |= {(name, MAGIC): answer for name, answer in modules.items()}
+        self._loaded |= {(name, True): (MAGIC, answer) for name, answer in modules.items()}
 
     async def changed(self) -> list[str]:
         """Return the modules that are to be loaded anew, and forget them."""
         found: list[str] = []
-        for (name, magic), answer in list(self._loaded.items()):
-            now = answer
+        for key, (magic, answer) in list(self._loaded.items()):
+            name, now = key[0], answer
             # A server that cannot be listed any more is the program's to find out.
             with suppress(UnderpassError):
                 now = await self._modules.module(name, magic)
             if now is not answer:
                 found.append(name)
-                del self._loaded[name, magic]
+                del self._loaded[key]
         return found
