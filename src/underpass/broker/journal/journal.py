@@ -49,6 +49,7 @@ class Journal(Background):
         self.boot = boot()
         self._pending: list[tuple[JournaledRun, Step]] = []
         self._due = anyio.Event()
+        self._soon = anyio.Event()
         self._said = False
 
     async def _finish(self) -> None:
@@ -138,8 +139,13 @@ class Journal(Background):
         self._due.set()
         return self.write()
 
+    def soon(self, run: JournaledRun, step: Step) -> None:
+        """Write a step as soon as what goes on now has to wait, with what else there is by then."""
+        self.later(run, step)
+        self._soon.set()
+
     def later(self, run: JournaledRun, step: Step) -> None:
-        """Write a step with the next, or soon."""
+        """Write a step with the next, or in a moment."""
         self._pending.append((run, step))
         self._due.set()
 
@@ -206,6 +212,13 @@ class Journal(Background):
         return replace(call, state="in flight", content=None, ended=None)
 
     async def _work(self) -> None:
+        self._tasks.start_soon(self._settle_when_due)
+        while True:
+            await self._soon.wait()
+            self._soon = anyio.Event()
+            self.write()
+
+    async def _settle_when_due(self) -> None:
         tidied = -TIDY_AFTER
         while True:
             await self._due.wait()

@@ -50,8 +50,12 @@ class Writer(Protocol):
         """Write before returning; returns whether it could."""
         ...
 
+    def soon(self, run: JournaledRun, step: Step) -> None:
+        """Write as soon as what goes on now has to wait."""
+        ...
+
     def later(self, run: JournaledRun, step: Step) -> None:
-        """Write with what is written next, or soon."""
+        """Write with what is written next, or in a moment."""
         ...
 
 
@@ -244,16 +248,17 @@ class JournaledCall:
     def __init__(self, run: JournaledRun, sequence: int, record: CallRecord | None = None) -> None:
         self._run = run
         self.sequence = sequence
-        self._record = record
+        self.record = record
+        """What the journal has of it; None where it is made for the first time."""
 
     @property
     def is_known(self) -> bool:
         """Whether the journal has its answer; it must be sent otherwise."""
-        return self._record is not None and self._record.state != "in flight"
+        return self.record is not None and self.record.state != "in flight"
 
     async def answer(self) -> Any:
         """Return what the code was told the first time, when it is time for it. Raises ``ToolError``."""
-        record, replay = self._record, self._run.replay
+        record, replay = self.record, self._run.replay
         assert record is not None
         assert replay is not None
         if record.state == "cancelled":
@@ -268,7 +273,7 @@ class JournaledCall:
         return None if content is None else orjson.loads(content)
 
     async def finished(self, result: bytes) -> None:
-        """Record the value, before the code sees it."""
+        """Record the value; the next call that is not idempotent is recorded after it."""
         if len(result) <= INLINE:
             self._end("finished", result, None, 0, None)
         else:
@@ -281,7 +286,7 @@ class JournaledCall:
         await self._wait()
 
     async def failed(self, error: ToolError) -> None:
-        """Record the error, before the code sees it."""
+        """Record the error, in the same way."""
         self._end("failed", None, None, 0, json.dumps(error.to_dict(), default=str))
         await self._wait()
 
@@ -294,7 +299,9 @@ class JournaledCall:
     ) -> None:
         run = self._run
         values = (state, run.event(), result, content, size, error)
-        run.now(partial(run.update_call, self.sequence, values))
+        if not run.lost:
+            # The code is on its way meanwhile; the next call that changes something is written after this.
+            run.writer.soon(run, partial(run.update_call, self.sequence, values))
 
     async def _wait(self) -> None:
         if self._run.replay is not None:
