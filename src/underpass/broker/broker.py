@@ -12,8 +12,9 @@ import orjson
 
 from underpass.broker.arguments import ArgumentValidator
 from underpass.broker.blobs import BlobStore, InMemoryBlobs
-from underpass.broker.call import Call, Stages, Value
+from underpass.broker.call import Call, Reached, Stages, Value
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
+from underpass.broker.journal.record import CallRecord
 from underpass.broker.journal.run import JournaledCall, JournaledRun
 from underpass.broker.resources import Answer, Request, request_definition
 from underpass.broker.source import ToolSource
@@ -62,9 +63,13 @@ class _Tool:
 
 
 @dataclass(slots=True)
-class _Size:
-    arguments: int = 0
-    result: int = 0
+class _Course:
+    """How far a call has come."""
+
+    bytes_in: int = 0
+    bytes_out: int = 0
+    about: Call | CallRecord | None = None
+    reached: Reached = "nothing"
 
 
 class Broker:
@@ -268,10 +273,10 @@ class RunCalls:
         except anyio.WouldBlock:
             await self._slots.acquire()
         started = time.perf_counter()
-        size = _Size()
+        course = _Course()
         error: str | None = None
         try:
-            return await self._call(server, tool, arguments, progress, size, journaled=journaled)
+            return await self._call(server, tool, arguments, progress, course, journaled=journaled)
         except UnderpassError as raised:
             error = raised.type
             raise
@@ -280,7 +285,7 @@ class RunCalls:
             raise
         finally:
             self._slots.release()
-            self._note(server, tool, started, size, error)
+            self._note(server, tool, started, course, error)
 
     async def _call(
         self,
@@ -288,29 +293,32 @@ class RunCalls:
         name: str,
         arguments: Mapping[str, Any],
         progress: Progress | None,
-        size: _Size,
+        course: _Course,
         *,
         journaled: JournaledCall | None,
     ) -> Any:
         tool = await self._broker.tool(server, name)
         encoded = _encode(tool.definition, arguments)
-        size.arguments = len(encoded)
-        if size.arguments > self.limits.max_argument_bytes:
+        course.bytes_in = len(encoded)
+        if course.bytes_in > self.limits.max_argument_bytes:
             self._exceeded(server, name, "max_argument_bytes", "the arguments are over {:,} bytes")
         tool.validator.validate(arguments)
         call = Call(self._run, self._agent, tool.definition, tool.digest, arguments, encoded)
+        course.about = call
         if self._gate is not None:
             await self._gate.admit(call)
+        elif (trail := self._stages.trail) is not None:
+            trail.decided(call, None, "allowed")
         await self.direct.add(call_text(name, encoded))
         if self.journal is None:
-            value, written = await self._answer(tool, call, progress, size)
+            value, written = await self._answer(tool, call, progress, course)
         else:
             if journaled is None:
                 journaled = self.journal.begin(
                     server, name, tool.digest, arguments, encoded, idempotent=tool.idempotent
                 )
             try:
-                value, written = await self._answer(tool, call, progress, size)
+                value, written = await self._answer(tool, call, progress, course)
                 await journaled.finished(written)
             except ToolError as error:
                 await journaled.failed(error)
@@ -323,16 +331,18 @@ class RunCalls:
             self._gate.returned(server, name, value, written)
         return value
 
-    async def _answer(self, tool: _Tool, call: Call, progress: Progress | None, size: _Size) -> Value:
+    async def _answer(self, tool: _Tool, call: Call, progress: Progress | None, course: _Course) -> Value:
         if (cache := self._stages.cache) is None:
-            return await self._send(tool, call, progress, size)
-        return await cache.answer(call, lambda: self._send(tool, call, progress, size))
+            return await self._send(tool, call, progress, course)
+        course.reached = "cache"
+        return await cache.answer(call, lambda: self._send(tool, call, progress, course))
 
-    async def _send(self, tool: _Tool, call: Call, progress: Progress | None, size: _Size) -> Value:
+    async def _send(self, tool: _Tool, call: Call, progress: Progress | None, course: _Course) -> Value:
         """Make the call; return its value, and the value as JSON."""
         server, name = tool.definition.server, tool.definition.name
         privacy = self._stages.privacy
         arguments = call.arguments if privacy is None else privacy.restore(call)
+        course.reached = "server"
         outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
         try:
             await self.direct.add(
@@ -342,14 +352,14 @@ class RunCalls:
             if privacy is not None:
                 value = privacy.conceal(call, value)
             written = orjson.dumps(value)
-            size.result = len(written)
+            course.bytes_out = len(written)
         except orjson.JSONEncodeError as error:
             raise ToolFailed(
                 f"{server}.{name} sent a result that cannot be written as JSON: {error}",
                 server=server,
                 tool=name,
             ) from error
-        if size.result > self.limits.max_result_bytes:
+        if course.bytes_out > self.limits.max_result_bytes:
             self._exceeded(server, name, "max_result_bytes", "the result is over {:,} bytes")
         return value, written
 
@@ -359,13 +369,13 @@ class RunCalls:
         """Answer a call that the run made before it was resumed."""
         started = time.perf_counter()
         encoded = orjson.dumps(arguments)
-        size = _Size(len(encoded))
+        course = _Course(len(encoded), about=journaled.record, reached="journal")
         error: str | None = None
         try:
             await self.direct.add(call_text(tool, encoded))
             value = await journaled.answer()
             written = orjson.dumps(value)
-            size.result = len(written)
+            course.bytes_out = len(written)
             await self.direct.add(written.decode())
             if self._gate is not None:
                 self._gate.returned(server, tool, value, written)
@@ -378,14 +388,14 @@ class RunCalls:
         else:
             return value
         finally:
-            self._note(server, tool, started, size, error)
+            self._note(server, tool, started, course, error)
 
-    def _note(self, server: str, tool: str, started: float, size: _Size, error: str | None) -> None:
+    def _note(self, server: str, tool: str, started: float, course: _Course, error: str | None) -> None:
         duration = (time.perf_counter() - started) * 1000
-        call = ToolCall(server, tool, duration, error is None, size.arguments, size.result, error)
+        call = ToolCall(server, tool, duration, error is None, course.bytes_in, course.bytes_out, error)
         self.calls.append(call)
         if self._stages.trail is not None:
-            self._stages.trail.called(self._run, self._agent, call)
+            self._stages.trail.called(self._run, self._agent, call, course.reached, course.about)
 
     def _exceeded(self, server: str, tool: str, limit: str, what: str) -> Never:
         value = getattr(self.limits, limit)

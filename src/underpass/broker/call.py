@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from underpass.catalog import ToolDefinition
 from underpass.execution.result import ToolCall
 
+if TYPE_CHECKING:
+    from underpass.broker.journal.record import CallRecord, RunRecord
+    from underpass.broker.policy.decision import Decision
+
 Value = tuple[Any, bytes]
 """What a call came back with, and the same as JSON."""
+Outcome = Literal["allowed", "refused", "unanswered"]
+"""What came of a decision; ``unanswered``: there was nobody to ask, so the call is refused."""
+Reached = Literal["server", "journal", "cache", "nothing"]
+"""Where a call was sent, or what answered it instead; ``nothing``: it was refused, or was no good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +78,36 @@ class CallCache(Protocol):
 
 
 class Trail(Protocol):
-    """Is told of every call."""
+    """Is told of every run, decision and call."""
 
-    def called(self, run: str, agent: str, call: ToolCall) -> None:
-        """Note that a call has ended, however it did."""
+    def began(self, run: RunRecord) -> None:
+        """Note that a run begins, or goes on: ``attempts`` is more than 1."""
+        ...
+
+    def ended(self, run: RunRecord, cause: str) -> None:
+        """Note how a run has ended: ``ok``, or the type of its error."""
+        ...
+
+    def decided(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
+        """Note a final decision, before anything follows from it.
+
+        Parameters:
+            decision: None where there is no policy.
+
+        Raises:
+            ToolUnavailable: it cannot be recorded, and so the call must not be made.
+        """
+        ...
+
+    def called(
+        self, run: str, agent: str, call: ToolCall, reached: Reached, about: Call | CallRecord | None
+    ) -> None:
+        """Note that a call has ended, however it did.
+
+        Parameters:
+            about: the call as it was decided about, or as the journal has it; None where it did not pass the
+                checks before.
+        """
         ...
 
 

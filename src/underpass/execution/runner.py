@@ -126,14 +126,22 @@ class Runner:
         language = self._language(program)
         run = _new_id() if resumed is None else resumed.record.run
         journal = self._journal.begin(_record(run, program)) if resumed is None else resumed
+        if (trail := self._broker.stages.trail) is not None:
+            trail.began(journal.record)
+        cause = "Interrupted"
         try:
             result = await self._run(run, program, on_progress, language, journal)
+            cause = "ok" if result.error is None else result.error.type
         except BaseException as error:
-            refused = isinstance(error, UnderpassError) and resumed is None
-            journal.end(type(error).__name__ if refused else "Interrupted", spoke=False)
+            if isinstance(error, UnderpassError):
+                cause = error.type
+            journal.end(cause if resumed is None else "Interrupted", spoke=False)
             raise
         else:
             return result
+        finally:
+            if trail is not None:
+                trail.ended(journal.record, cause)
 
     async def _run(
         self,
