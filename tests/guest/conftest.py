@@ -17,6 +17,7 @@ import anyio
 import pytest
 
 from underpass.errors import ServerNotFound, ToolFailed
+from underpass.execution.clock import Clock
 from underpass.execution.conversation import Conversation, Outcome
 from underpass.guest import main
 from underpass.sandbox.lease import Channel, Exit
@@ -106,7 +107,7 @@ def run_inside(host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
         def converse() -> None:
             async def hold() -> Outcome:
-                conversation = Conversation(lease, host, timeout=timeout, output_bytes=1_000_000)
+                conversation = Conversation(lease, host, clock=Clock(timeout), output_bytes=1_000_000)
                 return await conversation.hold("agent", program)
 
             try:

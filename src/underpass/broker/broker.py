@@ -10,6 +10,7 @@ from typing import Any, Never
 import anyio
 import orjson
 
+from underpass.broker.approvals.question import Asker
 from underpass.broker.arguments import ArgumentValidator
 from underpass.broker.blobs import BlobStore, InMemoryBlobs
 from underpass.broker.call import Call, Reached, Stages, Value
@@ -109,6 +110,7 @@ class Broker:
         limits: CallLimits | None = None,
         blobs: BlobStore | None = None,
         journal: JournaledRun | None = None,
+        asker: Asker | None = None,
     ) -> RunCalls:
         """Begin the calls of one run.
 
@@ -117,10 +119,12 @@ class Broker:
             agent: whose it is.
             blobs: keeps images and files of results; by default they stay in memory.
             journal: records the calls, and answers those that a resumed run has made before.
+            asker: asks a person about calls; None where nobody can be asked.
         """
         direct = DirectTexts(self._count)
         limits = limits or self._limits
-        return RunCalls(self, limits, blobs or InMemoryBlobs(), direct, journal, run=run, agent=agent)
+        blobs = blobs or InMemoryBlobs()
+        return RunCalls(self, limits, blobs, direct, journal, run=run, agent=agent, asker=asker)
 
     async def call(
         self,
@@ -130,6 +134,7 @@ class Broker:
         *,
         agent: str = "default",
         blobs: BlobStore | None = None,
+        asker: Asker | None = None,
     ) -> Any:
         """Make one call that belongs to no run, and return its value, unwrapped.
 
@@ -141,7 +146,8 @@ class Broker:
         """
         async with self._single:
             direct = DirectTexts(lambda _text: 0)
-            calls = RunCalls(self, self._limits, blobs or InMemoryBlobs(), direct, agent=agent)
+            blobs = blobs or InMemoryBlobs()
+            calls = RunCalls(self, self._limits, blobs, direct, agent=agent, asker=asker)
             return await calls.call(server, tool, arguments)
 
     async def tool(self, server: str, name: str) -> _Tool:
@@ -234,6 +240,7 @@ class RunCalls:
         *,
         run: str = "",
         agent: str = "default",
+        asker: Asker | None = None,
     ) -> None:
         self.limits = limits
         self.journal = journal
@@ -246,7 +253,7 @@ class RunCalls:
         self._agent = agent
         self._stages = broker.stages
         policy = broker.stages.policy
-        self._gate = None if policy is None else policy.open_run(run, agent)
+        self._gate = None if policy is None else policy.open_run(run, agent, asker)
         self._made = 0
         self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from underpass.broker.approvals.question import Asker
 from underpass.catalog import ToolDefinition
 from underpass.execution.result import ToolCall
 
@@ -52,8 +53,8 @@ class Gate(Protocol):
 class Policy(Protocol):
     """Opens the gate of each run."""
 
-    def open_run(self, run: str, agent: str) -> Gate:
-        """Return the gate for the calls of one run."""
+    def open_run(self, run: str, agent: str, asker: Asker | None) -> Gate:
+        """Return the gate for the calls of one run, about which ``asker`` can ask a person."""
         ...
 
 

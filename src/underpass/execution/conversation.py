@@ -13,6 +13,7 @@ import anyio.lowlevel
 
 from underpass.errors import LimitExceeded, SandboxCrashed, Timeout, UnderpassError
 from underpass.execution import frames
+from underpass.execution.clock import Clock
 from underpass.execution.noticing import Noticing
 from underpass.sandbox.lease import ChannelClosed, Exit, FrameTooLarge, Lease, dumps
 
@@ -63,18 +64,18 @@ class Conversation:
     Parameters:
         lease: the guest.
         host: answers its questions.
-        timeout: wall-clock seconds, wherever the program spends them.
+        clock: the program's time; it stands while a person is asked.
         output_bytes: how much it may print.
         keeps_time: whether the guest ends the program in time; it is told when time is over otherwise.
     """
 
     def __init__(
-        self, lease: Lease, host: Host, *, timeout: float, output_bytes: int, keeps_time: bool = True
+        self, lease: Lease, host: Host, *, clock: Clock, output_bytes: int, keeps_time: bool = True
     ) -> None:
         self._lease = lease
         self._channel = lease.channel
         self._host = host
-        self._timeout = timeout
+        self._clock = clock
         self._keeps_time = keeps_time
         self._output_left = output_bytes
         self._output_bytes = output_bytes
@@ -89,7 +90,8 @@ class Conversation:
     async def hold(self, agent: str, program: Mapping[str, Any]) -> Outcome:
         """Send the program and serve the guest until it is done, dead, or out of time."""
         outcome, scope = self._outcome, self._tasks.cancel_scope
-        scope.deadline = anyio.current_time() + self._timeout + _GRACE
+        self._clock.start(self._set_time)
+        scope.deadline = self._clock.deadline + _GRACE
         async with self._tasks:
             try:
                 await self._channel.send(agent.encode(), dumps({"op": "run", **program}))
@@ -102,17 +104,24 @@ class Conversation:
         if scope.cancelled_caught and outcome.done is None and outcome.error is None:
             silent = "" if self._keeps_time else "it was computing, so its line is not known; "
             outcome.error = Timeout(
-                f"the run took longer than {self._timeout:g} s",
+                f"the run took longer than {self._clock.seconds:g} s",
                 hint=f"{silent}do less in one run, call tools concurrently (asyncio.gather, Promise.all), "
                 "or raise the timeout",
-                timeout=self._timeout,
+                timeout=self._clock.seconds,
             )
         return outcome
 
     async def _tell_time(self) -> None:
         """Let a guest that waits say where, when time is over."""
-        await anyio.sleep(self._timeout)
+        await self._clock.over()
         await self._reply({"op": "timeout"})
+
+    def _set_time(self, left: float | None) -> None:
+        """Follow the clock, with the guest: it stands (None), or goes on."""
+        self._tasks.cancel_scope.deadline = self._clock.deadline + _GRACE
+        if self._keeps_time:
+            # The guest may be one that does not listen: nobody waits for that.
+            self._tasks.start_soon(self._reply, {"op": "clock", "left": left})
 
     async def _serve(self) -> None:
         """Read frames to the last, or until a question has to wait: another task reads on then.

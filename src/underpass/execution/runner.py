@@ -13,12 +13,15 @@ from typing import Any, Final
 import anyio.to_thread
 
 from underpass.broker import Broker, RunCalls
+from underpass.broker.approvals import Ask
 from underpass.broker.journal import Journal, JournaledRun, RunRecord
 from underpass.checking.checker import Checker
 from underpass.config import RunSettings
 from underpass.errors import UnderpassError, ValidationFailed, WorkspaceFull, did_you_mean
 from underpass.execution import failure
 from underpass.execution.answer import Answer, Keep, bounded
+from underpass.execution.asking import RunAsker
+from underpass.execution.clock import Clock
 from underpass.execution.conversation import Conversation, Outcome
 from underpass.execution.files import FilesOfRun
 from underpass.execution.host import OnProgress, Question, RunHost
@@ -112,11 +115,13 @@ class Runner:
         program: Program,
         on_progress: OnProgress | None = None,
         *,
+        ask: Ask | None = None,
         resumed: JournaledRun | None = None,
     ) -> RunResult:
         """Run one program. A failing program is a result, not an exception.
 
         Parameters:
+            ask: puts questions about calls to a person.
             resumed: the first life of a run whose program this is; by default a new run begins.
 
         Raises:
@@ -130,7 +135,7 @@ class Runner:
             trail.began(journal.record)
         cause = "Interrupted"
         try:
-            result = await self._run(run, program, on_progress, language, journal)
+            result = await self._run(run, program, on_progress, ask, language, journal)
             cause = "ok" if result.error is None else result.error.type
         except BaseException as error:
             if isinstance(error, UnderpassError):
@@ -148,6 +153,7 @@ class Runner:
         run: str,
         program: Program,
         on_progress: OnProgress | None,
+        ask: Ask | None,
         language: Language,
         journal: JournaledRun,
     ) -> RunResult:
@@ -165,7 +171,11 @@ class Runner:
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
         blobs = results.ResultBlobs(folder, name, reserve=quota.take)
-        calls = self._broker.open_run(run=run, agent=program.agent, blobs=blobs, journal=journal)
+        clock = Clock(program.timeout)
+        asker = RunAsker(ask, clock, journal)
+        calls = self._broker.open_run(
+            run=run, agent=program.agent, blobs=blobs, journal=journal, asker=asker
+        )
         files = FilesOfRun(self._checkpoints, program.agent, name)
         try:
             await quota.begin()
@@ -178,7 +188,7 @@ class Runner:
                 questions = {**self._questions, "workspace_room": quota.room, **files.questions()}
                 modules = self._modules if turn is None else turn.session.modules
                 host = RunHost(calls, modules, questions, on_progress)
-                outcome = await self._talk(run, program, lease, host, language)
+                outcome = await self._talk(run, program, lease, host, clock, language)
             if program.rollback_on_error:
                 await files.end(lease)
         except BaseException:
@@ -242,12 +252,12 @@ class Runner:
         )
 
     async def _talk(
-        self, run: str, program: Program, lease: Lease, host: RunHost, language: Language
+        self, run: str, program: Program, lease: Lease, host: RunHost, clock: Clock, language: Language
     ) -> Outcome:
         conversation = Conversation(
             lease,
             host,
-            timeout=program.timeout,
+            clock=clock,
             output_bytes=self._settings.output_bytes,
             keeps_time=language.keeps_time,
         )

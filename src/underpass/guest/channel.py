@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from underpass.guest.frugal_json import dumps, loads
 
 _SMALL = 1 << 13
 _LARGE = 1 << 20
+_CLOCK = b'{"op":"clock"'
+"""What a frame begins with that says whether the program's time goes on."""
+_HEARD = b'{"op":"heard"'
 
 
 _running_loop: Callable[[], asyncio.AbstractEventLoop | None] = vars(asyncio)["_get_running_loop"]
@@ -39,6 +43,9 @@ class Channel:
         self._next_id = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._reader: asyncio.AbstractEventLoop | None = None
+        self._filling = threading.Lock()
+        self.on_clock: Callable[[float | None], object] = lambda _left: None
+        """Called with the seconds that are left, when time goes on; with None when it stands."""
 
     def send(self, frame: Mapping[str, Any]) -> None:
         """Send one frame; waits while the host is slow."""
@@ -103,6 +110,31 @@ class Channel:
             raise_from_frame(answer["error"])
         return answer.get("value")
 
+    def hear_of_time(self) -> bool:
+        """Heed what was said of time and is not read yet, from within a signal handler.
+
+        Returns whether that could be done; a read that was interrupted must go on first.
+        """
+        if not self._filling.acquire(blocking=False):
+            return False
+        try:
+            before = -1
+            while before < len(self._buffer):
+                before = len(self._buffer)
+                self._read_some()
+        except Closed:
+            pass
+        finally:
+            self._filling.release()
+        buffer, start = self._buffer, 0
+        while start + 4 <= len(buffer):
+            end = start + 4 + int.from_bytes(buffer[start : start + 4], "little")
+            if end <= len(buffer) and buffer.startswith(_CLOCK, start + 4):
+                self.on_clock(loads(buffer[start + 4 : end].decode())["left"])
+                buffer[start + 4 : start + 4 + len(_HEARD)] = _HEARD
+            start = end
+        return True
+
     def forget(self) -> None:
         """Be as new: what comes next is another conversation."""
         if self._reader is not None:
@@ -148,6 +180,9 @@ class Channel:
 
     def _settle(self, frame: dict[str, Any]) -> None:
         """Give an answer to the task that waits for it; it may have stopped waiting."""
+        if frame.get("op") == "clock":
+            self.on_clock(frame["left"])
+            return
         future = self._waiting.pop(frame.get("id", 0), None)
         if future is None:
             return
@@ -160,6 +195,10 @@ class Channel:
         _resolve(future, frame.get("value"), error)
 
     def _fill(self) -> None:
+        with self._filling:
+            self._read_some()
+
+    def _read_some(self) -> None:
         try:
             chunk = os.read(self._descriptor, self._wanted)
         except BlockingIOError:

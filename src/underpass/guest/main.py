@@ -29,6 +29,8 @@ from underpass.guest.workspace import Workspace
 _RESERVE = 4 << 20
 _RUN = '{"op":"run"'
 """What a ``run`` frame begins with."""
+_SOON = 0.01
+"""Seconds after which a handler tries again that came at a bad moment."""
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
@@ -65,6 +67,7 @@ class Guest:
 
     def __init__(self, channel: Channel, workspace: str) -> None:
         self._channel = channel
+        channel.on_clock = self._set_time
         self._outputs = (Output(channel, "stdout"), Output(channel, "stderr"))
         # The program's module is the one that Python's own code finds under this name.
         sys.modules["__main__"] = module = ModuleType("__main__")
@@ -79,6 +82,7 @@ class Guest:
         self._session = False
         self._ended = False
         self._refused = False
+        self._no_time = False
         self._reserve = _reserve()
         sys.stdout, sys.stderr = self._outputs
         sys.stdin = None
@@ -259,8 +263,20 @@ class Guest:
         self._never_awaited.append(coroutine.__qualname__)
 
     def _out_of_time(self, _signal: int, _frame: FrameType | None) -> None:
-        if not self._ended:
+        if self._ended:
+            return
+        # The clock may stand, or have stood, and a program that computes has not read that.
+        self._no_time = True
+        if not self._channel.hear_of_time():
+            signal.setitimer(signal.ITIMER_REAL, _SOON)
+        elif self._no_time:
             raise TimeLimit(self._waiting_at())
+
+    def _set_time(self, left: float | None) -> None:
+        """Let the program's time stand (None), or go on with ``left`` seconds."""
+        if not self._ended:
+            self._no_time = False
+            signal.setitimer(signal.ITIMER_REAL, 0 if left is None else max(left, _SOON))
 
     def _flush_files(self) -> None:
         """Write what open files hold back; nothing else does when a process just ends."""

@@ -160,6 +160,11 @@ class JournaledRun:
             )
         return call
 
+    def appear(self) -> None:
+        """Record the run before its first call, since it may wait for long."""
+        if self.number is None:
+            self.now(self._insert_run)
+
     def end(self, cause: str, *, spoke: bool) -> None:
         """Record how the run ended.
 
