@@ -135,7 +135,7 @@ class Runner:
             trail.began(journal.record)
         cause = "Interrupted"
         try:
-            result = await self._run(run, program, on_progress, ask, language, journal)
+            result = await self._run(run, program, on_progress, language, journal, ask=ask)
             cause = "ok" if result.error is None else result.error.type
         except BaseException as error:
             if isinstance(error, UnderpassError):
@@ -153,9 +153,10 @@ class Runner:
         run: str,
         program: Program,
         on_progress: OnProgress | None,
-        ask: Ask | None,
         language: Language,
         journal: JournaledRun,
+        *,
+        ask: Ask | None,
     ) -> RunResult:
         sandbox = language.sandbox
         folder = self._workspaces / program.agent
@@ -173,9 +174,7 @@ class Runner:
         blobs = results.ResultBlobs(folder, name, reserve=quota.take)
         clock = Clock(program.timeout)
         asker = RunAsker(ask, clock, journal)
-        calls = self._broker.open_run(
-            run=run, agent=program.agent, blobs=blobs, journal=journal, asker=asker
-        )
+        calls = self._broker.open_run(run=run, agent=program.agent, blobs=blobs, journal=journal, asker=asker)
         files = FilesOfRun(self._checkpoints, program.agent, name)
         try:
             await quota.begin()
@@ -188,7 +187,7 @@ class Runner:
                 questions = {**self._questions, "workspace_room": quota.room, **files.questions()}
                 modules = self._modules if turn is None else turn.session.modules
                 host = RunHost(calls, modules, questions, on_progress)
-                outcome = await self._talk(run, program, lease, host, clock, language)
+                outcome = await self._talk(run, program, lease, host, language, clock=clock)
             if program.rollback_on_error:
                 await files.end(lease)
         except BaseException:
@@ -252,7 +251,7 @@ class Runner:
         )
 
     async def _talk(
-        self, run: str, program: Program, lease: Lease, host: RunHost, clock: Clock, language: Language
+        self, run: str, program: Program, lease: Lease, host: RunHost, language: Language, *, clock: Clock
     ) -> Outcome:
         conversation = Conversation(
             lease,
