@@ -151,6 +151,10 @@ class PolicySettings:
     """What happens to a call that no rule is about, and that is not destructive by its server's word."""
     rules: tuple[Rule, ...] = ()
     """The first that fits decides."""
+    wait_seconds: float = 300.0
+    """How long a run waits for a person's answer; the call is refused then."""
+    ask_elsewhere: bool = False
+    """Whether a question waits for ``underpass approvals`` where nobody can be asked on the spot."""
 
 
 @dataclass(frozen=True, slots=True)
