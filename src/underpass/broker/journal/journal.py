@@ -26,6 +26,8 @@ from underpass.workspace.checkpoints.objects import ObjectStore
 if TYPE_CHECKING:
     import sqlite3
 
+WRITE_SOON: Final = 0.001
+"""Seconds after which the end of a call is written, unless the next call is before: both are one step then."""
 WRITE_AFTER: Final = 0.5
 """Seconds after which what may wait is written."""
 TIDY_AFTER: Final = 3_600.0
@@ -140,12 +142,12 @@ class Journal(Background):
         return self.write()
 
     def soon(self, run: JournaledRun, step: Step) -> None:
-        """Write a step as soon as what goes on now has to wait, with what else there is by then."""
+        """Write a step with the next, or after ``WRITE_SOON``."""
         self.later(run, step)
         self._soon.set()
 
     def later(self, run: JournaledRun, step: Step) -> None:
-        """Write a step with the next, or in a moment."""
+        """Write a step with the next, or after ``WRITE_AFTER``."""
         self._pending.append((run, step))
         self._due.set()
 
@@ -215,6 +217,7 @@ class Journal(Background):
         self._tasks.start_soon(self._settle_when_due)
         while True:
             await self._soon.wait()
+            await anyio.sleep(WRITE_SOON)
             self._soon = anyio.Event()
             self.write()
 

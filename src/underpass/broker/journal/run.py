@@ -51,11 +51,11 @@ class Writer(Protocol):
         ...
 
     def soon(self, run: JournaledRun, step: Step) -> None:
-        """Write as soon as what goes on now has to wait."""
+        """Write with what is written next, or in a millisecond."""
         ...
 
     def later(self, run: JournaledRun, step: Step) -> None:
-        """Write with what is written next, or in a moment."""
+        """Write with what is written next, or within a second."""
         ...
 
 
