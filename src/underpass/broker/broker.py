@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Never
 
 import anyio
@@ -13,7 +14,8 @@ import orjson
 from underpass.broker.approvals.question import Asker
 from underpass.broker.arguments import ArgumentValidator
 from underpass.broker.blobs import BlobStore, InMemoryBlobs
-from underpass.broker.call import Call, Reached, Stages, Value
+from underpass.broker.cache.reads import Reads
+from underpass.broker.call import Call, PrivateCall, Reached, Returned, Stages, ToolPrivacy
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
 from underpass.broker.journal.record import CallRecord
 from underpass.broker.journal.run import JournaledCall, JournaledRun
@@ -55,6 +57,8 @@ class _Tool:
     """Makes the request, where it is no tool but a request for resources or prompts."""
     digest: str = ""
     """Of the definition; a request has none."""
+    privacy: ToolPrivacy | None = None
+    """What is done about its personal data."""
 
     @property
     def idempotent(self) -> bool:
@@ -71,6 +75,18 @@ class _Course:
     bytes_out: int = 0
     about: Call | CallRecord | None = None
     reached: Reached = "nothing"
+
+
+class _Noting:
+    """A store of blobs that knows whether it was given any."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self.used = False
+
+    async def put(self, data: bytes, mime_type: str) -> str:
+        self.used = True
+        return await self._blobs.put(data, mime_type)
 
 
 class Broker:
@@ -111,6 +127,7 @@ class Broker:
         blobs: BlobStore | None = None,
         journal: JournaledRun | None = None,
         asker: Asker | None = None,
+        reads: Reads | None = None,
     ) -> RunCalls:
         """Begin the calls of one run.
 
@@ -120,11 +137,12 @@ class Broker:
             blobs: keeps images and files of results; by default they stay in memory.
             journal: records the calls, and answers those that a resumed run has made before.
             asker: asks a person about calls; None where nobody can be asked.
+            reads: told of each call, for who wants to know what the run's result rests on.
         """
         direct = DirectTexts(self._count)
         limits = limits or self._limits
         blobs = blobs or InMemoryBlobs()
-        return RunCalls(self, limits, blobs, direct, journal, run=run, agent=agent, asker=asker)
+        return RunCalls(self, limits, blobs, direct, journal, run=run, agent=agent, asker=asker, reads=reads)
 
     async def call(
         self,
@@ -170,7 +188,13 @@ class Broker:
             if definition is None:
                 if (found := request_definition(server, name)) is not None:
                     definition, answer = found
-                    tool = _Tool(definition, ArgumentValidator(definition), lambda _value: None, answer)
+                    tool = _Tool(
+                        definition,
+                        ArgumentValidator(definition),
+                        lambda _value: None,
+                        answer,
+                        privacy=self.privacy(server, name),
+                    )
                     return tools.setdefault(name, tool)
                 raise ToolNotFound.named(server, name, (tool.name for tool in listing.tools))
             tools[name] = _Tool(
@@ -178,10 +202,15 @@ class Broker:
                 ArgumentValidator(definition),
                 self._observer(definition),
                 digest=tool_digest(definition),
+                privacy=self.privacy(server, name),
             )
             if fault := tools[name].validator.fault:
                 self.findings.append(Finding(server, name, "repaired", fault))
         return tools[name]
+
+    def privacy(self, server: str, name: str) -> ToolPrivacy | None:
+        """Return what is done about a tool's personal data; None where that is nothing."""
+        return None if self.stages.privacy is None else self.stages.privacy.about(server, name)
 
     async def dispatch(
         self,
@@ -241,6 +270,7 @@ class RunCalls:
         run: str = "",
         agent: str = "default",
         asker: Asker | None = None,
+        reads: Reads | None = None,
     ) -> None:
         self.limits = limits
         self.journal = journal
@@ -254,6 +284,7 @@ class RunCalls:
         self._stages = broker.stages
         policy = broker.stages.policy
         self._gate = None if policy is None else policy.open_run(run, agent, asker)
+        self._reads = reads
         self._made = 0
         self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
 
@@ -270,6 +301,8 @@ class RunCalls:
         """
         if self._made >= self.limits.max_calls:
             # Not recorded: code that goes on asking must not fill the record.
+            if self._reads is not None:
+                self._reads.spoil()
             self._exceeded(server, tool, "max_calls", "the run made all of its {:,} tool calls")
         self._made += 1
         journaled = None if self.journal is None else self.journal.claim(server, tool, arguments)
@@ -304,13 +337,13 @@ class RunCalls:
         *,
         journaled: JournaledCall | None,
     ) -> Any:
-        tool = await self._broker.tool(server, name)
+        tool = await self._tool(server, name)
         encoded = _encode(tool.definition, arguments)
         course.bytes_in = len(encoded)
         if course.bytes_in > self.limits.max_argument_bytes:
             self._exceeded(server, name, "max_argument_bytes", "the arguments are over {:,} bytes")
-        tool.validator.validate(arguments)
         call = Call(self._run, self._agent, tool.definition, tool.digest, arguments, encoded)
+        private = await self._validate(tool, call)
         course.about = call
         if self._gate is not None:
             await self._gate.admit(call)
@@ -318,46 +351,108 @@ class RunCalls:
             trail.decided(call, None, "allowed")
         await self.direct.add(call_text(name, encoded))
         if self.journal is None:
-            value, written = await self._answer(tool, call, progress, course)
+            returned = await self._answer(tool, call, private, progress, course)
         else:
             if journaled is None:
                 journaled = self.journal.begin(
                     server, name, tool.digest, arguments, encoded, idempotent=tool.idempotent
                 )
             try:
-                value, written = await self._answer(tool, call, progress, course)
-                await journaled.finished(written)
+                returned = await self._answer(tool, call, private, progress, course)
+                await journaled.finished(returned.encoded)
             except ToolError as error:
                 await journaled.failed(error)
                 raise
             except anyio.get_cancelled_exc_class():
                 journaled.cancelled()
                 raise
-        tool.observe(value)
+        if self._reads is not None:
+            self._reads.note(call, returned.freshness)
+        tool.observe(returned.value)
         if self._gate is not None:
-            self._gate.returned(server, name, value, written)
-        return value
+            self._gate.returned(server, name, returned.value, returned.encoded)
+        return returned.value
 
-    async def _answer(self, tool: _Tool, call: Call, progress: Progress | None, course: _Course) -> Value:
+    async def _tool(self, server: str, name: str) -> _Tool:
+        try:
+            return await self._broker.tool(server, name)
+        except ToolError as error:
+            # It may quote what the server wrote to standard error.
+            if (privacy := self._broker.privacy(server, name)) is None:
+                raise
+            concealed = await privacy.concealed_error(self._agent, error)
+        raise concealed
+
+    async def _validate(self, tool: _Tool, call: Call) -> PrivateCall | None:
+        """Validate the arguments as the tool will get them."""
+        if tool.privacy is None:
+            tool.validator.validate(call.arguments)
+            return None
+        private = await tool.privacy.begin(call)
+        try:
+            tool.validator.validate(private.arguments)
+        except ToolError as error:
+            concealed = await private.concealed_error(error)
+        else:
+            return private
+        raise concealed
+
+    async def _answer(
+        self,
+        tool: _Tool,
+        call: Call,
+        private: PrivateCall | None,
+        progress: Progress | None,
+        course: _Course,
+    ) -> Returned:
         if (cache := self._stages.cache) is None:
-            return await self._send(tool, call, progress, course)
+            return await self._send_privately(tool, call, private, progress, course)
         course.reached = "cache"
-        return await cache.answer(call, lambda: self._send(tool, call, progress, course))
+        make = partial(self._send_privately, tool, call, private, progress, course)
+        returned = await cache.answer(call, make)
+        if course.reached == "cache":
+            course.bytes_out = len(returned.encoded)
+            self._bound(call, course)
+            await self.direct.add(returned.encoded.decode())
+        return returned
 
-    async def _send(self, tool: _Tool, call: Call, progress: Progress | None, course: _Course) -> Value:
-        """Make the call; return its value, and the value as JSON."""
+    async def _send_privately(
+        self,
+        tool: _Tool,
+        call: Call,
+        private: PrivateCall | None,
+        progress: Progress | None,
+        course: _Course,
+    ) -> Returned:
+        if private is None:
+            return await self._send(tool, call, None, progress, course)
+        try:
+            return await self._send(tool, call, private, private.concealed_progress(progress), course)
+        except ToolError as error:
+            concealed = await private.concealed_error(error)
+        # Outside of the handler: what is raised must not bring along what it was made from.
+        raise concealed
+
+    async def _send(
+        self,
+        tool: _Tool,
+        call: Call,
+        private: PrivateCall | None,
+        progress: Progress | None,
+        course: _Course,
+    ) -> Returned:
+        """Make the call."""
         server, name = tool.definition.server, tool.definition.name
-        privacy = self._stages.privacy
-        arguments = call.arguments if privacy is None else privacy.restore(call)
+        arguments = call.arguments if private is None else private.arguments
         course.reached = "server"
         outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
         try:
-            await self.direct.add(
-                result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)
-            )
-            value = await unwrap(tool.definition, outcome, self._blobs)
-            if privacy is not None:
-                value = privacy.conceal(call, value)
+            text = result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)
+            await self.direct.add(text)
+            blobs = _Noting(self._blobs)
+            value = await unwrap(tool.definition, outcome, blobs)
+            if private is not None:
+                value = await private.conceal(value, len(text))
             written = orjson.dumps(value)
             course.bytes_out = len(written)
         except orjson.JSONEncodeError as error:
@@ -366,9 +461,13 @@ class RunCalls:
                 server=server,
                 tool=name,
             ) from error
+        self._bound(call, course)
+        return Returned(value, written, not blobs.used)
+
+    def _bound(self, call: Call, course: _Course) -> None:
         if course.bytes_out > self.limits.max_result_bytes:
-            self._exceeded(server, name, "max_result_bytes", "the result is over {:,} bytes")
-        return value, written
+            tool = call.tool
+            self._exceeded(tool.server, tool.name, "max_result_bytes", "the result is over {:,} bytes")
 
     async def _recorded(
         self, server: str, tool: str, arguments: Mapping[str, Any], journaled: JournaledCall
@@ -399,8 +498,12 @@ class RunCalls:
 
     def _note(self, server: str, tool: str, started: float, course: _Course, error: str | None) -> None:
         duration = (time.perf_counter() - started) * 1000
-        call = ToolCall(server, tool, duration, error is None, course.bytes_in, course.bytes_out, error)
+        cached = error is None and course.reached == "cache"
+        sizes = (course.bytes_in, course.bytes_out)
+        call = ToolCall(server, tool, duration, error is None, *sizes, error, cached=cached)
         self.calls.append(call)
+        if error is not None and self._reads is not None:
+            self._reads.spoil()
         if self._stages.trail is not None:
             self._stages.trail.called(self._run, self._agent, call, course.reached, course.about)
 

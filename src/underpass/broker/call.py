@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from underpass.broker.approvals.question import Asker
-from underpass.catalog import ToolDefinition
+from underpass.catalog import Progress, ToolDefinition
+from underpass.errors import ToolError
 from underpass.execution.result import ToolCall
 
 if TYPE_CHECKING:
     from underpass.broker.journal.record import CallRecord, RunRecord
     from underpass.broker.policy.decision import Decision
 
-Value = tuple[Any, bytes]
-"""What a call came back with, and the same as JSON."""
 Outcome = Literal["allowed", "refused", "unanswered"]
 """What came of a decision; ``unanswered``: there was nobody to ask, so the call is refused."""
 Reached = Literal["server", "journal", "cache", "nothing"]
 """Where a call was sent, or what answered it instead; ``nothing``: it was refused, or was no good."""
+
+
+class Freshness(NamedTuple):
+    """How long a value may stand for the call that it came of."""
+
+    until: float
+    """As the cache counts time."""
+    server: int
+    """What the server is to the cache."""
+    epoch: int
+    """The value is stale once the server has another."""
+
+
+class Returned(NamedTuple):
+    """What a call came back with."""
+
+    value: Any
+    encoded: bytes
+    """The value as JSON."""
+    portable: bool = True
+    """Whether it means the same in another run; a value that names files of this one does not."""
+    freshness: Freshness | None = None
+    """None where the next call of the kind has to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +80,53 @@ class Policy(Protocol):
         ...
 
 
+class PrivateCall(Protocol):
+    """One call of a tool that has personal data, or may have it."""
+
+    arguments: Mapping[str, Any]
+    """As the tool needs them."""
+
+    async def conceal(self, value: Any, size: int) -> Any:
+        """Return the value of a result, of about ``size`` characters, as the code may see it.
+
+        Raises:
+            ToolFailed: it cannot be concealed, and so must not be seen.
+        """
+        ...
+
+    async def concealed_error(self, error: ToolError) -> ToolError:
+        """Return the error as the code may see it."""
+        ...
+
+    def concealed_progress(self, progress: Progress | None) -> Progress | None:
+        """Return what is to be told of the call's progress, so that it may be passed on."""
+        ...
+
+
+class ToolPrivacy(Protocol):
+    """What is done about the personal data of one tool."""
+
+    async def begin(self, call: Call) -> PrivateCall:
+        """Begin a call. Raises ``ToolUnavailable``: what its arguments stand for cannot be read."""
+        ...
+
+    async def concealed_error(self, agent: str, error: ToolError) -> ToolError:
+        """Return an error that came before the call, as the code may see it."""
+        ...
+
+
 class Privacy(Protocol):
     """Keeps personal data from the code, and so from the model."""
 
-    def conceal(self, call: Call, value: Any) -> Any:
-        """Return the value of a result as the code may see it."""
-        ...
-
-    def restore(self, call: Call) -> Mapping[str, Any]:
-        """Return the arguments as the tool needs them."""
+    def about(self, server: str, tool: str) -> ToolPrivacy | None:
+        """Return what is to be done for a tool; None where that is nothing."""
         ...
 
 
 class CallCache(Protocol):
     """Answers calls that need not be made again."""
 
-    async def answer(self, call: Call, make: Callable[[], Awaitable[Value]]) -> Value:
+    async def answer(self, call: Call, make: Callable[[], Awaitable[Returned]]) -> Returned:
         """Return what the call came back with before, or make it."""
         ...
 

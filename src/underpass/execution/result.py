@@ -21,9 +21,11 @@ class ToolCall:
     """Bytes of the result that entered the sandbox, as JSON."""
     error: str | None = None
     """The error's type, when the call failed."""
+    cached: bool = False
+    """Whether an earlier call's result answered it, so that the server was not asked."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The call as a JSON object; ``error`` only when there is one."""
+        """The call as a JSON object; ``error`` and ``cached`` only when there is one and when it is."""
         shown: dict[str, Any] = {
             "server": self.server,
             "tool": self.tool,
@@ -32,6 +34,8 @@ class ToolCall:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
+        if self.cached:
+            shown["cached"] = True
         return shown if self.error is None else {**shown, "error": self.error}
 
 
