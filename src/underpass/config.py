@@ -158,6 +158,27 @@ class PolicySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacySettings:
+    """``[privacy]``: personal data that code, and so the model, sees as tokens only.
+
+    Tools are named as ``server``, ``server.tool`` or a pattern such as ``server.get_*``.
+    """
+
+    servers: tuple[str, ...] = ()
+    """Tools in whose results every text is searched."""
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Fields of results whose whole values are tokens, by tool."""
+    names: Path | tuple[str, ...] = ()
+    """Names of people to be found, or the file that has one in each line."""
+    restore: tuple[str, ...] = ()
+    """Tools whose arguments get the values that tokens stand for."""
+    kinds: tuple[str, ...] = ("email", "phone", "card", "iban", "name")
+    """What is searched for."""
+    region: str = ""
+    """The country (``DE``) whose telephone numbers are known without its prefix."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -170,6 +191,7 @@ class Settings:
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
@@ -263,7 +285,11 @@ def _with(settings: Settings, name: str, value: object, origin: str, folder: Pat
     if key not in known:
         raise unknown_setting(name, [f"{section_name}.{other}" for other in known], origin)
     default = getattr(section, key)
-    if isinstance(default, Mapping):
+    if section_name == "privacy":
+        from underpass.broker.privacy.declared import read_setting
+
+        converted = read_setting(key, value, folder.absolute(), origin)
+    elif isinstance(default, Mapping):
         # Few have environments, and everyone waits for the imports of this module.
         from underpass.environments.declared import read_environments
 
