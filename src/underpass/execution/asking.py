@@ -24,6 +24,11 @@ class RunAsker:
         self._clock = clock
         self._journal = journal
 
+    @property
+    def attended(self) -> bool:
+        """Whether there may be somebody to ask."""
+        return self._ask is not None
+
     async def ask(self, question: Question) -> Answer | None:
         """Return the person's answer, or None where nobody can be asked."""
         return None if self._ask is None else await self._ask(question)

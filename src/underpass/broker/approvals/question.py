@@ -50,6 +50,11 @@ Ask = Callable[[Question], Awaitable[Answer | None]]
 class Asker(Protocol):
     """How the person is reached who watches over one run, and how that run waits meanwhile."""
 
+    @property
+    def attended(self) -> bool:
+        """Whether there may be somebody to ask."""
+        ...
+
     async def ask(self, question: Question) -> Answer | None:
         """Return the person's answer, or None where nobody can be asked. It may be cancelled."""
         ...
@@ -59,13 +64,14 @@ class Asker(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class PreparedAnswers:
     """An asker in memory, which gives the answers that it was given, one after the other."""
 
     answers: list[Answer | None] = field(default_factory=list[Answer | None])
     """None, or no answer left: nobody can be asked."""
     asked: list[Question] = field(default_factory=list[Question])
+    attended: bool = True
 
     async def ask(self, question: Question) -> Answer | None:
         """Return the next answer."""
