@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from underpass.broker import Broker
+from underpass.broker.approvals import Approvals, Ask
 from underpass.broker.journal import Decisions, Journal
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.lock import ToolLock
@@ -25,6 +26,7 @@ from underpass.discovery.hit import Hit
 from underpass.discovery.questions import Questions, server_list
 from underpass.discovery.request import SearchRequest
 from underpass.errors import ConfigError
+from underpass.execution.asking import OutsideAsker
 from underpass.execution.host import OnProgress
 from underpass.execution.language import Language
 from underpass.execution.modules import GeneratedModules
@@ -58,6 +60,7 @@ class Underpass:
         shapes: ShapeRecorder,
         checker: Checker,
         journal: Journal,
+        approvals: Approvals,
         embeddings: Embeddings | None = None,
         sessions: Sessions,
         languages: Sequence[Language] = (),
@@ -68,6 +71,8 @@ class Underpass:
         self.settings = settings
         self.state = state
         """The state folder."""
+        self.approvals = approvals
+        """Asks people about calls."""
         self.directory = ToolDirectory(catalog, shapes.find, embeddings)
         """Where tools are found."""
         self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
@@ -145,6 +150,8 @@ class Underpass:
             await stack.enter_async_context(quotas)
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
+            approvals = Approvals(state / "approvals", chosen.policy)
+            stack.callback(approvals.close)
             await stack.enter_async_context(catalog)
             checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
             embeddings = minilm.embeddings(state / minilm.FILE_NAME, chosen.discovery.semantic)
@@ -161,6 +168,7 @@ class Underpass:
                 shapes=shapes,
                 checker=checker,
                 journal=journal,
+                approvals=approvals,
                 embeddings=embeddings,
                 sessions=sessions,
                 languages=[typescript],
@@ -180,6 +188,7 @@ class Underpass:
         rollback_on_error: bool = False,
         session: str | None = None,
         on_progress: OnProgress | None = None,
+        ask: Ask | None = None,
     ) -> RunResult:
         """Run a program in a sandbox of its own. A failing program is a result, not an exception.
 
@@ -201,6 +210,9 @@ class Underpass:
                 there. A run waits for its turn, ``timeout`` at most; ``RunResult.session`` says whether the
                 session is new, and whether it was lost. Programs in Python only.
             on_progress: awaited with the progress that the program and its tools report.
+            ask: awaited with a ``Question`` about each call of which the policy says that a person decides;
+                returns ``"once"``, ``"run"``, ``"always"``, ``"refuse"``, or None where nobody can be asked.
+                The time of the run stands meanwhile. By default nobody is asked.
 
         Raises:
             ValidationFailed: the request itself is no good; nothing ran.
@@ -220,7 +232,7 @@ class Underpass:
             rollback_on_error,
             session,
         )
-        return await self._runner.run(program, on_progress)
+        return await self._runner.run(program, on_progress, ask=ask)
 
     def sessions(self) -> list[SessionInfo]:
         """Return the sessions of all agents, the longest unused first."""
@@ -244,6 +256,7 @@ class Underpass:
         call_again: Collection[int] = (),
         assume_done: Mapping[int, Any] | None = None,
         on_progress: OnProgress | None = None,
+        ask: Ask | None = None,
     ) -> RunResult:
         """Continue a run that died: its host was killed, its sandbox crashed, or it was interrupted.
 
@@ -257,6 +270,7 @@ class Underpass:
             assume_done: for unknown calls that have happened: the value that the code is to get, by
                 their sequence number.
             on_progress: awaited with the progress that the program and its tools report.
+            ask: as for ``run``; what was answered since the run died is not asked again.
 
         Raises:
             CallUnknown: the run died during calls that are not idempotent, and nobody knows whether they
@@ -278,7 +292,7 @@ class Underpass:
             record.rollback_on_error,
         )
         resumed = self._journal.resume(record, Decisions(frozenset(call_again), assume_done or {}))
-        return await self._runner.run(program, on_progress, resumed=resumed)
+        return await self._runner.run(program, on_progress, ask=ask, resumed=resumed)
 
     def warm_up(self) -> None:
         """Start, in the background, what the first run would otherwise wait for."""
@@ -286,13 +300,20 @@ class Underpass:
             self._checker.warm_up()
 
     async def call_tool(
-        self, server: str, tool: str, arguments: Mapping[str, Any] | None = None, *, agent: str = "default"
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        agent: str = "default",
+        ask: Ask | None = None,
     ) -> Any:
         """Call one tool from outside of any program, and return its value as a program would see it.
 
         Parameters:
             server, tool: the names in the configuration and in the server's listing.
             agent: whose workspace keeps images and files; their ``path`` is absolute here.
+            ask: as for ``run``.
 
         Raises:
             ToolError: one of the family, by cause.
@@ -302,7 +323,8 @@ class Underpass:
 
         workspaces = _workspaces(self.state)
         blobs = OutsideBlobs(workspaces, owner=owner(workspaces), agent=agent)
-        return await self._broker.call(server, tool, arguments or {}, agent=agent, blobs=blobs)
+        asker = None if ask is None else OutsideAsker(ask)
+        return await self._broker.call(server, tool, arguments or {}, agent=agent, blobs=blobs, asker=asker)
 
     def _environment(self, name: str) -> SandboxEnvironment:
         from underpass import environments

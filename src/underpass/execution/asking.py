@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from underpass.broker.approvals import Answer, Ask, Question
 from underpass.broker.journal import JournaledRun
 from underpass.execution.clock import Clock
+
+
+class OutsideAsker:
+    """The ``Asker`` of a call from outside of any program: no clock has to stand.
+
+    Parameters:
+        ask: puts a question to the person.
+    """
+
+    attended = True
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    async def ask(self, question: Question) -> Answer | None:
+        """Return the person's answer, or None where nobody can be asked."""
+        return await self._ask(question)
+
+    def paused(self) -> AbstractAsyncContextManager[object]:
+        """Return a context that does nothing."""
+        return nullcontext()
 
 
 class RunAsker:

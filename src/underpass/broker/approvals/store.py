@@ -130,7 +130,11 @@ class ApprovalStore:
             return _taken(connection, f"{_GIVEN} AND {_TOOL} AND digest = ?", (*tool, subject.digest))
 
     def close(self, question: str, how: str) -> bool:
-        """Note how a question ended: with an answer, or in words; returns whether nobody had answered it from outside until then."""
+        """Note how a question ended; returns whether nobody had answered it from outside until then.
+
+        Parameters:
+            how: an answer, or in words why there is none.
+        """
         with self._connected() as connection:
             changed = connection.execute(
                 "UPDATE questions SET closed = ? WHERE id = ? AND answer IS NULL AND closed IS NULL",
