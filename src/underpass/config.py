@@ -179,6 +179,50 @@ class PrivacySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """``[cache]``: whose results are kept, so that the same call need not be made again."""
+
+    tools: tuple[str, ...] = ()
+    """Tools that only read: ``git.git_log``, or ``web.*`` for all of a server that do not say otherwise."""
+    read_only: bool = False
+    """Whether the tools count as well that a trusted server calls read-only."""
+    ttl_seconds: float = 300.0
+    """How long a result is good."""
+    ttl: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Seconds for some tools, by name or pattern; 0 keeps nothing of one that only reads."""
+    memory_mb: int = 64
+    disk_mb: int = 256
+    """MiB in the state folder; 0 keeps nothing there."""
+    runs: bool = False
+    """Whether results of whole runs are kept, for those that do not say."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is kept at all."""
+        return bool(self.tools) or self.read_only
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """``[flow]``: where data may go, by where it came from."""
+
+    private: tuple[str, ...] = ()
+    """Servers, or tools as ``server.tool``, that give what others must not see."""
+    untrusted: tuple[str, ...] = ()
+    """Servers and tools that give what strangers have written."""
+    sinks: tuple[str, ...] = ()
+    """Servers and tools that lead outside, whatever the servers say of them."""
+    not_sinks: tuple[str, ...] = ()
+    """Servers and tools that lead nowhere that matters."""
+    mixed: Literal["allow", "ask", "deny"] = "ask"
+    """What happens to a call that leads outside, in a run that has read private and untrusted data."""
+    private_values: Literal["allow", "ask", "deny"] = "ask"
+    """What happens to a call that takes a private value to another server."""
+    match_chars: int = 12
+    """Characters from which a piece of a private text is looked for in arguments."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -191,16 +235,20 @@ class Settings:
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    flow: FlowSettings = field(default_factory=FlowSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
-_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds", "discovery.threshold")
+_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds", "discovery.threshold", "cache.disk_mb")
 _CHOICES = {
     "sandbox.tier": ("process", "none"),
     "sandbox.walls": ("any", "full"),
     "discovery.semantic": ("auto", "off"),
     "policy.unknown": ("allow", "ask", "deny"),
+    "flow.mixed": ("allow", "ask", "deny"),
+    "flow.private_values": ("allow", "ask", "deny"),
 }
 
 
@@ -289,6 +337,10 @@ def _with(settings: Settings, name: str, value: object, origin: str, folder: Pat
         from underpass.broker.privacy.declared import read_setting
 
         converted = read_setting(key, value, folder.absolute(), origin)
+    elif name in ("cache.tools", "cache.ttl"):
+        from underpass.broker.cache.declared import read_setting
+
+        converted = read_setting(key, value, origin)
     elif isinstance(default, Mapping):
         # Few have environments, and everyone waits for the imports of this module.
         from underpass.environments.declared import read_environments
