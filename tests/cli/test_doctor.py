@@ -80,3 +80,9 @@ def test_doctor_says_of_each_wall_whether_it_stands(tmp_path: Path) -> None:
     found = checks(underpass("doctor", "--json", cwd=tmp_path))
     for wall in ("user namespace", "mount namespace", "process namespace", "network namespace", "Landlock"):
         assert found[f"sandbox: {wall}"]["what"].startswith("stands"), found[f"sandbox: {wall}"]
+
+
+def test_doctor_does_not_call_everything_well_that_it_has_marked(tmp_path: Path) -> None:
+    done = underpass("doctor", cwd=tmp_path)
+    assert "! configuration" in done.stdout
+    assert "could be better" in done.stdout.splitlines()[-1]

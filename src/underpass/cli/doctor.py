@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from underpass.cli import checks
 from underpass.cli.checks import Check
@@ -66,5 +67,13 @@ def _show(found: Sequence[Check], failed: int) -> None:
             if check.hint:
                 out().print(text(f"  → {check.hint}"), soft_wrap=True)
     out().print()
-    summary = "everything works" if not failed else f"{failed} of {len(found)} checks failed"
-    out().print(text(summary, "red" if failed else "green"))
+    out().print(_summary(found, failed))
+
+
+def _summary(found: Sequence[Check], failed: int) -> Text:
+    if failed:
+        return text(f"{failed} of {len(found)} checks failed", "red")
+    if warnings := sum(check.status == "warning" for check in found):
+        things = "one thing" if warnings == 1 else f"{warnings} things"
+        return text(f"everything needed works; {things} could be better", "yellow")
+    return text("everything works", "green")

@@ -94,7 +94,7 @@ def _advise(client: str, config: Path, planned: Registration, *, dry_run: bool) 
     if client == "claude-code" and config.name == CONFIG_NAME:
         warning = (
             f"Claude Code reads {CONFIG_NAME} itself, and would start its servers beside Underpass:"
-            " give the file another name, and install with --config"
+            f" do `mv {CONFIG_NAME} servers.json`, then `underpass install claude-code --config servers.json`"
         )
         err().print(text(f"warning: {warning}", "yellow"), soft_wrap=True)
     elif planned.others:
