@@ -128,6 +128,7 @@ class Broker:
         journal: JournaledRun | None = None,
         asker: Asker | None = None,
         reads: Reads | None = None,
+        session: object | None = None,
     ) -> RunCalls:
         """Begin the calls of one run.
 
@@ -138,11 +139,15 @@ class Broker:
             journal: records the calls, and answers those that a resumed run has made before.
             asker: asks a person about calls; None where nobody can be asked.
             reads: told of each call, for who wants to know what the run's result rests on.
+            session: stands for the variables that the run shares with others.
         """
         direct = DirectTexts(self._count)
         limits = limits or self._limits
         blobs = blobs or InMemoryBlobs()
-        return RunCalls(self, limits, blobs, direct, journal, run=run, agent=agent, asker=asker, reads=reads)
+        return RunCalls(
+            self, limits, blobs, direct, journal,
+            run=run, agent=agent, asker=asker, reads=reads, session=session,
+        )  # fmt: skip
 
     async def call(
         self,
@@ -271,6 +276,7 @@ class RunCalls:
         agent: str = "default",
         asker: Asker | None = None,
         reads: Reads | None = None,
+        session: object | None = None,
     ) -> None:
         self.limits = limits
         self.journal = journal
@@ -283,10 +289,15 @@ class RunCalls:
         self._agent = agent
         self._stages = broker.stages
         policy = broker.stages.policy
-        self._gate = None if policy is None else policy.open_run(run, agent, asker)
+        self._gate = None if policy is None else policy.open_run(run, agent, asker, session)
         self._reads = reads
         self._made = 0
         self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
+
+    async def close(self) -> None:
+        """Tell the gate that the run is over, and everything that it leaves is in its place."""
+        if self._gate is not None:
+            await self._gate.close()
 
     async def call(
         self, server: str, tool: str, arguments: Mapping[str, Any], *, progress: Progress | None = None

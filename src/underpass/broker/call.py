@@ -71,12 +71,20 @@ class Gate(Protocol):
         """Learn what the code is about to see, of a call that was made or is answered from the journal."""
         ...
 
+    async def close(self) -> None:
+        """Learn that the run is over, and everything that it leaves is in its place."""
+        ...
+
 
 class Policy(Protocol):
     """Opens the gate of each run."""
 
-    def open_run(self, run: str, agent: str, asker: Asker | None) -> Gate:
-        """Return the gate for the calls of one run, about which ``asker`` can ask a person."""
+    def open_run(self, run: str, agent: str, asker: Asker | None, session: object | None = None) -> Gate:
+        """Return the gate for the calls of one run, about which ``asker`` can ask a person.
+
+        Parameters:
+            session: stands for the variables that the run shares with others; None where it has its own.
+        """
         ...
 
 
