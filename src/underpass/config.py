@@ -118,6 +118,20 @@ class JournalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """``[audit]``: the record of runs, decisions and calls."""
+
+    days: float = 365.0
+    """Older rows are removed."""
+    max_mb: int = 1000
+    """MiB of all rows; the oldest are removed first."""
+    required: bool = False
+    """Whether calls that cannot be recorded are refused."""
+    key: str = field(default="", repr=False)
+    """A key of the rows' hashes: ``keyring://NAME``, or the key itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSettings:
     """``[sessions]``: sandboxes that stay between runs."""
 
@@ -232,6 +246,7 @@ class Settings:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -250,6 +265,10 @@ _CHOICES = {
     "flow.mixed": ("allow", "ask", "deny"),
     "flow.private_values": ("allow", "ask", "deny"),
 }
+
+
+_FREE = ("audit.key",)
+"""Any text; errors do not repeat it, for it may be a secret."""
 
 
 def load_settings(
@@ -368,6 +387,11 @@ def _converted(name: str, value: object, default: object, origin: str) -> object
     """Bring a value to its setting's type; variables are text, files and arguments are typed."""
     wanted = "a number" if isinstance(default, float) else "a whole number"
     if isinstance(default, str):
+        if name in _FREE:
+            if isinstance(value, str):
+                return value
+            where = f"{origin}: " if origin else ""
+            raise ConfigError(f"{where}{name} must be a text", setting=name)
         if value in _CHOICES[name]:
             return value
         wanted = " or ".join(map(repr, _CHOICES[name]))
