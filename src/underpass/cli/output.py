@@ -17,6 +17,7 @@ from rich.text import Text
 from underpass.errors import UnderpassError
 
 if TYPE_CHECKING:
+    from rich.status import Status
     from rich.table import Table
 
 # Control characters can rewrite what a terminal shows: servers and programs must not send them.
@@ -86,11 +87,11 @@ def show_error(error: UnderpassError) -> None:
 
 
 @contextmanager
-def progress(message: str) -> Generator[None]:
+def progress(message: str) -> Generator[Status | None]:
     """Show that something long is going on, on stderr and only to a terminal."""
     console = err()
     if not console.is_terminal:
-        yield
+        yield None
         return
-    with console.status(message):
-        yield
+    with console.status(message) as status:
+        yield status

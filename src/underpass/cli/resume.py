@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from underpass import Underpass
+from underpass.cli.asking import terminal_ask
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import print_json, progress
 from underpass.cli.run import show
@@ -61,9 +62,11 @@ def command(
     async def resume() -> RunResult:
         async with Underpass.open(path, sandbox=sandbox) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
-            return await up.resume(run, call_again=call_again, assume_done=values)
+            return await up.resume(
+                run, call_again=call_again, assume_done=values, ask=terminal_ask(status)
+            )
 
-    with progress("Resuming…"):
+    with progress("Resuming…") as status:
         result = run_async(resume)
     if as_json:
         print_json(result.to_dict())

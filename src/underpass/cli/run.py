@@ -10,6 +10,7 @@ import click
 from rich.text import Text
 
 from underpass import Underpass
+from underpass.cli.asking import terminal_ask
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import err, highlighted, out, plain, print_json, progress
 from underpass.cli.running import configuration, run_async
@@ -73,7 +74,7 @@ def command(
     """Run a program that can import the configured servers; FILE is a path, or - for stdin.
 
     The value of its last expression, or of a top-level return, is the answer. Exit status 1 when the
-    run fails.
+    run fails. At a terminal, you are asked about calls of which the policy says so.
     """
     if (file is None) == (code is None):
         raise click.UsageError("give either a FILE (or - for stdin), or -c CODE")
@@ -96,9 +97,10 @@ def command(
                 environment=environment,
                 check=False if no_check else None,
                 rollback_on_error=rollback_on_error,
+                ask=terminal_ask(status),
             )
 
-    with progress("Running…"):
+    with progress("Running…") as status:
         result = run_async(run)
     if as_json:
         print_json(result.to_dict())

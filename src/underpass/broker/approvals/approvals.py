@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 from weakref import WeakKeyDictionary
@@ -26,11 +25,13 @@ if TYPE_CHECKING:
     from underpass.broker.call import Call
     from underpass.broker.policy.decision import Decision
 
-Remember = Callable[["Call", "Decision"], object]
-"""Writes the rule that allows such calls from now on; called in a thread."""
+Remember = Callable[["Decision"], object]
+"""Writes the rule that allows what a decision asks about from now on; called in a thread."""
 
+FOLDER: Final = "approvals"
+"""Where questions are kept, in the state folder."""
 HOSTS: Final = "hosts"
-"""The folder in which the processes that ask have their locks."""
+"""The folder in it in which the processes that ask have their locks."""
 _SHOWN: Final = 4_096
 """Bytes of a call's arguments that a person is shown."""
 _POLL: Final = 0.2
@@ -114,7 +115,7 @@ class Approvals:
                 run.unattended = True
                 raise self._unanswered(call, decision)
         if answer == "always":
-            answer = await self._always(call, decision)
+            answer = await self._always(decision)
         if answer == "run" and call.run:
             run.grant(grant)
         return None if answer is None else answer != "refuse"
@@ -212,11 +213,11 @@ class Approvals:
             _LOG.warning("earlier answers cannot be read: %s", error)
             return None
 
-    async def _always(self, call: Call, decision: Decision) -> Answer:
+    async def _always(self, decision: Decision) -> Answer:
         """Write the rule. For the rest of the run the tool is allowed in any case."""
         if self._remember is not None:
             try:
-                await anyio.to_thread.run_sync(partial(self._remember, call, decision))
+                await anyio.to_thread.run_sync(self._remember, decision)
             except Exception as error:  # noqa: BLE001 - the person has allowed this call all the same
                 _LOG.warning("the rule that allows it always cannot be written: %s", error)
         return "run"
