@@ -35,6 +35,7 @@ stock ticker share equity
 mail email inbox
 database db sql
 repository repo
+log history
 movie film
 weather forecast temperature
 price cost pricing
