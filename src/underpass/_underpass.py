@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, overload
 
 from underpass.broker import Broker
 from underpass.broker.approvals import Approvals, Ask
+from underpass.broker.call import Stages
 from underpass.broker.journal import Decisions, Journal
+from underpass.broker.policy.book import RuleBook
+from underpass.broker.policy.gate import OperatorPolicy
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.manifest_cache import ManifestCache
 from underpass.checking.checker import Checker
 from underpass.codegen.documentation import Detail
 from underpass.codegen.documentation import Language as CallLanguage
-from underpass.config import Settings, load_settings, state_dir
+from underpass.config import SETTINGS_NAME, Settings, load_settings, state_dir
 from underpass.discovery import minilm
 from underpass.discovery.directory import ToolDirectory
-from underpass.discovery.embeddings import Embeddings
 from underpass.discovery.groups import HitGroup
 from underpass.discovery.hit import Hit
 from underpass.discovery.questions import Questions, server_list
@@ -61,7 +63,8 @@ class Underpass:
         checker: Checker,
         journal: Journal,
         approvals: Approvals,
-        embeddings: Embeddings | None = None,
+        directory: ToolDirectory,
+        stages: Stages,
         sessions: Sessions,
         languages: Sequence[Language] = (),
     ) -> None:
@@ -73,9 +76,11 @@ class Underpass:
         """The state folder."""
         self.approvals = approvals
         """Asks people about calls."""
-        self.directory = ToolDirectory(catalog, shapes.find, embeddings)
+        self.directory = directory
         """Where tools are found."""
-        self._broker = Broker(catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer)
+        self._broker = Broker(
+            catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer, stages=stages
+        )
         self._checker = checker
         self._sessions = sessions
         self._journal = journal
@@ -150,13 +155,18 @@ class Underpass:
             await stack.enter_async_context(quotas)
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
-            approvals = Approvals(state / "approvals", chosen.policy)
+            book = RuleBook(chosen.policy.rules, beside / SETTINGS_NAME)
+            approvals = Approvals(state / "approvals", chosen.policy, remember=book.remember)
             stack.callback(approvals.close)
             await stack.enter_async_context(catalog)
             checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
             embeddings = minilm.embeddings(state / minilm.FILE_NAME, chosen.discovery.semantic)
             if embeddings is not None:
                 await stack.enter_async_context(embeddings)
+            directory = ToolDirectory(catalog, shapes.find, embeddings)
+            policy = OperatorPolicy.of(
+                chosen.policy, book, categories=directory.category, approvals=approvals
+            )
             sessions = await _sessions(stack, chosen, state, catalog, place)
             typescript = await _typescript(stack, chosen, state, catalog, shapes)
             yield cls(
@@ -169,7 +179,8 @@ class Underpass:
                 checker=checker,
                 journal=journal,
                 approvals=approvals,
-                embeddings=embeddings,
+                directory=directory,
+                stages=Stages(policy=policy),
                 sessions=sessions,
                 languages=[typescript],
             )

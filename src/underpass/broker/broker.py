@@ -356,8 +356,9 @@ class RunCalls:
         call = Call(self._run, self._agent, tool.definition, tool.digest, arguments, encoded)
         private = await self._validate(tool, call)
         course.about = call
+        count: Callable[[int], None] | None = None
         if self._gate is not None:
-            await self._gate.admit(call)
+            count = await self._gate.admit(call)
         elif (trail := self._stages.trail) is not None:
             trail.decided(call, None, "allowed")
         await self.direct.add(call_text(name, encoded))
@@ -379,6 +380,8 @@ class RunCalls:
                 raise
         if self._reads is not None:
             self._reads.note(call, returned.freshness)
+        if count is not None:
+            count(len(returned.encoded))
         tool.observe(returned.value)
         if self._gate is not None:
             self._gate.returned(server, name, returned.value, returned.encoded)

@@ -63,8 +63,12 @@ class Call:
 class Gate(Protocol):
     """Decides about the calls of one run."""
 
-    async def admit(self, call: Call) -> None:
-        """Return when the call may be made. Raises ``ToolError``: it may not."""
+    async def admit(self, call: Call) -> Callable[[int], None] | None:
+        """Return when the call may be made. Raises ``ToolError``: it may not.
+
+        Returns:
+            What is to be told how many bytes came back; None where nobody counts them.
+        """
         ...
 
     def returned(self, server: str, tool: str, value: Any, encoded: bytes) -> None:

@@ -242,6 +242,16 @@ class ToolDirectory:
         _, index = await self._current(tool.server)
         return tool_facts(index, tool)
 
+    async def category(self, tool: ToolDefinition) -> str:
+        """Return the category of a tool; empty for one that its server does not list.
+
+        Raises:
+            ServerNotFound, ServerUnavailable
+        """
+        _, index = await self._current(tool.server)
+        hits = index.search("", len(index), tool.server)
+        return next((hit.category for hit in hits if hit.name == tool.name), "")
+
     async def _current(self, server: str | None) -> tuple[str | None, ToolIndex]:
         """Return the configured name of ``server``, and the index with its listing, or with all."""
         if server is not None:

@@ -23,4 +23,4 @@ class Decision:
     setting: str = ""
     """The text that would allow such calls, as it stands in ``underpass.toml``."""
     before: int = 0
-    """The number of the rule before which ``setting`` has to stand to take effect; 0: after all of them."""
+    """The rule before which ``setting`` has to stand to take effect, by its ``id``; 0: after all of them."""
