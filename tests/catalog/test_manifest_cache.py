@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from tests.patience import LONG
 from tests.servers.catalogs import hostile
 
 from underpass import ToolChanged, Underpass
@@ -260,7 +261,7 @@ async def test_a_listing_holds_for_as_long_as_its_server_says(
         now += 1
         assert await servers.listing("s") is listing, "looking alone asks nobody"
         assert await servers.ready("s") is listing, "nobody waits for the new one"
-        with anyio.fail_after(30):
+        with anyio.fail_after(LONG):
             while names(servers.known()["s"]) != ["add", "sub", "turn"]:
                 await checkpoint()
 

@@ -8,6 +8,7 @@ import anyio
 import mcp_types as types
 import pytest
 from mcp.server import MCPServer, Server
+from tests.patience import LONG
 from tests.servers.catalogs import catalog, hostile, real
 from tests.servers.hostile_http import hostile_http
 from tests.servers.over_http import http_server
@@ -86,9 +87,9 @@ async def test_an_http_server_that_dies_mid_call_fails_the_call_at_once() -> Non
     with http_server("http") as url:
         async with catalog(h={"url": url}) as servers:
             await servers.listing("h")
-            with anyio.fail_after(10), pytest.raises(ToolUnavailable):
+            with anyio.fail_after(LONG), pytest.raises(ToolUnavailable):
                 await servers.call("h", "die", {})
-            with anyio.fail_after(10), pytest.raises(ToolUnavailable):
+            with anyio.fail_after(LONG), pytest.raises(ToolUnavailable):
                 await servers.call("h", "add", {"a": 1, "b": 2})
 
 
@@ -96,7 +97,7 @@ async def test_an_http_server_that_dies_mid_call_fails_the_call_at_once() -> Non
 async def test_an_http_server_that_is_not_there_is_unavailable(transport: str) -> None:
     entry = {"type": transport, "url": "http://127.0.0.1:9/mcp"}
     async with catalog(h=entry) as servers:
-        with anyio.fail_after(10), pytest.raises(ServerUnavailable, match="could not be reached"):
+        with anyio.fail_after(LONG), pytest.raises(ServerUnavailable, match="could not be reached"):
             await servers.listing("h")
 
 
@@ -115,7 +116,7 @@ async def test_an_http_answer_that_is_none_fails_the_call_alone(
 ) -> None:
     with hostile_http() as url:
         async with catalog(h={"url": url}) as servers:
-            with anyio.fail_after(10), pytest.raises(kind, match=message):
+            with anyio.fail_after(LONG), pytest.raises(kind, match=message):
                 await servers.call("h", tool, {})
             assert (await servers.call("h", "well", {})).content[0]["text"] == "well"
 

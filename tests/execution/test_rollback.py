@@ -75,7 +75,7 @@ async def test_a_run_that_is_ended_is_undone(tmp_path: Path, end: str) -> None:
     async with Underpass.open(None, home=tmp_path) as up:
         await up.run(BEGIN["python"])
         before = files(tmp_path)
-        result = await up.run(f"{CHANGE['python']}\n{end}", rollback_on_error=True, timeout=2)
+        result = await up.run(f"{CHANGE['python']}\n{end}", rollback_on_error=True, timeout=5)
         assert not result.ok
         assert files(tmp_path) == before
         [left] = up.checkpoints.list("default")

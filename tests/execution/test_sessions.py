@@ -15,6 +15,7 @@ import anyio.lowlevel
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.execution.conftest import Open, server
+from tests.patience import LONG
 
 from underpass import Overloaded, Underpass, ValidationFailed
 from underpass.catalog.definition import ToolDefinition
@@ -94,8 +95,8 @@ async def test_an_error_leaves_the_session_and_names_the_lines_of_each_program(o
 
 
 LOSSES = {
-    "timeout": ("while True: pass", 0.3, "Timeout"),
-    "waiting": ("import asyncio\nawait asyncio.sleep(60)", 0.3, "Timeout"),
+    "timeout": ("while True: pass", 0.5, "Timeout"),
+    "waiting": ("import asyncio\nawait asyncio.sleep(60)", 0.5, "Timeout"),
     "crash": ("import os\nos._exit(3)", 30, "SandboxCrashed"),
 }
 
@@ -144,9 +145,9 @@ BURN = "import time\nbegun = time.process_time()\nwhile time.process_time() < be
 
 @pytest.mark.slow
 async def test_each_run_has_processor_time_of_its_own(tmp_path: Path) -> None:
-    async with Underpass.open(None, home=tmp_path, settings={"run.cpu_seconds": 1}) as up:
-        for _ in range(3):
-            assert (await up.run(BURN.format(0.8), session="s1")).ok
+    async with Underpass.open(None, home=tmp_path, settings={"run.cpu_seconds": 2}) as up:
+        for _ in range(2):
+            assert (await up.run(BURN.format(1.1), session="s1")).ok
         over = await up.run(BURN.format(60), session="s1")
         assert over.error is not None
         assert over.error.data["limit"] == "cpu_seconds"
@@ -171,12 +172,9 @@ async def test_nothing_of_a_session_runs_between_its_runs(tmp_path: Path) -> Non
             "threading.Thread(target=tick, daemon=True).start()\nos.getpid()",
             session="s1",
         )
-        state = ""
-        for _ in range(100_000):
-            if (state := stats(up)[0].split()[2]) == "T":
-                break
-            await anyio.lowlevel.checkpoint()
-        assert state == "T", "stopped: it takes no processor time"
+        with anyio.fail_after(LONG):
+            while stats(up)[0].split()[2] != "T":  # stopped: it takes no processor time
+                await anyio.lowlevel.checkpoint()
         result = await up.run("before = ticks\nwhile ticks == before: time.sleep(0.001)\nTrue", session="s1")
         assert result.value is True
 
@@ -412,7 +410,7 @@ async def test_no_session_outlives_a_host_that_is_killed(tmp_path: Path, tier: s
         numbers = [int(number) for number in line.split()]
         handles = [os.pidfd_open(number) for number in numbers]
         host.kill()
-        with anyio.fail_after(30):
+        with anyio.fail_after(LONG):
             for handle in handles:
                 await anyio.wait_readable(handle)
                 os.close(handle)

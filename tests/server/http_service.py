@@ -17,6 +17,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from tests.cli.command_line import underpass, write_config
 from tests.cli.processes import background
+from tests.patience import LONG
 from tests.servers.catalogs import HOSTILE
 
 VERSION = "2026-07-28"
@@ -51,15 +52,15 @@ class Service:
         content = message if isinstance(message, bytes) else json.dumps(message).encode()
         usual = HEADERS | {"Authorization": f"Bearer {self.token}"}
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx2.post(self.url, content=content, headers=usual | changed, timeout=30)
+        return httpx2.post(self.url, content=content, headers=usual | changed, timeout=LONG)
 
     @asynccontextmanager
     async def client(self, mode: str) -> AsyncGenerator[Client]:
         """Connect the SDK's own client, in either era."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        with anyio.fail_after(60):
+        with anyio.fail_after(LONG):
             async with (
-                httpx2.AsyncClient(headers=headers, timeout=30) as http,
+                httpx2.AsyncClient(headers=headers, timeout=LONG) as http,
                 Client(streamable_http_client(self.url, http_client=http), mode=mode) as client,
             ):
                 yield client
@@ -99,4 +100,4 @@ def serving(folder: Path, *arguments: str) -> Generator[Service]:
         said = json.loads(line)
         yield Service(folder, said["url"], Path(said["token"]), process)
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=LONG)

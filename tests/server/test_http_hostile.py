@@ -10,6 +10,7 @@ import anyio
 import httpx2
 import pytest
 from mcp.server import Server
+from tests.patience import LONG
 from tests.server.http_service import Service, call
 
 from underpass.server.http import HttpService
@@ -87,7 +88,7 @@ def test_a_body_of_20_mb_is_refused_whether_its_size_is_told_or_not(service: Ser
 
     assert service.post(large).status_code == 413
     headers = {"Authorization": f"Bearer {service.token}"}
-    assert httpx2.post(service.url, content=parts(), headers=headers, timeout=30).status_code == 413
+    assert httpx2.post(service.url, content=parts(), headers=headers, timeout=LONG).status_code == 413
     assert works(service)
 
 
@@ -133,7 +134,7 @@ def test_bytes_that_are_no_http_are_refused_and_log_no_traceback(service: Servic
         b"\r\n" * 50_000,
     ):
         with socket.create_connection(address) as connection:
-            connection.settimeout(20)
+            connection.settimeout(LONG)
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
             assert connection.recv(100)[:12] in {b"", b"HTTP/1.1 400"}
@@ -172,7 +173,7 @@ async def impatient() -> AsyncGenerator[tuple[str, int]]:
     )
     address = Address.parse("127.0.0.1:0")
     with address.listen() as listening:
-        with anyio.fail_after(30):
+        with anyio.fail_after(LONG):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(service.serve, listening)
                 yield listening.getsockname()

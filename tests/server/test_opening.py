@@ -14,6 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from tests.cli.command_line import BIN
 from tests.cli.processes import background
+from tests.patience import LONG
 
 pytestmark = pytest.mark.requirement("R21", "R31")
 
@@ -69,7 +70,7 @@ def session(project: Path, *arguments: str) -> tuple[list[dict[str, Any]], list[
         last = peer.ask(4, "tools/list")["tools"]
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(LONG) == 0
     return first, last, peer.unasked
 
 
@@ -131,7 +132,7 @@ def test_a_signal_ends_a_start_that_has_only_given_its_first_answers(
     with background("serve", cwd=project) as process:
         Peer(process).begin()
         process.send_signal(number)
-        assert process.wait(60) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+        assert process.wait(LONG) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
 
 
 @pytest.mark.anyio
@@ -140,7 +141,7 @@ async def test_the_sdks_client_of_each_era_notices_nothing(project: Path, mode: 
     parameters = StdioServerParameters(command=str(BIN / "underpass"), args=["serve"], cwd=project)
     seen: list[Any] = []
     for _ in range(2):
-        with anyio.fail_after(120):
+        with anyio.fail_after(LONG):
             async with Client(parameters, mode=mode) as client:
                 tools = await client.list_tools()
                 states = await client.call_tool("list_servers", {})

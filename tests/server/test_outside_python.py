@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import LONG
 from tests.server.http_service import Service, generate, serving
 
 pytestmark = pytest.mark.requirement("R06")
@@ -72,9 +73,9 @@ async def main():
     except TypeError as error:
         said["unawaited"] = str(error)
     said["task"] = await asyncio.create_task(call)
-    for _ in range(100):
+    for tries in range(100):
         waiting = asyncio.create_task(hostile.hang())
-        await asyncio.wait([waiting], timeout=0.1)
+        await asyncio.wait([waiting], timeout=0.1 + tries / 10)
         waiting.cancel()
         await asyncio.wait([waiting])
         said["cancelled"] = waiting.cancelled()
@@ -103,7 +104,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LONG,
     )
 
 
@@ -191,7 +192,7 @@ def test_a_service_that_dies_during_a_call_is_unavailable(modules: Path, service
         "async def main():\n"
         "    await hostile.pid()\n"
         "    call = asyncio.create_task(hostile.hang())\n"
-        "    await asyncio.wait([call], timeout=0.5)\n"
+        "    await asyncio.wait([call], timeout=3)\n"
         "    os.kill(int(os.environ['SERVICE']), signal.SIGKILL)\n"
         "    await call\n"
         "asyncio.run(main())\n"

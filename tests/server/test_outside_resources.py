@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.cli.command_line import write_config
+from tests.patience import LONG
 from tests.server.http_service import generate, serving
 from tests.servers import with_resources
 
@@ -59,7 +60,7 @@ def run(folder: Path, environment: Mapping[str, str], *command: str) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LONG,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

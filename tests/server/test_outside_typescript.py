@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import LONG
 from tests.server.http_service import Service, generate, serving
 
 pytestmark = pytest.mark.requirement("R06")
@@ -75,7 +76,7 @@ def run_process(command: list[str], folder: Path, environment: dict[str, str]) -
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LONG,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from tests.cli.command_line import BIN, write_config
 from tests.cli.processes import Bell, alive, background, descendants
+from tests.patience import LONG
 
 pytestmark = pytest.mark.requirement("R10", "R21")
 
@@ -25,7 +26,7 @@ there["time_difference"]
 @asynccontextmanager
 async def serving(folder: Path, mode: str) -> AsyncGenerator[Client]:
     parameters = StdioServerParameters(command=str(BIN / "underpass"), args=["serve"], cwd=folder)
-    with anyio.fail_after(60):
+    with anyio.fail_after(LONG):
         async with Client(parameters, mode=mode) as client:
             yield client
 
@@ -137,7 +138,7 @@ def test_serve_ends_with_its_client_and_leaves_no_process(project: Path, ending:
         assert process.stderr is not None
         assert process.stdout.read() == b""
         assert b"Traceback" not in process.stderr.read()
-        assert process.wait(30) == {"eof": 0, "SIGINT": 130, "SIGTERM": 143}[ending]
+        assert process.wait(LONG) == {"eof": 0, "SIGINT": 130, "SIGTERM": 143}[ending]
     assert len(children) >= 2
     assert not [child for child in children if alive(child)]
 
@@ -187,7 +188,7 @@ def test_a_client_that_leaves_during_a_run_ends_the_run(project: Path, ending: s
             process.stdin.close()
         else:
             process.send_signal(signal.SIGINT)
-        assert process.wait(30) == (0 if ending == "eof" else 130)
+        assert process.wait(LONG) == (0 if ending == "eof" else 130)
     assert not [child for child in children if alive(child)]
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from tests.patience import LONG
 
 from underpass.server import stdio
 from underpass.server.stdio import LineReader
@@ -23,7 +24,7 @@ async def lines(content: bytes) -> list[str]:
     found: list[str] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anyio.to_thread.run_sync, write)
-        with anyio.fail_after(10):
+        with anyio.fail_after(LONG):
             found = [line async for line in LineReader(reading)]
         os.close(reading)
     return found
