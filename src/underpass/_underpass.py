@@ -8,8 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+import anyio.to_thread
+
 from underpass.broker import Broker
 from underpass.broker.approvals import Approvals, Ask
+from underpass.broker.audit import AuditTrail, audit_key
 from underpass.broker.call import Stages
 from underpass.broker.journal import Decisions, Journal
 from underpass.broker.policy.book import RuleBook
@@ -155,6 +158,8 @@ class Underpass:
             await stack.enter_async_context(quotas)
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
+            key = await anyio.to_thread.run_sync(audit_key, chosen.audit.key, state)
+            trail = await stack.enter_async_context(AuditTrail(state / "audit", chosen.audit, key=key))
             book = RuleBook(chosen.policy.rules, beside / SETTINGS_NAME)
             approvals = Approvals(state / "approvals", chosen.policy, remember=book.remember)
             stack.callback(approvals.close)
@@ -165,7 +170,7 @@ class Underpass:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
             policy = OperatorPolicy.of(
-                chosen.policy, book, categories=directory.category, approvals=approvals
+                chosen.policy, book, categories=directory.category, approvals=approvals, trail=trail
             )
             sessions = await _sessions(stack, chosen, state, catalog, place)
             typescript = await _typescript(stack, chosen, state, catalog, shapes)
@@ -180,7 +185,7 @@ class Underpass:
                 journal=journal,
                 approvals=approvals,
                 directory=directory,
-                stages=Stages(policy=policy),
+                stages=Stages(policy=policy, trail=trail),
                 sessions=sessions,
                 languages=[typescript],
             )

@@ -1,0 +1,262 @@
+"""The chain of rows, written by any number of processes at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from underpass.broker.audit.files import (
+    HEAD,
+    Head,
+    first_line,
+    lock,
+    open_to_write,
+    read_end,
+    read_head,
+    segment_path,
+    segments,
+    unlock,
+    write_head,
+)
+from underpass.broker.audit.row import FORMAT, GENESIS, Row, key_name, line_of, read_row, sealer
+
+_LARGEST: Final = 16 * 1024 * 1024
+_DAY: Final = 86_400.0
+_SHARE: Final = 8
+"""The parts of ``max_mb`` that a segment has at most one of: what is removed is removed by segments."""
+_AGES: Final = 100
+"""The parts of ``days`` that a segment lasts, and a day at least."""
+
+
+@dataclass(slots=True)
+class _End:
+    """Where the chain ends, as this process knows it."""
+
+    descriptor: int
+    segment: int
+    size: int
+    number: int
+    hash: str
+    turn_at: float
+    """When the next segment begins, in seconds since 1970."""
+
+    def holds(self) -> bool:
+        """Whether nobody else has written since, or taken the file away."""
+        facts = os.fstat(self.descriptor)
+        return facts.st_size == self.size and facts.st_nlink > 0
+
+
+class Chain:
+    """The chain in ``folder``. Every method raises ``OSError`` when it cannot be read or written.
+
+    One object is for one thread. What ``append`` has written outlives this process, however it ends.
+
+    Parameters:
+        key: of the rows' hashes; without one anybody can make them.
+        days, most_bytes: what ``prune`` leaves.
+    """
+
+    def __init__(self, folder: Path, *, key: bytes = b"", days: float = 365, most_bytes: int = 2**30) -> None:
+        self.folder = folder
+        self._seal = sealer(key)
+        self._key = key_name(key)
+        self._days = days
+        self._most = most_bytes
+        self._segment_bytes = min(_LARGEST, most_bytes // _SHARE)
+        self._segment_seconds = max(_DAY, days * _DAY / _AGES)
+        self._head: int | None = None
+        self._end: _End | None = None
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Write rows: all, or none. Their ``n`` is set."""
+        head = self._lock()
+        try:
+            self._write(head, self._find_end(head), rows)
+            unlock(head)
+        except BaseException:
+            self.close()
+            raise
+
+    def settle(self) -> None:
+        """Bring what was written to the disk. May run in another thread."""
+        if (end := self._end) is not None:
+            descriptor = os.open(segment_path(self.folder, end.segment), os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def prune(self) -> None:
+        """Remove the oldest segments that are too old or too many; of each a row remains in the chain."""
+        head = self._lock()
+        try:
+            end = self._find_end(head)
+            old = [number for number in segments(self.folder) if number < end.segment]
+            sizes = [segment_path(self.folder, number).stat().st_size for number in old]
+            total, limit = sum(sizes) + end.size, time.time() - self._days * _DAY
+            rows: list[Row] = []
+            for number, size in zip(old, sizes, strict=True):
+                closing = _last_row(segment_path(self.folder, number))
+                if closing is None or (total <= self._most and _time(closing) >= limit):
+                    break
+                total -= size
+                rows.append(_row("pruned", segment=number, last=closing["n"], closing=closing["hash"]))
+            if rows:
+                self._write(head, end, rows)
+                os.fsync(end.descriptor)
+            for row in rows:
+                segment_path(self.folder, row["segment"]).unlink(missing_ok=True)
+            unlock(head)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let the files go."""
+        self._forget_end()
+        if self._head is not None:
+            os.close(self._head)
+            self._head = None
+
+    def _lock(self) -> int:
+        if self._head is not None:
+            lock(self._head)
+            if self._end is not None and self._end.holds():
+                return self._head
+            # Another process has written; or the files are no longer those that are open here.
+            self.close()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._head = open_to_write(self.folder / HEAD)
+        lock(self._head)
+        return self._head
+
+    def _write(self, head: int, end: _End, rows: Sequence[Row]) -> None:
+        number, digest = end.number, end.hash
+        lines: list[bytes] = []
+        for row in rows:
+            number += 1
+            row["n"] = number
+            line, digest = line_of(row, digest, self._seal)
+            lines.append(line)
+        content = b"".join(lines)
+        try:
+            _put(end.descriptor, content)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(end.descriptor, end.size)
+            raise
+        end.size += len(content)
+        end.number, end.hash = number, digest
+        write_head(head, number, digest)
+
+    def _find_end(self, head: int) -> _End:
+        """Return the end of the chain, where the next row belongs."""
+        end = self._end or self._read_end(head)
+        if end.size >= self._segment_bytes or time.time() >= end.turn_at:
+            self._write(head, end, [_row("closed", segment=end.segment)])
+            os.fsync(end.descriptor)
+            end = self._begin(head, end.segment + 1, Head(end.number, end.hash))
+        return end
+
+    def _read_end(self, head: int) -> _End:
+        known = read_head(self.folder / HEAD)
+        found = segments(self.folder)
+        if not found:
+            if known is None:
+                known = Head(0, GENESIS)
+                # Before the first row, for a head that is missing later is one that was taken away.
+                write_head(head, known.number, known.hash)
+            end = self._begin(head, 1, known)
+            if known.number:
+                self._write(head, end, [_damage("all rows are gone", known)])
+            return end
+        newest = segment_path(self.folder, found[-1])
+        last, size = _last_row(newest), newest.stat().st_size
+        if last is None and size and b"\n" in newest.read_bytes():
+            end = self._begin(head, found[-1] + 1, known or Head(0, GENESIS))
+            self._write(head, end, [_damage("the last row could not be read", known)])
+            return end
+        if last is None:
+            # Whoever made the file died before it had written the first row.
+            before = _last_row(segment_path(self.folder, found[-1] - 1))
+            start = (known or Head(0, GENESIS)) if before is None else Head(before["n"], before["hash"])
+            return self._begin(head, found[-1], start)
+        end = self._continue(head, found[-1], last)
+        if known is None:
+            self._write(head, end, [_damage("the head was missing", None)])
+        elif known.number > last["n"] or (known.number == last["n"] and known.hash != last["hash"]):
+            self._write(head, end, [_damage("the last rows were missing", known)])
+        return end
+
+    def _continue(self, head: int, segment: int, last: Row) -> _End:
+        descriptor = open_to_write(segment_path(self.folder, segment), append=True)
+        size, _ = read_end(descriptor)
+        if os.fstat(descriptor).st_size > size:
+            # What a process had written of a row when it died was never a row.
+            os.ftruncate(descriptor, size)
+        first = read_row(first_line(descriptor)) or {}
+        begun = _time(first)
+        self._end = _End(descriptor, segment, size, last["n"], last["hash"], begun + self._segment_seconds)
+        if last["kind"] == "closed":
+            return self._begin(head, segment + 1, Head(last["n"], last["hash"]))
+        if first.get("key") != self._key:
+            self._end.turn_at = 0.0
+        return self._end
+
+    def _begin(self, head: int, segment: int, previous: Head) -> _End:
+        """Begin a segment. Its first row says what came before, which may be gone one day."""
+        self._forget_end()
+        descriptor = open_to_write(segment_path(self.folder, segment), append=True)
+        os.ftruncate(descriptor, 0)
+        turn_at = time.time() + self._segment_seconds
+        end = self._end = _End(descriptor, segment, 0, previous.number, previous.hash, turn_at)
+        row = _row("segment", segment=segment, previous=previous.hash, format=FORMAT, key=self._key)
+        self._write(head, end, [row])
+        return end
+
+    def _forget_end(self) -> None:
+        if self._end is not None:
+            os.close(self._end.descriptor)
+            self._end = None
+
+
+def _put(descriptor: int, content: bytes) -> None:
+    if os.write(descriptor, content) < len(content):
+        # A disk that is full takes what it can.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _row(kind: str, **facts: object) -> Row:
+    return {"n": 0, "at": datetime.now(UTC), "kind": kind, **facts}
+
+
+def _damage(what: str, head: Head | None) -> Row:
+    number, digest = (None, None) if head is None else (head.number, head.hash)
+    return _row("damage", what=what, head=digest, head_row=number)
+
+
+def _last_row(path: Path) -> Row | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        _, line = read_end(descriptor)
+    finally:
+        os.close(descriptor)
+    return None if line is None else read_row(line)
+
+
+def _time(row: Row) -> float:
+    """Return when a row was written, in seconds since 1970; 0 where it does not say."""
+    try:
+        return datetime.fromisoformat(row["at"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,203 @@
+"""The audit trail of one process: makes the rows, and has them written."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from underpass.background import Background
+from underpass.broker.audit.chain import Chain
+from underpass.broker.audit.row import Row
+from underpass.broker.call import Call, Outcome, Reached
+from underpass.broker.journal.record import CallRecord, RunRecord, argument_digest
+from underpass.broker.policy.decision import Decision
+from underpass.config import AuditSettings
+from underpass.errors import ToolUnavailable
+from underpass.execution.result import ToolCall
+
+WRITE_AFTER: Final = 0.5
+"""Seconds after which what may wait is written."""
+PRUNE_AFTER: Final = 3_600.0
+"""Seconds between two looks for rows that are too old."""
+_MANY: Final = 512
+"""Rows from which what may wait is written at once."""
+_LONGEST: Final = 1_000
+"""Characters of a name; programs may ask for tools of any name."""
+_LOG: Final = logging.getLogger("underpass.audit")
+
+
+class AuditTrail(Background):
+    """The trail in the folder ``folder``; enter it before use. It is a ``Trail`` of the broker.
+
+    A decision to make a call that may change something is written before the call is sent, and every
+    refusal at once. Other rows are written with the next such one, or soon.
+
+    Parameters:
+        key: of the rows' hashes (see ``audit_key``).
+    """
+
+    def __init__(self, folder: Path, settings: AuditSettings | None = None, *, key: bytes = b"") -> None:
+        settings = settings or AuditSettings()
+        most = settings.max_mb * 1024 * 1024
+        self.folder = folder
+        self._required = settings.required
+        self._chain = Chain(folder, key=key, days=settings.days, most_bytes=most)
+        self._pruning = Chain(folder, key=key, days=settings.days, most_bytes=most)
+        self._pending: list[Row] = []
+        self._decided: dict[int, Row] = {}
+        """The decisions about calls that have not ended, by the identity of their ``Call``."""
+        self._lost = 0
+        """Rows that could not be written, since the last that was."""
+        self._said = False
+        self._due = anyio.Event()
+
+    async def _finish(self) -> None:
+        self.write()
+        self._chain.close()
+        self._pruning.close()
+
+    def began(self, run: RunRecord) -> None:
+        """Note that a run begins, or goes on."""
+        self._later(
+            {
+                "n": 0,
+                "at": datetime.now(UTC),
+                "kind": "began",
+                "run": run.run,
+                "agent": run.agent,
+                "language": run.language,
+                "environment": run.environment,
+                "session": run.session,
+                "attempt": run.attempts,
+                "code": run.code_digest,
+            }
+        )
+
+    def ended(self, run: RunRecord, cause: str) -> None:
+        """Note how a run has ended."""
+        self._later(
+            {
+                "n": 0,
+                "at": datetime.now(UTC),
+                "kind": "ended",
+                "run": run.run,
+                "agent": run.agent,
+                "cause": cause,
+            }
+        )
+
+    def decided(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
+        """Note a decision. Raises ``ToolUnavailable`` where it must be recorded and cannot be."""
+        tool = call.tool
+        row: Row = {
+            "n": 0,
+            "at": datetime.now(UTC),
+            "kind": "decision",
+            "run": call.run,
+            "agent": call.agent,
+            "server": tool.server,
+            "tool": tool.name,
+            "definition": call.digest,
+            "arguments": argument_digest(call.arguments),
+            "decision": None if decision is None else decision.effect,
+            "rule": None if decision is None else decision.rule[:_LONGEST],
+            "outcome": outcome,
+        }
+        self._decided[id(call)] = row
+        self._pending.append(row)
+        self._due.set()
+        if outcome == "allowed" and tool.annotations.get("readOnlyHint") is True and not self._lost:
+            return
+        if not self.write() and self._required and outcome == "allowed":
+            raise ToolUnavailable(
+                f"{tool.server}.{tool.name} was not called: the audit trail cannot be written",
+                hint="is the disk full? The setting audit.required refuses calls that cannot be recorded",
+                server=tool.server,
+                tool=tool.name,
+            )
+
+    def called(
+        self, run: str, agent: str, call: ToolCall, reached: Reached, about: Call | CallRecord | None
+    ) -> None:
+        """Note that a call has ended."""
+        decided = self._decided.pop(id(about), _NOTHING)
+        definition, arguments = decided.get("definition"), decided.get("arguments")
+        if isinstance(about, CallRecord):
+            definition, arguments = about.definition, about.digest
+        self._later(
+            {
+                "n": 0,
+                "at": datetime.now(UTC),
+                "kind": "call",
+                "run": run,
+                "agent": agent,
+                "server": _name(call.server),
+                "tool": _name(call.tool),
+                "definition": definition,
+                "arguments": arguments,
+                "decision": decided.get("decision"),
+                "rule": decided.get("rule"),
+                "outcome": decided.get("outcome"),
+                "reached": reached,
+                "error": call.error,
+                "bytes_in": call.bytes_in,
+                "bytes_out": call.bytes_out,
+                "duration_ms": round(call.duration_ms, 3),
+            }
+        )
+
+    def write(self) -> bool:
+        """Write what waits; returns whether that went well."""
+        if not self._pending:
+            return True
+        pending, self._pending = self._pending, []
+        if self._lost:
+            pending.insert(0, {"n": 0, "at": datetime.now(UTC), "kind": "lost", "rows": self._lost})
+        try:
+            self._chain.append(pending)
+        except OSError as error:
+            self._lost += len(pending) - (1 if self._lost else 0)
+            self._say(error)
+            return False
+        self._lost = 0
+        return True
+
+    def _later(self, row: Row) -> None:
+        self._pending.append(row)
+        self._due.set()
+        if len(self._pending) >= _MANY:
+            self.write()
+
+    async def _work(self) -> None:
+        pruned = -PRUNE_AFTER
+        while True:
+            await self._due.wait()
+            await anyio.sleep(WRITE_AFTER)
+            self._due = anyio.Event()
+            self.write()
+            try:
+                await anyio.to_thread.run_sync(self._chain.settle)
+                if anyio.current_time() >= pruned + PRUNE_AFTER:
+                    pruned = anyio.current_time()
+                    await anyio.to_thread.run_sync(self._pruning.prune)
+            except OSError as error:
+                self._say(error)
+
+    def _say(self, error: OSError) -> None:
+        if not self._said:
+            then = "calls are refused" if self._required else "what happens now is not recorded"
+            _LOG.warning("the audit trail cannot be written, so %s: %s", then, error)
+        self._said = True
+
+
+_NOTHING: Final[Row] = {}
+
+
+def _name(name: str) -> str:
+    # What a program asks for may be no text that can be written.
+    return name[:_LONGEST] if name.isascii() else name[:_LONGEST].encode("utf-8", "backslashreplace").decode()
