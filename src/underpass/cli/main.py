@@ -32,6 +32,7 @@ COMMANDS = {
     "resume": ("underpass.cli.resume", "Continue a run that died, without repeating its calls."),
     "runs": ("underpass.cli.runs", "Show what runs did."),
     "approvals": ("underpass.cli.approvals", "Answer what runs ask about their calls."),
+    "policy": ("underpass.cli.policy", "Show what is decided about calls, and why."),
     "audit": ("underpass.cli.audit", "Show and verify the record of runs, decisions and calls."),
     "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),
     "results": ("underpass.cli.results", "Show values that were too large for an answer."),

@@ -1,14 +1,32 @@
-"""The text of a rule that would allow a call, as a person or ``remember`` puts it into ``underpass.toml``."""
+"""A rule as text: for people, and for ``underpass.toml``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from underpass.broker.policy.glob import Glob
 from underpass.broker.policy.rule import Condition, Predicate, Range, Rule
 from underpass.catalog import ToolDefinition
+
+
+def written(rule: Rule) -> dict[str, str]:
+    """Return the keys of a rule with their values as TOML."""
+    values = {
+        "server": _globs(rule.server),
+        "tool": _globs(rule.tool),
+        "category": _globs(rule.category),
+        "annotation": _several([_text(name) for name in rule.annotation]),
+        "agent": _globs(rule.agent),
+        "arguments": _table(rule.arguments),
+        "decision": _text(rule.decision),
+        "rate": "" if rule.rate is None else _text(rule.rate.text),
+        "calls_per_run": "" if rule.calls_per_run is None else str(rule.calls_per_run),
+        "bytes_per_run": "" if rule.bytes_per_run is None else str(rule.bytes_per_run),
+        "flow": _text(rule.flow) if rule.flow else "",
+        "reason": _text(rule.reason) if rule.reason else "",
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def allowing(tool: ToolDefinition, agent: str, rule: Rule | None, *, flow: bool = False) -> str:
@@ -24,19 +42,16 @@ def allowing(tool: ToolDefinition, agent: str, rule: Rule | None, *, flow: bool 
         names["agent"] = agent
     if any("*" in name for name in names.values()):
         return ""  # a tool that is called "*" must not be allowed for all others
-    written = {key: _text(name) for key, name in names.items()}
-    if rule is not None and rule.arguments:
-        written["arguments"] = _table(rule.arguments)
-    written["decision"] = '"allow"'
-    if rule is not None and rule.decision != "deny":
-        if rule.rate is not None:
-            written["rate"] = _text(rule.rate.text)
-        for key in ("calls_per_run", "bytes_per_run"):
-            if (limit := getattr(rule, key)) is not None:
-                written[key] = str(limit)
+    kept = {} if rule is None else written(rule)
+    for key in ("category", "annotation", "reason", "flow"):
+        kept.pop(key, None)
+    kept |= {key: _text(name) for key, name in names.items()}
+    kept["decision"] = _text("allow")
     if flow:
-        written["flow"] = '"allow"'
-    return "\n".join(["[[policy.rules]]", *(f"{key} = {value}" for key, value in written.items())])
+        kept["flow"] = _text("allow")
+    order = {key: number for number, key in enumerate(("server", "tool", "agent", "arguments", "decision"))}
+    keys = sorted(kept, key=lambda key: order.get(key, len(order)))
+    return "\n".join(["[[policy.rules]]", *(f"{key} = {kept[key]}" for key in keys)])
 
 
 def _text(text: str) -> str:
@@ -44,20 +59,26 @@ def _text(text: str) -> str:
     return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def _globs(globs: Sequence[Glob]) -> str:
+    return _several([_text(glob.text) for glob in globs])
+
+
+def _several(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]" if texts else ""
+
+
 def _table(predicates: Mapping[str, Predicate]) -> str:
-    parts = (f"{_text(name)} = {_predicate(predicate)}" for name, predicate in predicates.items())
-    return f"{{{', '.join(parts)}}}"
-
-
-def _predicate(predicate: Predicate) -> str:
-    conditions = [_condition(condition) for condition in predicate.conditions]
-    return conditions[0] if len(conditions) == 1 else f"[{', '.join(conditions)}]"
+    parts = (
+        f"{_text(name)} = {_several([_condition(each) for each in predicate.conditions])}"
+        for name, predicate in predicates.items()
+    )
+    return f"{{{', '.join(parts)}}}" if predicates else ""
 
 
 def _condition(condition: Condition) -> str:
     if isinstance(condition, Glob):
         return _text(condition.text)
     if isinstance(condition, Range):
-        bounds: dict[str, Any] = {"min": condition.least, "max": condition.most}
+        bounds = {"min": condition.least, "max": condition.most}
         return f"{{{', '.join(f'{key} = {bound}' for key, bound in bounds.items() if bound is not None)}}}"
     return str(condition).lower()
