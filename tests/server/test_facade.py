@@ -8,6 +8,7 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
+from underpass.broker.approvals import Ask
 from underpass.catalog.catalog import Catalog
 from underpass.catalog.definition import ToolDefinition
 from underpass.catalog.upstream import InMemoryUpstream, ToolOutcome
@@ -32,6 +33,7 @@ class Backend:
         self.environment: str | None = None
         self.language = ""
         self.session: str | None = None
+        self.ask: Ask | None = None
         self.answer: RunResult | Exception = result(value=2)
 
     async def run(
@@ -44,9 +46,11 @@ class Backend:
         language: str,
         session: str | None,
         on_progress: OnProgress | None,
+        ask: Ask | None,
     ) -> RunResult:
         self.asked.append((code, agent, timeout))
         self.session = session
+        self.ask = ask
         self.environment = environment
         self.language = language
         assert on_progress is not None

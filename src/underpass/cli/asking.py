@@ -11,7 +11,7 @@ import anyio
 import click
 from rich.text import Text
 
-from underpass.cli.output import err, plain
+from underpass.cli.output import err
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -50,12 +50,7 @@ class TerminalPrompt:
                 return await self._ask(question)
 
     async def _ask(self, question: Question) -> Answer:
-        name = Text.assemble(
-            (_line(f"{question.server}.{question.tool}"), "bold yellow"),
-            f" asks for permission: {_line(question.reason)} ({_line(question.rule)})",
-        )
-        err().print(name, soft_wrap=True)
-        err().print(Text(f"  {_line(question.arguments)}"), soft_wrap=True)
+        err().print(Text(question.text(), style="yellow"), soft_wrap=True)
         try:
             while True:
                 click.echo(_PROMPT, err=True, nl=False)
@@ -107,8 +102,3 @@ def _is_attended() -> bool:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except OSError:
         return False
-
-
-def _line(text: str) -> str:
-    """Return a text that shows as one line, whatever stands in it: it may try to look like a question."""
-    return plain(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -62,9 +62,7 @@ def command(
     async def resume() -> RunResult:
         async with Underpass.open(path, sandbox=sandbox) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
-            return await up.resume(
-                run, call_again=call_again, assume_done=values, ask=terminal_ask(status)
-            )
+            return await up.resume(run, call_again=call_again, assume_done=values, ask=terminal_ask(status))
 
     with progress("Resuming…") as status:
         result = run_async(resume)

@@ -14,6 +14,7 @@ from underpass import Underpass
 from underpass.cli.options import warn_if_unsandboxed
 from underpass.cli.running import configuration
 from underpass.sandbox import deno_binary
+from underpass.server.asking import Rounds
 from underpass.server.door import Call
 from underpass.server.facade import facade
 from underpass.server.opening import Opening
@@ -24,10 +25,13 @@ from underpass.workspace.kept import KeptResults
 
 async def over_stdio(opening: Opening, config: Path | None, *, sandbox: str | None, as_json: bool) -> None:
     """Serve over standard input and output until the input ends."""
-    async with Underpass.open(configuration(config), sandbox=sandbox) as up:
+    async with (
+        Underpass.open(configuration(config), sandbox=sandbox) as up,
+        Rounds(up.settings.policy.wait_seconds) as rounds,
+    ):
         warn_if_unsandboxed(up.settings.sandbox.tier)
         up.warm_up()
-        server = _facade(up)
+        server = _facade(up, rounds)
         if as_json:
             _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
         elif sys.stderr.isatty():
@@ -40,13 +44,18 @@ async def over_http(
     config: Path | None, where: str, token_file: Path | None, *, sandbox: str | None, as_json: bool
 ) -> None:
     """Serve over HTTP until a signal ends it."""
-    async with Underpass.open(configuration(config), sandbox=sandbox) as up:
+    async with (
+        Underpass.open(configuration(config), sandbox=sandbox) as up,
+        Rounds(up.settings.policy.wait_seconds) as rounds,
+    ):
         warn_if_unsandboxed(up.settings.sandbox.tier)
         up.warm_up()
-        await _listen(up, where, token_file, as_json=as_json)
+        await _listen(up, rounds, where, token_file, as_json=as_json)
 
 
-async def _listen(up: Underpass, where: str, token_file: Path | None, *, as_json: bool) -> None:
+async def _listen(
+    up: Underpass, rounds: Rounds, where: str, token_file: Path | None, *, as_json: bool
+) -> None:
     # Whoever serves over stdio need not wait for the import of a web server.
     from underpass.server.http import HttpService
     from underpass.server.http_address import Address
@@ -55,7 +64,7 @@ async def _listen(up: Underpass, where: str, token_file: Path | None, *, as_json
     address = Address.parse(where)
     token = find_token(up.state, file=token_file)
     service = HttpService(
-        _facade(up, call=up.call_tool),
+        _facade(up, rounds, call=up.call_tool),
         token=token.secret,
         names=address.names(),
         max_argument_bytes=up.settings.calls.max_argument_bytes,
@@ -78,7 +87,7 @@ async def _listen(up: Underpass, where: str, token_file: Path | None, *, as_json
         await service.serve(listening)
 
 
-def _facade(up: Underpass, *, call: Call | None = None) -> Server[Any]:
+def _facade(up: Underpass, rounds: Rounds, *, call: Call | None = None) -> Server[Any]:
     server = facade(
         up,
         {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()},
@@ -86,6 +95,7 @@ def _facade(up: Underpass, *, call: Call | None = None) -> Server[Any]:
         directory=up.directory,
         settings=up.settings.discovery,
         typescript=deno_binary.is_installed(),
+        rounds=rounds,
     )
     ResultResources(KeptResults(up.state.parent / "workspace")).offer(server)
     return server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -15,11 +16,13 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
+    InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
 )
 
+from underpass.broker.approvals import Ask
 from underpass.catalog.catalog import ServerState
 from underpass.catalog.definition import Listing
 from underpass.codegen.calls import Language
@@ -34,6 +37,7 @@ from underpass.execution.host import OnProgress
 from underpass.execution.result import RunResult
 from underpass.metrics import tokens
 from underpass.server import door
+from underpass.server.asking import Caller, Rounds, with_questions
 from underpass.server.definitions import definitions, instructions
 from underpass.server.domains import domains
 from underpass.server.hits import HitTexts, bounded, bounded_groups
@@ -69,6 +73,7 @@ class Backend(Protocol):
         language: str,
         session: str | None,
         on_progress: OnProgress | None,
+        ask: Ask | None,
     ) -> RunResult: ...
 
 
@@ -80,6 +85,7 @@ def facade(
     directory: ToolDirectory | None = None,
     settings: DiscoverySettings | None = None,
     typescript: bool = False,
+    rounds: Rounds | None = None,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
@@ -92,6 +98,7 @@ def facade(
         directory: where tools are found; by default one of the facade's own.
         settings: how few tools are named all at once.
         typescript: whether programs may be written in TypeScript as well.
+        rounds: runs that wait for an answer of a client's; None asks no client of the newest revision.
     """
     return _Facade(
         backend,
@@ -100,6 +107,7 @@ def facade(
         directory or ToolDirectory(backend.catalog),
         settings or DiscoverySettings(),
         typescript=typescript,
+        rounds=rounds,
     ).server()
 
 
@@ -113,8 +121,10 @@ class _Facade:
         settings: DiscoverySettings,
         *,
         typescript: bool,
+        rounds: Rounds | None,
     ) -> None:
         self._backend = backend
+        self._rounds = rounds
         self._directory = directory
         modules = identifiers(backend.catalog.names, "server")
         self._texts: dict[Language, HitTexts] = {
@@ -146,7 +156,7 @@ class _Facade:
         self._checks = {name: jsonschema_rs.validator_for(schema) for name, schema in self._schemas.items()}
 
     def server(self) -> Server[Any]:
-        return Server(
+        server = Server[Any](
             "underpass",
             version=version("underpass"),
             title="Underpass",
@@ -157,6 +167,9 @@ class _Facade:
             # No parameter of ours travels in a header. Without this the SDK lists the tools at each call.
             get_tool_input_schema=lambda _name: None,
         )
+        if self._rounds is not None:
+            self._rounds.protect(server)
+        return server
 
     async def _list(
         self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams | None
@@ -165,7 +178,7 @@ class _Facade:
 
     async def _call(
         self, context: ServerRequestContext[Any], params: CallToolRequestParams
-    ) -> CallToolResult:
+    ) -> CallToolResult | InputRequiredResult:
         if params.name not in self._handlers:
             close = did_you_mean(params.name, (name for name in self._handlers if name != door.NAME))
             hint = f"; did you mean {close[0]}?" if close else ""
@@ -174,6 +187,9 @@ class _Facade:
         if problem := self._problem(params.name, arguments):
             return _failure(problem, f"see the input schema of {params.name}")
         try:
+            if params.name == "run_code":
+                work = partial(self._run_code, **arguments)
+                return await with_questions(context, params, work, self._rounds)
             return await self._handlers[params.name](context, **arguments)
         except UnderpassError as error:
             return _failure(error.message, error.hint)
@@ -190,7 +206,7 @@ class _Facade:
 
     async def _run_code(
         self,
-        context: ServerRequestContext[Any],
+        caller: Caller,
         code: str,
         agent: str = "default",
         *,
@@ -207,14 +223,6 @@ class _Facade:
             raise ValidationFailed(
                 f"language: there is no {language[:_NAME]!r}", hint=f"there are: {', '.join(self._texts)}"
             )
-        furthest = 0.0
-
-        async def report(progress: float, total: float | None, message: str | None) -> None:
-            nonlocal furthest
-            if progress > furthest:  # the protocol allows no other; a program may report any
-                furthest = progress
-                await context.session.report_progress(progress, total, message)
-
         result = await self._backend.run(
             code,
             agent=agent,
@@ -222,7 +230,8 @@ class _Facade:
             environment=environment,
             language=language,
             session=session,
-            on_progress=report,
+            on_progress=caller.report,
+            ask=caller.ask,
         )
         shown: dict[str, Any] = {"run": result.run, "ok": result.ok, "value": result.value}
         shown |= {name: text for name in ("stdout", "stderr") if (text := getattr(result, name))}

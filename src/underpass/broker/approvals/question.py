@@ -11,6 +11,11 @@ Answer = Literal["once", "run", "always", "refuse"]
 """``once``: this call; ``run``: this tool for the rest of the run; ``always``: a rule is written."""
 
 
+def one_line(text: str) -> str:
+    """Return a text as one line, with whatever does not show written out."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Whether a call may be made."""
@@ -28,6 +33,14 @@ class Question:
     """Why it is asked."""
     rule: str
     """What decided that it is asked."""
+
+    def text(self) -> str:
+        """The question for a person, as two lines: nothing in them can look like a third."""
+        name = f"{self.server}.{self.tool}"
+        return (
+            f"{one_line(name)} asks for permission: {one_line(self.reason)} ({one_line(self.rule)})\n"
+            f"arguments: {one_line(self.arguments)}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The question as one JSON object."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -44,7 +45,7 @@ class OpenQuestions:
         """Return them, the oldest first. Raises ``ConfigError`` when they cannot be read."""
         try:
             kept = self._store.open()
-            states = [self._state(each) for each in kept]
+            states: Sequence[State | None] = [self._state(each) for each in kept]
         except OSError as error:
             raise _unreadable(error) from error
         finally:
