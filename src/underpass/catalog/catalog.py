@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -12,12 +13,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 from underpass.catalog.definition import Change, Finding, Listing, Origin
+from underpass.catalog.identity import Identity, expanded, identity_of, is_plain
 from underpass.catalog.lock import ToolLock
-from underpass.catalog.manifest_cache import ManifestCache
+from underpass.catalog.manifest_cache import ManifestCache, entry_digest
 from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.server_tools import ServerTools
 from underpass.catalog.servers_file import is_in_process, load_servers
 from underpass.catalog.spec import ServerSpec
+from underpass.catalog.stamp import stamp_of
 from underpass.catalog.supervision import Clock
 from underpass.catalog.upstream import Method, Progress, RequestUpstream, ToolOutcome, Upstream
 from underpass.config import CallLimits, ServerSettings, state_dir
@@ -89,6 +92,7 @@ class Catalog:
         clock: Clock | None = None,
     ) -> None:
         self._secrets = SecretStore(state or state_dir(None, Path.cwd()))
+        self._nonce = token_hex(8)
         self.lock = lock
         loaded = load_servers(servers)
         self._disabled = {
@@ -144,6 +148,29 @@ class Catalog:
             ServerNotFound, ServerUnavailable: as ``listing``.
         """
         return await self._of(server).fresh()
+
+    def identity(self, server: str) -> Identity | None:
+        """Return which server it is that answers the calls of ``server``; None where there is none.
+
+        Its ``digest`` is known of one that runs, and of one whose entry names no secrets.
+        """
+        if (source := self._sources.get(server)) is None:
+            return None
+        if not isinstance(source, ServerSpec):
+            return Identity(f"{id(source)} {self._nonce}", f"{id(source)} {self._nonce}", lasts=False)
+        connection = self._connections.get(server)
+        if connection is not None and connection.identity is not None:
+            identity = connection.identity
+        elif is_plain(source):
+            identity = identity_of(source, expanded(source))
+        else:
+            return Identity("", entry_digest(source), lasts=True)
+        if source.transport == "stdio":
+            return identity
+        from underpass.catalog.logins import FOLDER
+
+        # A login is renewed, or made anew with another account: each changes the folder.
+        return identity._replace(digest=f"{identity.digest} {stamp_of(self._secrets.state / FOLDER)}")
 
     def _of(self, server: str) -> ServerTools:
         if server not in self._tools:

@@ -16,6 +16,7 @@ from mcp.server import MCPServer, Server
 from mcp.shared.exceptions import MCPError
 
 from underpass.catalog.http import http_transport, login_of, sse_transport
+from underpass.catalog.identity import Identity, identity_of
 from underpass.catalog.oauth_bearer import Bearer
 from underpass.catalog.process import ServerProcess
 from underpass.catalog.raw_results import RawResults
@@ -57,6 +58,7 @@ class Attempt:
         self.tail = Tail()
         self.redactor = Redactor()
         self.login: Bearer | None = None
+        self.identity: Identity | None = None
         self.error: ServerUnavailable | None = None
 
     @property
@@ -112,6 +114,11 @@ class Connection:
     def life(self) -> int | None:
         """The number of the server's present life; None while it does not run."""
         return self._attempt.number if self._attempt is not None and self.running else None
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which server its present life is of; None before it began, and for an object of this process."""
+        return None if self._attempt is None else self._attempt.identity
 
     @property
     def in_use(self) -> bool:
@@ -256,6 +263,7 @@ class Connection:
         if not isinstance(self._source, ServerSpec):
             return self._source
         spec, attempt.redactor = await resolve(self._source, self._secrets)
+        attempt.identity = identity_of(self._source, spec)
         attempt.tail.redact, attempt.tail.margin = attempt.redactor.text, attempt.redactor.longest
         return spec
 

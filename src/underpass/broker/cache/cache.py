@@ -1,0 +1,160 @@
+"""Answers calls with what the same calls came back with before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from underpass.broker.cache.declared import Declarations
+from underpass.broker.cache.entry import Entry
+from underpass.broker.cache.flights import Flight, Flights
+from underpass.broker.cache.store import ResultStore
+from underpass.broker.call import Call, Freshness, Returned
+from underpass.catalog.identity import Identity
+from underpass.errors import ToolFailed, ToolLimitExceeded
+
+Make = Callable[[], Awaitable[Returned]]
+_KNOWN: Final = 10_000
+"""Tools that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is done about the calls of one tool of one server."""
+
+    identity: Identity
+    place: int
+    """Where the server's epochs are."""
+    reads: bool
+    seconds: float
+    prefix: bytes
+    """What all keys of its calls begin with, before they are digested."""
+
+
+class ToolCache:
+    """Keeps results of tools that only read, per agent, until their time is over or the server is written to.
+
+    Every call of a tool that is not known to read only counts as a write to its server, and what was read
+    from the server before its end is not used any more, in no process that shares the state folder.
+    Concurrent calls of the same kind are made once.
+
+    Parameters:
+        store: where results are kept.
+        declarations: which tools only read, and how long their results are good.
+        identity: tells which server it is that answers, None where that is not known.
+        is_used: whether anything is to be kept. Writes are told to other processes in any case, if some
+            process keeps anything.
+        timeout: seconds that a call takes at most.
+    """
+
+    def __init__(
+        self,
+        store: ResultStore,
+        declarations: Declarations,
+        identity: Callable[[str], Identity | None],
+        *,
+        is_used: bool,
+        timeout: float,
+    ) -> None:
+        self._store = store
+        self._epochs = store.epochs
+        self._declarations = declarations
+        self._identity = identity
+        self._is_used = is_used
+        self._timeout = timeout
+        self._plans: dict[tuple[str, str, str], _Plan] = {}
+        self._flights = Flights[Returned]()
+
+    async def answer(self, call: Call, make: Make) -> Returned:
+        """Return what the call came back with before, if that is still good, or make it.
+
+        Raises:
+            ToolError: it was made, and failed.
+        """
+        if not call.digest or (not self._is_used and not self._epochs.exist()):
+            return await make()
+        if (plan := self._plan(call)) is None:
+            return await make()
+        if not plan.reads:
+            return await self._write(plan, make)
+        if (
+            not plan.seconds
+            or not plan.identity.digest
+            or (epoch := self._epochs.current(plan.place)) is None
+        ):
+            return await make()
+        key, now = _key(plan, call), self._store.now()
+        entry = await self._store.find(key)
+        # The time to live may have been made shorter since.
+        if entry is not None and now < entry.stored + plan.seconds:
+            return _returned(entry, plan)
+
+        async def work(_flight: Flight[Returned]) -> Returned:
+            return self._keep(plan, call, key, epoch, now, await make())
+
+        result, was_shared = await self._flights.share((key, epoch), work, _is_for_all)
+        # Each has a value of its own: whoever changes his must not change another's.
+        return result._replace(value=orjson.loads(result.encoded)) if was_shared else result
+
+    async def _write(self, plan: _Plan, make: Make) -> Returned:
+        self._epochs.begin(plan.place, 2 * self._timeout)
+        known = False
+        try:
+            returned = await make()
+            known = True
+        except (ToolFailed, ToolLimitExceeded):
+            known = True
+            raise
+        else:
+            return returned
+        finally:
+            # One that was given up, or had no answer, may still happen.
+            self._epochs.end(plan.place, known=known, longest=self._timeout)
+
+    def _keep(
+        self, plan: _Plan, call: Call, key: str, epoch: int, asked: float, returned: Returned
+    ) -> Returned:
+        if not returned.portable or not self._epochs.is_current(plan.place, epoch):
+            return returned
+        until = asked + plan.seconds
+        name = f"{call.tool.server}.{call.tool.name}"
+        entry = Entry("call", name, asked, until, ((plan.place, epoch),), returned.encoded)
+        self._store.put(key, entry, lasting=plan.identity.lasts)
+        return returned._replace(freshness=Freshness(until, plan.place, epoch))
+
+    def _plan(self, call: Call) -> _Plan | None:
+        tool = call.tool
+        known = (tool.server, tool.name, call.digest)
+        identity = self._identity(tool.server)
+        plan = self._plans.get(known)
+        if plan is None or plan.identity != identity:
+            if identity is None:
+                return None
+            treatment = self._declarations.about(tool)
+            prefix = orjson.dumps(["call", identity.digest, tool.name, call.digest])
+            place = self._epochs.place(identity.entry)
+            if len(self._plans) >= _KNOWN:
+                self._plans.clear()
+            plan = self._plans[known] = _Plan(identity, place, treatment.reads, treatment.seconds, prefix)
+        return plan
+
+
+def _key(plan: _Plan, call: Call) -> str:
+    digest = hashlib.sha256(plan.prefix)
+    digest.update(orjson.dumps([call.agent, call.arguments], option=orjson.OPT_SORT_KEYS))
+    return digest.hexdigest()
+
+
+def _returned(entry: Entry, plan: _Plan) -> Returned:
+    ((place, epoch),) = entry.epochs
+    until = min(entry.until, entry.stored + plan.seconds)
+    freshness = Freshness(until, place, epoch)
+    return Returned(orjson.loads(entry.content), entry.content, freshness=freshness)
+
+
+def _is_for_all(returned: Returned) -> bool:
+    return returned.portable
