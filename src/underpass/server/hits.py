@@ -10,7 +10,7 @@ from typing import Any, Final
 from underpass.codegen.calls import Language
 from underpass.discovery.groups import HitGroup
 from underpass.discovery.hit import Hit
-from underpass.server.known_tools import tool_line
+from underpass.discovery.known_tools import tool_line
 
 _COMMENTS: Final[Mapping[Language, str]] = {"python": "#", "typescript": "//"}
 _PAGES: Final = 8
