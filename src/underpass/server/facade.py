@@ -30,6 +30,7 @@ from underpass.codegen.names import identifiers
 from underpass.config import DiscoverySettings
 from underpass.discovery.directory import ListingSource, ToolDirectory
 from underpass.discovery.groups import HitGroup
+from underpass.discovery.hit_texts import HitTexts, bounded, bounded_groups
 from underpass.discovery.known_tools import all_signatures
 from underpass.discovery.questions import server_list
 from underpass.discovery.request import DocumentationRequest, SearchRequest, server_of
@@ -41,7 +42,6 @@ from underpass.server import door
 from underpass.server.asking import Caller, Rounds, with_questions
 from underpass.server.definitions import definitions, instructions
 from underpass.server.domains import domains
-from underpass.server.hits import HitTexts, bounded, bounded_groups
 
 _MAX_TIMEOUT = 600.0
 _DOCUMENTATION_TOKENS = 8_000
