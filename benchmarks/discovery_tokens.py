@@ -29,7 +29,7 @@ from underpass.discovery import ToolIndex
 from underpass.discovery.hit import Hit
 from underpass.metrics import tokens
 from underpass.server.definitions import definitions
-from underpass.server.hits import HitTexts
+from underpass.discovery.hit_texts import HitTexts
 
 _ROUNDS = 3
 _LANGUAGES: tuple[Language, ...] = ("python", "typescript")
