@@ -13,6 +13,9 @@ import anyio.to_thread
 from underpass.broker import Broker
 from underpass.broker.approvals import Approvals, Ask
 from underpass.broker.audit import AuditTrail, audit_key
+from underpass.broker.cache.cache import ToolCache
+from underpass.broker.cache.declared import Declarations
+from underpass.broker.cache.store import ResultStore
 from underpass.broker.call import Stages
 from underpass.broker.journal import Decisions, Journal
 from underpass.broker.policy.book import RuleBook
@@ -172,6 +175,14 @@ class Underpass:
             policy = OperatorPolicy.of(
                 chosen.policy, book, categories=directory.category, approvals=approvals, trail=trail
             )
+            kept = await stack.enter_async_context(ResultStore(state / "cache", chosen.cache))
+            cache = ToolCache(
+                kept,
+                Declarations(chosen.cache, chosen.policy.trusted),
+                catalog.identity,
+                is_used=chosen.cache.is_used,
+                timeout=chosen.calls.timeout,
+            )
             sessions = await _sessions(stack, chosen, state, catalog, place)
             typescript = await _typescript(stack, chosen, state, catalog, shapes)
             yield cls(
@@ -185,7 +196,7 @@ class Underpass:
                 journal=journal,
                 approvals=approvals,
                 directory=directory,
-                stages=Stages(policy=policy, trail=trail),
+                stages=Stages(policy=policy, cache=cache, trail=trail),
                 sessions=sessions,
                 languages=[typescript],
             )

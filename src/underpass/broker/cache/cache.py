@@ -26,6 +26,7 @@ _KNOWN: Final = 10_000
 class _Plan:
     """What is done about the calls of one tool of one server."""
 
+    name: str
     identity: Identity
     place: int
     """Where the server's epochs are."""
@@ -81,11 +82,8 @@ class ToolCache:
             return await make()
         if not plan.reads:
             return await self._write(plan, make)
-        if (
-            not plan.seconds
-            or not plan.identity.digest
-            or (epoch := self._epochs.current(plan.place)) is None
-        ):
+        epoch = self._epochs.current(plan.place) if plan.seconds and plan.identity.digest else None
+        if epoch is None:
             return await make()
         key, now = _key(plan, call), self._store.now()
         entry = await self._store.find(key)
@@ -93,8 +91,10 @@ class ToolCache:
         if entry is not None and now < entry.stored + plan.seconds:
             return _returned(entry, plan)
 
+        freshness = Freshness(now + plan.seconds, plan.place, epoch)
+
         async def work(_flight: Flight[Returned]) -> Returned:
-            return self._keep(plan, call, key, epoch, now, await make())
+            return self._keep(plan, key, now, freshness, await make())
 
         result, was_shared = await self._flights.share((key, epoch), work, _is_for_all)
         # Each has a value of its own: whoever changes his must not change another's.
@@ -116,15 +116,14 @@ class ToolCache:
             self._epochs.end(plan.place, known=known, longest=self._timeout)
 
     def _keep(
-        self, plan: _Plan, call: Call, key: str, epoch: int, asked: float, returned: Returned
+        self, plan: _Plan, key: str, asked: float, freshness: Freshness, returned: Returned
     ) -> Returned:
-        if not returned.portable or not self._epochs.is_current(plan.place, epoch):
+        until, place, epoch = freshness
+        if not returned.portable or not self._epochs.is_current(place, epoch):
             return returned
-        until = asked + plan.seconds
-        name = f"{call.tool.server}.{call.tool.name}"
-        entry = Entry("call", name, asked, until, ((plan.place, epoch),), returned.encoded)
+        entry = Entry("call", plan.name, asked, until, ((place, epoch),), returned.encoded)
         self._store.put(key, entry, lasting=plan.identity.lasts)
-        return returned._replace(freshness=Freshness(until, plan.place, epoch))
+        return returned._replace(freshness=freshness)
 
     def _plan(self, call: Call) -> _Plan | None:
         tool = call.tool
@@ -139,7 +138,9 @@ class ToolCache:
             place = self._epochs.place(identity.entry)
             if len(self._plans) >= _KNOWN:
                 self._plans.clear()
-            plan = self._plans[known] = _Plan(identity, place, treatment.reads, treatment.seconds, prefix)
+            name = f"{tool.server}.{tool.name}"
+            plan = _Plan(name, identity, place, treatment.reads, treatment.seconds, prefix)
+            self._plans[known] = plan
         return plan
 
 
