@@ -1,0 +1,143 @@
+"""The private values that a run has read, found again in what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+import orjson
+
+from underpass.broker.flow.fingerprints import Fingerprints, fingerprint, pieces
+from underpass.broker.flow.text import leaves, normalised, number, numbers, variants
+from underpass.catalog import ToolDefinition
+
+WAITING: Final = 1 << 20
+"""Bytes of results that wait until somebody looks for them: most runs send nothing to anyone."""
+_PIECE: Final = 1 << 14
+"""Characters of an argument that are looked at together."""
+_FEWEST: Final = 4
+"""Different characters of which a piece must consist to tell anything: a ruled line tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A private value in the arguments of a call. The value itself is nowhere in it."""
+
+    source: str
+    """Where it came from: ``gmail.read_mail at messages[].body``."""
+    argument: str
+    """Where it stands now: ``text``."""
+
+
+class PrivateValues:
+    """The private values of a run, or of the runs of a session.
+
+    Results are kept as they came until somebody looks for them, and then as fingerprints. Thread-safe.
+
+    Parameters:
+        size: characters from which a piece of a text is recognised.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.prints = Fingerprints(size)
+        self.any = False
+        """Whether there was a result at all."""
+        self._waiting: list[tuple[str, str, bytes]] = []
+        self._bytes = 0
+        self._door = Lock()
+        self._at_work = Lock()
+
+    def add(self, server: str, tool: str, encoded: bytes) -> None:
+        """Note what a tool gave, as JSON."""
+        self.any = True
+        with self._door:
+            self._waiting.append((server, tool, encoded))
+            self._bytes += len(encoded)
+        if self._bytes > WAITING:
+            self.settle()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of results that are kept as they came."""
+        return self._bytes
+
+    def settle(self) -> None:
+        """Keep fingerprints alone."""
+        prints = self.prints
+        with self._at_work:
+            with self._door:
+                waiting, self._waiting, self._bytes = self._waiting, [], 0
+            for server, tool, encoded in waiting:
+                for path, value in leaves(orjson.loads(encoded)):
+                    place = f"{server}.{tool} at {path}"
+                    if (found := number(value)) is not None:
+                        prints.add_number(server, place, found)
+                    if isinstance(value, str) and len(value) >= prints.size:
+                        prints.add_text(server, place, normalised(value))
+
+
+def find(values: Iterable[PrivateValues], tool: ToolDefinition, arguments: Mapping[str, Any]) -> Match | None:
+    """Return where the first private value stands that another server gave; None where there is none.
+
+    What the tool's own definition says is no secret of anyone's, and what its server gave it knows.
+    """
+    known = [each for each in values if each.any]
+    if not known:
+        return None
+    for each in known:
+        each.settle()
+    search = _Search([each.prints for each in known], tool)
+    for path, value in leaves(dict(arguments), every_key=True):
+        if (source := search.source(value)) is not None:
+            return Match(source, path)
+    return None
+
+
+class _Search:
+    def __init__(self, known: list[Fingerprints], tool: ToolDefinition) -> None:
+        self._known = known
+        self._tool = tool
+        self._size = known[0].size
+        self._definition: str | None = None
+
+    def source(self, value: str | float) -> str | None:
+        """Return where a value, or a part of it, came from."""
+        if not isinstance(value, str):
+            whole = number(value)
+            return None if whole is None else self._number(whole)
+        for text in variants(value):
+            for found in numbers(text):
+                if (source := self._number(found)) is not None:
+                    return source
+            if len(text) >= self._size and (source := self._text(normalised(text))) is not None:
+                return source
+        return None
+
+    def _number(self, number: str) -> str | None:
+        one = [fingerprint(f"#{number}")]
+        for prints in self._known:
+            for _, source in prints.hits(one, unless=self._tool.server):
+                return source
+        return None
+
+    def _text(self, text: str) -> str | None:
+        size = self._size
+        for begin in range(0, len(text) - size + 1, _PIECE):
+            part = text[begin : begin + _PIECE + size - 1]
+            of_part = pieces(part, size)
+            for prints in self._known:
+                for at, source in prints.hits(of_part, unless=self._tool.server):
+                    if self._tells(part[at : at + size]):
+                        return source
+        return None
+
+    def _tells(self, piece: str) -> bool:
+        if len(set(piece)) < _FEWEST:
+            return False
+        if self._definition is None:
+            tool = self._tool
+            said = orjson.dumps([tool.title, tool.description, tool.input_schema]).decode()
+            self._definition = normalised(said)
+        return piece not in self._definition
