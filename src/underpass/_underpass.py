@@ -17,7 +17,8 @@ from underpass.broker.cache.cache import ToolCache
 from underpass.broker.cache.declared import Declarations
 from underpass.broker.cache.store import ResultStore
 from underpass.broker.call import Stages
-from underpass.broker.journal import Decisions, Journal
+from underpass.broker.flow import Flows
+from underpass.broker.journal import Decisions, Journal, JournaledRun, RunRecord
 from underpass.broker.policy.book import RuleBook
 from underpass.broker.policy.gate import OperatorPolicy
 from underpass.catalog.catalog import Catalog
@@ -39,6 +40,7 @@ from underpass.execution.host import OnProgress
 from underpass.execution.language import Language
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult
+from underpass.execution.resuming import Resuming
 from underpass.execution.runner import Program, Runner
 from underpass.execution.sessions import SessionInfo, Sessions
 from underpass.execution.sessions.notice import Notice
@@ -51,6 +53,7 @@ from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
 if TYPE_CHECKING:
+    from underpass.execution.typescript import DenoPlace, TypeScript
     from underpass.sandbox.process import ProcessLimits
 
 
@@ -173,7 +176,12 @@ class Underpass:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
             policy = OperatorPolicy.of(
-                chosen.policy, book, categories=directory.category, approvals=approvals, trail=trail
+                chosen.policy,
+                book,
+                categories=directory.category,
+                approvals=approvals,
+                flows=_flows(chosen, state, catalog),
+                trail=trail,
             )
             kept = await stack.enter_async_context(ResultStore(state / "cache", chosen.cache))
             cache = ToolCache(
@@ -183,9 +191,9 @@ class Underpass:
                 is_used=chosen.cache.is_used,
                 timeout=chosen.calls.timeout,
             )
-            sessions = await _sessions(stack, chosen, state, catalog, place)
             typescript = await _typescript(stack, chosen, state, catalog, shapes)
-            yield cls(
+            sessions = await _sessions(stack, chosen, state, catalog, (place, typescript.sandbox))
+            up = cls(
                 catalog,
                 place,
                 quotas,
@@ -200,6 +208,9 @@ class Underpass:
                 sessions=sessions,
                 languages=[typescript],
             )
+            if chosen.journal.resume == "auto":
+                await stack.enter_async_context(Resuming(journal, up._again))
+            yield up
 
     async def run(
         self,
@@ -235,7 +246,7 @@ class Underpass:
                 ``error.data["rolled_back"]`` says whether they are.
             session: any name: variables, imports and functions of the agent's earlier runs under it are
                 there. A run waits for its turn, ``timeout`` at most; ``RunResult.session`` says whether the
-                session is new, and whether it was lost. Programs in Python only.
+                session is new, and whether it was lost. All its programs are in one language.
             on_progress: awaited with the progress that the program and its tools report.
             ask: awaited with a ``Question`` about each call of which the policy says that a person decides;
                 returns ``"once"``, ``"run"``, ``"always"``, ``"refuse"``, or None where nobody can be asked.
@@ -307,7 +318,15 @@ class Underpass:
             SandboxUnavailable, Overloaded: no sandbox is to be had.
         """
         record = self._journal.find(run)
-        program = Program(
+        program = self._program(record)
+        resumed = self._journal.resume(record, Decisions(frozenset(call_again), assume_done or {}))
+        return await self._runner.run(program, on_progress, ask=ask, resumed=resumed)
+
+    async def _again(self, record: RunRecord, resumed: JournaledRun) -> RunResult:
+        return await self._runner.run(self._program(record), resumed=resumed)
+
+    def _program(self, record: RunRecord) -> Program:
+        return Program(
             record.code,
             record.agent,
             record.timeout,
@@ -318,8 +337,6 @@ class Underpass:
             record.language,
             record.rollback_on_error,
         )
-        resumed = self._journal.resume(record, Decisions(frozenset(call_again), assume_done or {}))
-        return await self._runner.run(program, on_progress, ask=ask, resumed=resumed)
 
     def warm_up(self) -> None:
         """Start, in the background, what the first run would otherwise wait for."""
@@ -469,9 +486,27 @@ class Underpass:
         return server_list(self.catalog.states())
 
 
+def _flows(settings: Settings, state: Path, catalog: Catalog) -> Flows | None:
+    """What follows private data; None where nothing is private."""
+    if not settings.flow.private:
+        return None
+    return Flows(
+        settings.flow,
+        trusted=settings.policy.trusted,
+        servers=[server.name for server in catalog.states()],
+        state=state,
+        workspaces=_workspaces(state),
+    )
+
+
 def _workspaces(state: Path) -> Path:
     """The agents' folders stand beside the state, because people look into them."""
     return state.parent / "workspace"
+
+
+def _typescript_folder(state: Path) -> Path:
+    """Where generated modules are that sandboxes see."""
+    return state / "modules" / "typescript"
 
 
 async def _sandbox(
@@ -489,27 +524,40 @@ async def _sandbox(
 
 
 async def _sessions(
-    stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog, place: Sandbox
+    stack: AsyncExitStack,
+    settings: Settings,
+    state: Path,
+    catalog: Catalog,
+    places: tuple[Sandbox, DenoPlace],
 ) -> Sessions:
-    """What keeps sandboxes between runs; nothing is started before there is a session."""
-    from underpass.sandbox.none import NoSandbox
-    from underpass.sandbox.session_sandbox import SessionSandbox
+    """What keeps sandboxes between runs; nothing is started before there is a session.
 
-    if not isinstance(place, NoSandbox):
+    Parameters:
+        places: where ordinary runs are, in Python and in TypeScript.
+    """
+    from underpass.sandbox.deno_permissions import DenoPermissions
+    from underpass.sandbox.none import NoSandbox
+
+    python, typescript = places
+    pool: dict[str, Any] = {"idle": 1, "max_alive": settings.sessions.max}
+    if not isinstance(python, NoSandbox):
+        from underpass.sandbox.session_sandbox import SessionSandbox
+
         modules = GeneratedModules(catalog).shared()
-        place = await stack.enter_async_context(
+        python = await stack.enter_async_context(
             SessionSandbox(
-                _workspaces(state),
-                _limits(settings),
-                idle=1,
-                max_alive=settings.sessions.max,
-                walls=settings.sandbox.walls,
-                modules=modules,
+                _workspaces(state), _limits(settings), walls=settings.sandbox.walls, modules=modules, **pool
             )
+        )
+    if not isinstance(typescript, DenoPermissions):
+        from underpass.sandbox.deno_session import DenoSessionSandbox
+
+        typescript = await stack.enter_async_context(
+            DenoSessionSandbox(_workspaces(state), _typescript_folder(state), _limits(settings), **pool)
         )
     return await stack.enter_async_context(
         Sessions(
-            place,
+            {"python": python, "typescript": typescript},
             GeneratedModules(catalog),
             settings.sessions,
             cpu_seconds=settings.run.cpu_seconds,
@@ -533,12 +581,12 @@ def _limits(settings: Settings) -> ProcessLimits:
 
 async def _typescript(
     stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog, shapes: ShapeRecorder
-) -> Language:
+) -> TypeScript:
     """What runs programs in TypeScript; nothing is started before there is one."""
     from underpass.execution.typescript import TypeScript
     from underpass.execution.typescript_modules import TypeScriptModules
 
-    folder = state / "modules" / "typescript"
+    folder = _typescript_folder(state)
     modules = TypeScriptModules(catalog, folder, shapes.find)
     limits = _limits(settings)
     if settings.sandbox.tier == "none" or sys.platform != "linux":

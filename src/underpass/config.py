@@ -109,12 +109,14 @@ class WorkspaceSettings:
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings:
-    """``[journal]``: how long runs are remembered."""
+    """``[journal]``: how long runs are remembered, and whether those that died go on by themselves."""
 
     days: float = 30.0
     """Older runs are forgotten."""
     max_mb: int = 500
     """MiB of all that is kept of runs; the oldest are forgotten first."""
+    resume: Literal["off", "auto"] = "off"
+    """``auto`` continues runs that died with their process, where that needs nobody's decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +263,7 @@ _CHOICES = {
     "sandbox.tier": ("process", "none"),
     "sandbox.walls": ("any", "full"),
     "discovery.semantic": ("auto", "off"),
+    "journal.resume": ("off", "auto"),
     "policy.unknown": ("allow", "ask", "deny"),
     "flow.mixed": ("allow", "ask", "deny"),
     "flow.private_values": ("allow", "ask", "deny"),

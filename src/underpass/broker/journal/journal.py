@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 WRITE_SOON: Final = 0.001
-"""Seconds after which the end of a call is written, unless the next call is before: both are one step then."""
+"""Seconds after which the end of a call is written, unless the next call is before: one step does then."""
 WRITE_AFTER: Final = 0.5
 """Seconds after which what may wait is written."""
 TIDY_AFTER: Final = 3_600.0
@@ -92,8 +92,19 @@ class Journal(Background):
             )
         return record
 
-    def resume(self, record: RunRecord, decisions: Decisions) -> JournaledRun:
+    def died(self) -> list[RunRecord]:
+        """Return the runs that died with their processes, the oldest first; for any thread.
+
+        Raises ``OSError``.
+        """
+        with closing(JournalStore(self._store.folder)) as store:
+            return [run for run in store.without_end() if not self._presence.lives(run.host)]
+
+    def resume(self, record: RunRecord, decisions: Decisions, *, unattended: bool = False) -> JournaledRun:
         """Begin the second life of a run that ``find`` has returned.
+
+        Parameters:
+            unattended: whoever calls this says by ``conclude`` when the run has ended.
 
         Raises:
             CallUnknown: nobody knows whether some of its calls have happened, nor is it decided.
@@ -127,6 +138,7 @@ class Journal(Background):
                 calls=len(calls),
                 events=events,
                 uncertain=uncertain,
+                unattended=unattended,
             )
             if decisions.assume_done:
                 self._assume(journaled, decisions.assume_done)

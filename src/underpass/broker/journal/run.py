@@ -69,6 +69,7 @@ class JournaledRun:
         replay: its first life, where it is resumed.
         calls, events: how many of each the journal has by then.
         uncertain: whether the journal may have lost the last calls: the machine stopped.
+        unattended: nobody waits for it; it has ended when its result is kept, by ``conclude``.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class JournaledRun:
         calls: int = 0,
         events: int = 0,
         uncertain: bool = False,
+        unattended: bool = False,
     ) -> None:
         self.writer = writer
         self.record = record
@@ -95,6 +97,8 @@ class JournaledRun:
         self._calls = calls
         self._events = events
         self._uncertain = uncertain
+        self._unattended = unattended
+        self._ending: tuple[float, str] | None = None
         self._cancelled: list[JournaledCall] = []
 
     def claim(self, server: str, tool: str, arguments: Mapping[str, Any]) -> JournaledCall | None:
@@ -175,6 +179,9 @@ class JournaledRun:
         if spoke:
             self._note_cancelled()
         ended = time.time()
+        if self._unattended:
+            self._ending = ended, cause
+            return
         if self.number is None and not self._calls:
             self.later(lambda connection: self._insert_run(connection, ended, cause))
             return
@@ -183,6 +190,19 @@ class JournaledRun:
                 "UPDATE runs SET ended = ?, cause = ? WHERE number = ?", (ended, cause, self.number)
             )
         )
+
+    def conclude(self, result: bytes | None) -> None:
+        """Record the end of an unattended run, with what it came to (as JSON), both or neither."""
+        ending = self._ending or (time.time(), "Interrupted")
+
+        def conclude(connection: sqlite3.Connection) -> None:
+            if result is not None:
+                connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (self.number, result))
+            connection.execute(
+                "UPDATE runs SET ended = ?, cause = ? WHERE number = ?", (*ending, self.number)
+            )
+
+        self.now(conclude)
 
     def diverged_at_end(self) -> RunDiverged | None:
         """Return the error of a resumed run that has ended without the calls that it had made."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 FILE_NAME: Final = "journal.sqlite3"
-VERSION: Final = 1
+VERSION: Final = 2
 SHIFT: Final = 24
 """A call's key is its run's number and, in so many bits, its sequence: a run's calls lie together, and
 writing one of them changes one page."""
@@ -43,6 +43,8 @@ _SCHEMA: Final = """
         content_bytes INTEGER, error TEXT
     );
 """
+_RESULTS: Final = "CREATE TABLE results (number INTEGER PRIMARY KEY, result BLOB NOT NULL)"
+"""Since version 2."""
 _RUN: Final = (
     "SELECT run, begun, agent, language, environment, filename, timeout, max_tokens, checked, rollback,"
     " codes.code, session, host, boot, attempts, ended, cause, (SELECT count(*) FROM calls"
@@ -96,6 +98,24 @@ class JournalStore:
         with self._connected() as connection:
             rows = connection.execute(f"{_RUN} ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
         return [_run(row) for row in rows]
+
+    def without_end(self) -> list[RunRecord]:
+        """Return the runs that go on or have died with their processes, the oldest first."""
+        if not self.path.exists():
+            return []
+        with self._connected() as connection:
+            rows = connection.execute(f"{_RUN} WHERE ended IS NULL ORDER BY number").fetchall()
+        return [_run(row) for row in rows]
+
+    def result(self, run: str) -> bytes | None:
+        """Return what a run that was continued by itself came to, as JSON; None of any other."""
+        if not self.path.exists():
+            return None
+        with self._connected() as connection:
+            row = connection.execute(
+                "SELECT result FROM results JOIN runs USING (number) WHERE run = ?", (run,)
+            ).fetchone()
+        return None if row is None else row[0]
 
     def calls(self, run: str) -> list[CallRecord]:
         """Return a run's calls by their sequence."""
@@ -198,11 +218,12 @@ class JournalStore:
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new file. A file of another format counts as none of ours."""
-    if (version := _version(connection)) == 0:
+    """Make the tables that are missing. A file of an unknown format counts as none of ours."""
+    if (version := _version(connection)) in {0, 1}:
         connection.execute("BEGIN IMMEDIATE")
-        if (version := _version(connection)) == 0:
-            for statement in _SCHEMA.split(";"):
+        version = _version(connection)
+        if version in {0, 1}:
+            for statement in (*(_SCHEMA.split(";") if version == 0 else ()), _RESULTS):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {(version := VERSION)}")
         connection.execute("COMMIT")
@@ -227,6 +248,7 @@ def _remove(connection: sqlite3.Connection, which: str, value: float) -> int:
     numbers = connection.execute(which, (value,)).fetchall()
     calls = ((number << SHIFT, (number + 1) << SHIFT) for (number,) in numbers)
     connection.executemany("DELETE FROM calls WHERE key > ? AND key < ?", calls)
+    connection.executemany("DELETE FROM results WHERE number = ?", numbers)
     connection.executemany("DELETE FROM runs WHERE number = ?", numbers)
     if count := len(numbers):
         connection.execute("DELETE FROM codes WHERE digest NOT IN (SELECT code FROM runs)")
