@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from underpass.broker.audit.files import (
 )
 from underpass.broker.audit.row import FORMAT, GENESIS, Row, key_name, line_of, read_row, sealer
 
+_BEGINNING: Final = Head(0, GENESIS)
 _LARGEST: Final = 16 * 1024 * 1024
 _DAY: Final = 86_400.0
 _SHARE: Final = 8
@@ -48,9 +50,9 @@ class _End:
     """When the next segment begins, in seconds since 1970."""
 
     def holds(self) -> bool:
-        """Whether nobody else has written since, or taken the file away."""
+        """Whether nobody else has written since, begun the next segment, or taken the file away."""
         facts = os.fstat(self.descriptor)
-        return facts.st_size == self.size and facts.st_nlink > 0
+        return facts.st_size == self.size and facts.st_nlink > 0 and bool(facts.st_mode & stat.S_IWUSR)
 
 
 class Chain:
@@ -73,6 +75,8 @@ class Chain:
         self._segment_seconds = max(_DAY, days * _DAY / _AGES)
         self._head: int | None = None
         self._end: _End | None = None
+        self._settled = 0
+        """The segment up to which everything is on the disk; 0 where that is not known."""
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows: all, or none. Their ``n`` is set."""
@@ -86,42 +90,51 @@ class Chain:
 
     def settle(self) -> None:
         """Bring what was written to the disk. May run in another thread."""
-        if (end := self._end) is not None:
-            descriptor = os.open(segment_path(self.folder, end.segment), os.O_RDWR)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if (end := self._end) is None:
+            return
+        for segment in range(self._settled or end.segment, end.segment + 1):
+            _sync(segment_path(self.folder, segment))
+        self._settled = end.segment
 
     def prune(self) -> None:
         """Remove the oldest segments that are too old or too many; of each a row remains in the chain."""
         head = self._lock()
         try:
             end = self._find_end(head)
-            old = [number for number in segments(self.folder) if number < end.segment]
-            sizes = [segment_path(self.folder, number).stat().st_size for number in old]
-            total, limit = sum(sizes) + end.size, time.time() - self._days * _DAY
-            rows: list[Row] = []
-            for number, size in zip(old, sizes, strict=True):
-                closing = _last_row(segment_path(self.folder, number))
-                if closing is None or (total <= self._most and _time(closing) >= limit):
-                    break
-                total -= size
-                rows.append(_row("pruned", segment=number, last=closing["n"], closing=closing["hash"]))
+            rows = [
+                _row("pruned", segment=number, last=last["n"], closing=last["hash"])
+                for number, last in self._superfluous(end)
+            ]
             if rows:
                 self._write(head, end, rows)
-                os.fsync(end.descriptor)
+            unlock(head)
+            if rows:
+                # Before what they are about is gone.
+                _sync(segment_path(self.folder, end.segment))
             for row in rows:
                 segment_path(self.folder, row["segment"]).unlink(missing_ok=True)
-            unlock(head)
         except BaseException:
             self.close()
             raise
+
+    def _superfluous(self, end: _End) -> Iterator[tuple[int, Row]]:
+        """Yield the segments to remove, each with its last row."""
+        old = [number for number in segments(self.folder) if number < end.segment]
+        sizes = [segment_path(self.folder, number).stat().st_size for number in old]
+        total, limit = sum(sizes) + end.size, time.time() - self._days * _DAY
+        for number, size in zip(old, sizes, strict=True):
+            last = _last_row(segment_path(self.folder, number))
+            if last is None or (total <= self._most and _time(last) >= limit):
+                return
+            total -= size
+            yield number, last
 
     def close(self) -> None:
         """Let the files go."""
         self._forget_end()
         if self._head is not None:
+            with suppress(OSError):
+                unlock(self._head)  # closing it is not enough where a process is being started just now
             os.close(self._head)
             self._head = None
 
@@ -160,54 +173,48 @@ class Chain:
         """Return the end of the chain, where the next row belongs."""
         end = self._end or self._read_end(head)
         if end.size >= self._segment_bytes or time.time() >= end.turn_at:
-            self._write(head, end, [_row("closed", segment=end.segment)])
-            os.fsync(end.descriptor)
+            # Tells other writers that it is over.
+            segment_path(self.folder, end.segment).chmod(stat.S_IRUSR)
             end = self._begin(head, end.segment + 1, Head(end.number, end.hash))
         return end
 
     def _read_end(self, head: int) -> _End:
+        """Open the end of the chain; what is not as it was left there is said in a row."""
         known = read_head(self.folder / HEAD)
         found = segments(self.folder)
-        if not found:
-            if known is None:
-                known = Head(0, GENESIS)
-                # Before the first row, for a head that is missing later is one that was taken away.
-                write_head(head, known.number, known.hash)
-            end = self._begin(head, 1, known)
-            if known.number:
-                self._write(head, end, [_damage("all rows are gone", known)])
-            return end
-        newest = segment_path(self.folder, found[-1])
-        last, size = _last_row(newest), newest.stat().st_size
-        if last is None and size and b"\n" in newest.read_bytes():
-            end = self._begin(head, found[-1] + 1, known or Head(0, GENESIS))
+        if known is None and not found:
+            # Before the first row, for a head that is missing later is one that was taken away.
+            known = _BEGINNING
+            write_head(head, known.number, known.hash)
+        newest = found[-1] if found else 1
+        path = segment_path(self.folder, newest)
+        last = _last_row(path)
+        if last is None and found and b"\n" in path.read_bytes():
+            end = self._begin(head, newest + 1, known or _BEGINNING)
             self._write(head, end, [_damage("the last row could not be read", known)])
             return end
-        if last is None:
-            # Whoever made the file died before it had written the first row.
-            before = _last_row(segment_path(self.folder, found[-1] - 1))
-            start = (known or Head(0, GENESIS)) if before is None else Head(before["n"], before["hash"])
-            return self._begin(head, found[-1], start)
-        end = self._continue(head, found[-1], last)
+        # Without a row the trail is new, or whoever made the file died before it had written one.
+        before = last or _last_row(segment_path(self.folder, newest - 1))
+        at = _BEGINNING if before is None else Head(before["n"], before["hash"])
+        end = self._begin(head, newest, at) if last is None else self._continue(head, newest, at)
         if known is None:
             self._write(head, end, [_damage("the head was missing", None)])
-        elif known.number > last["n"] or (known.number == last["n"] and known.hash != last["hash"]):
+        elif known.number > at.number or (known.number == at.number and known.hash != at.hash):
             self._write(head, end, [_damage("the last rows were missing", known)])
         return end
 
-    def _continue(self, head: int, segment: int, last: Row) -> _End:
-        descriptor = open_to_write(segment_path(self.folder, segment), append=True)
+    def _continue(self, head: int, segment: int, at: Head) -> _End:
+        path = segment_path(self.folder, segment)
+        if not path.stat().st_mode & stat.S_IWUSR:
+            return self._begin(head, segment + 1, at)
+        descriptor = open_to_write(path, append=True)
         size, _ = read_end(descriptor)
         if os.fstat(descriptor).st_size > size:
             # What a process had written of a row when it died was never a row.
             os.ftruncate(descriptor, size)
         first = read_row(first_line(descriptor)) or {}
-        begun = _time(first)
-        self._end = _End(descriptor, segment, size, last["n"], last["hash"], begun + self._segment_seconds)
-        if last["kind"] == "closed":
-            return self._begin(head, segment + 1, Head(last["n"], last["hash"]))
-        if first.get("key") != self._key:
-            self._end.turn_at = 0.0
+        turn_at = _time(first) + self._segment_seconds if first.get("key") == self._key else 0.0
+        self._end = _End(descriptor, segment, size, at.number, at.hash, turn_at)
         return self._end
 
     def _begin(self, head: int, segment: int, previous: Head) -> _End:
@@ -240,6 +247,14 @@ def _row(kind: str, **facts: object) -> Row:
 def _damage(what: str, head: Head | None) -> Row:
     number, digest = (None, None) if head is None else (head.number, head.hash)
     return _row("damage", what=what, head=digest, head_row=number)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _last_row(path: Path) -> Row | None:

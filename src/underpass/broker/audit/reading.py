@@ -19,7 +19,6 @@ COLUMNS: Final = (
     "session", "attempt", "code", "cause", "hash",
 )  # fmt: skip
 """Of a table of rows; what a row has besides is about the trail itself."""
-_OWN: Final = ("segment", "closed")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -64,7 +63,7 @@ def youngest(folder: Path, wanted: Filter, limit: int) -> list[Row]:
     for number in reversed(segments(folder)):
         for line in reversed(_lines(folder, number)):
             row = read_row(line)
-            if row is None or row.get("kind") in _OWN or not wanted.wants(row):
+            if row is None or row.get("kind") == "segment" or not wanted.wants(row):
                 continue
             found.append(row)
             if len(found) == limit:
@@ -89,7 +88,7 @@ def _table(lines: list[bytes]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     for line in lines:
         row = read_row(line)
-        if row is not None and row.get("kind") not in _OWN:
+        if row is not None and row.get("kind") != "segment":
             writer.writerow([_cell(row.get(column)) for column in COLUMNS])
     return text.getvalue()
 
