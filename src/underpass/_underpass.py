@@ -499,6 +499,19 @@ def _flows(settings: Settings, state: Path, catalog: Catalog) -> Flows | None:
     )
 
 
+def _flows(settings: Settings, state: Path, catalog: Catalog) -> Flows | None:
+    """What follows private data; None where nothing is private."""
+    if not settings.flow.private:
+        return None
+    return Flows(
+        settings.flow,
+        trusted=settings.policy.trusted,
+        servers=catalog.names,
+        state=state,
+        workspaces=_workspaces(state),
+    )
+
+
 def _workspaces(state: Path) -> Path:
     """The agents' folders stand beside the state, because people look into them."""
     return state.parent / "workspace"

@@ -174,7 +174,14 @@ class Runner:
         blobs = results.ResultBlobs(folder, name, reserve=quota.take)
         clock = Clock(program.timeout)
         asker = RunAsker(ask, clock, journal)
-        calls = self._broker.open_run(run=run, agent=program.agent, blobs=blobs, journal=journal, asker=asker)
+        calls = self._broker.open_run(
+            run=run,
+            agent=program.agent,
+            blobs=blobs,
+            journal=journal,
+            asker=asker,
+            session=None if turn is None else turn.session,
+        )
         files = FilesOfRun(self._checkpoints, program.agent, name)
         try:
             await quota.begin()
@@ -219,6 +226,7 @@ class Runner:
         journal.end("ok" if error is None else error.type, spoke=spoke)
         keep = partial(results.keep_if_possible, folder, name, reserve=quota.take)
         answer, used = await self._shape(program, calls, outcome, error, keep, load=language.load)
+        await calls.close()
         return RunResult(
             run=run,
             ok=answer.error is None,
