@@ -146,11 +146,13 @@ class RunGate:
         budget = self._budgets.get(entry)
         if budget is None:
             budget = self._budgets[entry] = RunBudget(entry.rule)
-        excess = budget.take(len(call.encoded))
+        # What a limit refuses must not use up another.
+        excess = budget.excess(len(call.encoded))
         if excess is None and entry.rate is not None:
             excess = entry.rate.take(self._agent)
         if excess is not None:
             raise self._exceeded(call, ruling.decision, excess)
+        budget.take(len(call.encoded))
         return budget
 
     def _exceeded(self, call: Call, decision: Decision, excess: Excess) -> ToolLimitExceeded:

@@ -67,16 +67,19 @@ class RunBudget:
         self._calls = 0
         self._bytes = 0
 
-    def take(self, size: int) -> Excess | None:
-        """Count a call with arguments of ``size`` bytes; or return what it would exceed."""
+    def excess(self, size: int) -> Excess | None:
+        """Return what a call with arguments of ``size`` bytes would exceed."""
         calls, most = self._rule.calls_per_run, self._rule.bytes_per_run
         if calls is not None and self._calls >= calls:
             return Excess("calls_per_run", calls, f"allows a run {calls:,} calls, and they are made")
         if most is not None and (self._bytes >= most or self._bytes + size > most):
             return Excess("bytes_per_run", most, f"allows a run {most:,} bytes, and there are too few left")
+        return None
+
+    def take(self, size: int) -> None:
+        """Count a call with arguments of ``size`` bytes."""
         self._calls += 1
         self._bytes += size
-        return None
 
     def returned(self, size: int) -> None:
         """Count the bytes of a result; it has come already, so only the next call can fail."""

@@ -52,7 +52,7 @@ def remember(path: Path, decision: Decision, before: Rule | None = None) -> None
     wanted = rule_of(decision)
     try:
         with _held(path):
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            text = path.read_bytes().decode() if path.exists() else ""
             found = tomllib.loads(text).get("policy", {}).get("rules", [])
             rules = read_rules(found, str(path))
             if before is not None and before not in rules:
