@@ -330,6 +330,7 @@ class RunCalls:
             return await self._call(server, tool, arguments, progress, course, journaled=journaled)
         except UnderpassError as raised:
             error = raised.type
+            self._failed(server, tool, raised)
             raise
         except anyio.get_cancelled_exc_class():
             error = "Cancelled"
@@ -501,6 +502,7 @@ class RunCalls:
                 self._gate.returned(server, tool, value, written)
         except ToolError as raised:
             error = raised.type
+            self._failed(server, tool, raised)
             raise
         except anyio.get_cancelled_exc_class():
             error = "Cancelled"
@@ -509,6 +511,12 @@ class RunCalls:
             return value
         finally:
             self._note(server, tool, started, course, error)
+
+    def _failed(self, server: str, tool: str, error: UnderpassError) -> None:
+        """Tell the gate what the code is about to see of a failure: a server's own words are data as well."""
+        if self._gate is not None and isinstance(error, ToolFailed):
+            text = error.message.encode("utf-8", "replace").decode()
+            self._gate.returned(server, tool, text, orjson.dumps(text))
 
     def _note(self, server: str, tool: str, started: float, course: _Course, error: str | None) -> None:
         duration = (time.perf_counter() - started) * 1000
