@@ -337,7 +337,6 @@ async def test_a_session_that_was_killed_while_idle_begins_anew(opened: Open) ->
     [
         ({"session": "../s1"}, "a session cannot be called"),
         ({"session": "s1", "agent": "../x"}, "agent"),
-        ({"session": "s1", "language": "typescript"}, "only programs in Python"),
         ({"session": "s1", "rollback_on_error": True}, "cannot be undone"),
     ],
 )
@@ -423,7 +422,7 @@ async def test_a_session_that_nobody_uses_is_ended(tmp_path: Path) -> None:
         SessionSandbox(tmp_path / "workspace", idle=1) as place,
         Underpass.open(None, home=tmp_path) as up,
         Sessions(
-            place,
+            {"python": place},
             GeneratedModules(up.catalog),
             SessionSettings(idle_seconds=600),
             cpu_seconds=30,
@@ -450,7 +449,7 @@ async def test_a_session_has_the_same_packages_in_all_its_runs(tmp_path: Path) -
         SessionSandbox(tmp_path / "workspace", idle=1) as place,
         Underpass.open(None, home=tmp_path) as up,
         Sessions(
-            place,
+            {"python": place},
             GeneratedModules(up.catalog),
             SessionSettings(),
             cpu_seconds=30,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -35,7 +36,7 @@ _HINTS = {
     "raise the setting run.memory_mb",
     "TmpLimit": "write to the workspace, which is the current folder, or raise the setting run.tmp_mb",
 }
-_NAMES = {"NeverAwaited": "CodeError", "ValueTooLarge": "ResultInvalid"}
+_NAMES = {"NeverAwaited": "CodeError", "Unclear": "CodeError", "ValueTooLarge": "ResultInvalid"}
 
 
 def host_error(
@@ -50,8 +51,10 @@ def host_error(
         cpu_before: what its process had used before the run.
     """
     used = error.data.get("cpu", 0.0) - cpu_before
-    if cpu_seconds is not None and error.data.get("signal") == 9 and used >= cpu_seconds:
-        # The program did not heed the signal that comes a second earlier.
+    ended_by = error.data.get("signal")
+    late = ended_by == signal.SIGKILL and cpu_seconds is not None and used >= cpu_seconds
+    if cpu_seconds is not None and (late or ended_by == signal.SIGXCPU):
+        # The program, or Deno, did not heed the signal that comes first.
         return guest_error({"type": "CpuLimit"}, calls_done, {"cpu_seconds": cpu_seconds})
     return RunError(error.type, error.message, error.hint, "", calls_done, error.data)
 

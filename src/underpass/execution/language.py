@@ -25,8 +25,13 @@ class Language(Protocol):
         """Where its programs run."""
         ...
 
-    async def frame(self, code: str, agent: str) -> Mapping[str, Any]:
-        """Return what the guest of ``agent`` is sent of a program, besides the limits of its run."""
+    async def frame(self, code: str, agent: str, shadowed: set[str] | None = None) -> Mapping[str, Any]:
+        """Return what the guest of ``agent`` is sent of a program, besides the limits of its run.
+
+        Parameters:
+            shadowed: for a program in a session: names of the language's own that the session's programs
+                have declared; those of this one may be added. None for a program by itself.
+        """
         ...
 
 
@@ -41,7 +46,12 @@ class Python:
         self.sandbox = sandbox
         self._modules = modules
 
-    async def frame(self, code: str, agent: str) -> Mapping[str, Any]:  # noqa: ARG002
+    async def frame(
+        self,
+        code: str,
+        agent: str,  # noqa: ARG002 - each sees its workspace at the same place
+        shadowed: set[str] | None = None,  # noqa: ARG002 - a module's names hide Python's own from it alone
+    ) -> Mapping[str, Any]:
         """Return the program and modules compiled for our own version of Python."""
         return {
             "code": code,

@@ -241,7 +241,7 @@ class Runner:
                 start=(started - leased) * 1e3,
                 run=(done - started) * 1e3,
             ),
-            sandbox=sandbox.label if turn is None else self._sessions.label,
+            sandbox=sandbox.label if turn is None else turn.session.label,
             language=language.name,
             tokens=used,
             truncated=answer.truncated,
@@ -255,7 +255,11 @@ class Runner:
         if program.session is None:
             return None
         return await self._sessions.enter(
-            program.agent, program.session, program.environment, patience=program.timeout
+            program.agent,
+            program.session,
+            program.environment,
+            patience=program.timeout,
+            language=program.language,
         )
 
     async def _talk(
@@ -268,12 +272,13 @@ class Runner:
             output_bytes=self._settings.output_bytes,
             keeps_time=language.keeps_time,
         )
+        shadowed = lease.session.shadowed if isinstance(lease, Turn) else None
         frame: dict[str, Any] = {
             "run": run,
             "filename": program.filename,
             "timeout": program.timeout,
             "max_value": self._settings.result_bytes,
-            **await language.frame(program.code, program.agent),
+            **await language.frame(program.code, program.agent, shadowed),
         }
         if not isinstance(lease, Turn):
             return await conversation.hold(program.agent, frame)
@@ -347,11 +352,6 @@ class Runner:
             close = did_you_mean(program.language, self._languages)
             hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self._languages)}"
             raise ValidationFailed(f"no program can be written in {program.language!r:.60}", hint=hint)
-        if program.session is not None and language.name != "python":
-            raise ValidationFailed(
-                "only programs in Python can share a session",
-                hint="run it without a session, and keep what the next program needs in the workspace",
-            )
         return language
 
 

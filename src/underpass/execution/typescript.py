@@ -51,7 +51,7 @@ class TypeScript:
         self.sandbox = sandbox
         self._modules = modules
 
-    async def frame(self, code: str, agent: str) -> Mapping[str, Any]:
+    async def frame(self, code: str, agent: str, shadowed: set[str] | None = None) -> Mapping[str, Any]:
         """Return the program as a module, once the modules that it imports are written."""
         if len(code) > _BIG:
             program = await anyio.to_thread.run_sync(_parse, code)
@@ -60,7 +60,10 @@ class TypeScript:
         imports = program.imports()
         targets: dict[str, str] = {}
         if any(path.startswith(_PACKAGE) for path in imports.paths):
-            folder = await self._modules.folder(self._wanted(imports))
+            # In a session, it is a later program that says which server it means.
+            every = imports.everything and shadowed is not None
+            wanted = set(self._modules.servers) if every else self._wanted(imports)
+            folder = await self._modules.folder(wanted)
             targets = dict(self._modules.import_map(f"{self.sandbox.modules_address}/{folder}/"))
 
         def resolve(path: str) -> str | None:
@@ -68,11 +71,12 @@ class TypeScript:
                 return f"{self.sandbox.workspace_address(agent)}/{path.removeprefix('./')}"
             return targets.get(path)
 
-        module, shifts = program.module(resolve)
+        module, shifts = program.module(resolve, shadowed)
         return {
             "code": module,
             "plain": program.is_plain,
             "shifts": shifts,
+            **({} if shadowed is None else {"unclear": program.unclear}),
             "servers": sorted(self._modules.servers)[:100] if targets else [],
             # Deno knows the system's time only.
             "epoch": time.time() - time.monotonic(),

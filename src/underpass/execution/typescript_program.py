@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
+
+from underpass.execution.typescript_edits import Edits, Shift, walk
+from underpass.execution.typescript_names import NAMES, KeptNames
 
 MAIN = "__program__"
 """The function that holds a program; the guest takes the name out of tracebacks."""
 
 _LANGUAGE = Language(tree_sitter_typescript.language_typescript())
-_HEAD = f"export default async function {MAIN}() {{".encode()
-_ANSWER = b"return await ("
+_HEAD = f"export default async function {MAIN}({{}}) {{{{"
+_ANSWER = "return await ("
 _TAIL = "\n}"
 _IGNORED = ("comment", "empty_statement")
 _PACKAGE = "mcp-servers"
@@ -48,9 +52,6 @@ _DECLARATIONS = (
     "enum_declaration", "lexical_declaration", "variable_declaration", "ambient_declaration",
 )  # fmt: skip
 
-Shift = tuple[int, int, int]
-"""A line, a column, and by how many characters what stood behind it is moved on."""
-
 Resolve = Callable[[str], str | None]
 """Says where an import leads; None leaves it as it is."""
 
@@ -76,8 +77,7 @@ class TypeScriptProgram:
         self._source = source.encode()
         # A parser keeps the state of its last text, so each program has its own.
         self._root = Parser(_LANGUAGE).parse(self._source).root_node
-        self._edits: list[tuple[int, int, bytes]] = []
-        self._shifts: list[Shift] = []
+        self._edits = Edits(self._source)
 
     @property
     def is_plain(self) -> bool:
@@ -86,7 +86,7 @@ class TypeScriptProgram:
         It may be too lenient, where JavaScript's own parser refuses what this one took for TypeScript's.
         """
         return not self._root.has_error and all(
-            node.type in _PLAIN for node in _walk(self._root) if node.is_named
+            node.type in _PLAIN for node in walk(self._root) if node.is_named
         )
 
     def imports(self) -> Imports:
@@ -104,33 +104,47 @@ class TypeScriptProgram:
         words = frozenset(_words(self._root)) if everything else frozenset[str]()
         return Imports(frozenset(paths), frozenset(names), everything, words)
 
-    def module(self, resolve: Resolve) -> tuple[str, list[Shift]]:
+    @cached_property
+    def unclear(self) -> int | None:
+        """The first line that our parser does not understand, though Deno may; None where there is none."""
+        if not self._root.has_error:
+            return None
+        return min(node.start_point[0] + 1 for node in walk(self._root) if node.is_error or node.is_missing)
+
+    def module(self, resolve: Resolve, shadowed: set[str] | None = None) -> tuple[str, list[Shift]]:
         """Return the module, and where its lines are not what the program's author wrote.
 
-        ``resolve`` says where each import leads.
+        Parameters:
+            resolve: says where each import leads.
+            shadowed: for a program whose names are kept: which of them the language has as well, by the
+                programs before; those of this one are added.
         """
-        self._edits = []
-        self._shifts = []
+        edits = self._edits = Edits(self._source)
         for path, literal, _ in self._imported():
             if (target := resolve(path)) is not None:
-                self._replace(literal, f'"{target}"'.encode())
+                edits.replace(literal, f'"{target}"')
         statements = [node for node in self._root.named_children if node.type not in _IGNORED]
+        kept = None
+        if shadowed is not None and self.unclear is None:
+            kept = KeptNames(self._root, edits, shadowed)
         hoisted = [self._hoist(node) for node in statements if node.type == "import_statement"]
         for at, node in enumerate(statements):
             last = at == len(statements) - 1
             if node.type == "export_statement":
                 self._export(node, last=last)
             elif node.type == "hash_bang_line":
-                self._blank(node)
+                edits.blank(node)
             elif node.type == "expression_statement" and last:
                 self._answer(node.named_children[0])
-        body = self._edited(0, len(self._source))
-        head = (b"".join(hoisted) + _HEAD).decode()
-        return f"{head}{body.decode()}{_TAIL}", [(1, 0, len(head)), *self._shifts]
+        body = edits.edited(0, len(self._source)).decode()
+        before = b"".join(hoisted).decode() + _HEAD.format("")
+        if kept is not None:
+            before = b"".join(hoisted).decode() + kept.imports + _HEAD.format(NAMES) + kept.head
+        return f"{before}{body}{_TAIL}", [(1, 0, len(before)), *edits.shifts]
 
     def _imported(self) -> Iterator[tuple[str, Node, Node]]:
         """Yield each import's path, the literal that holds it, and the import."""
-        for node in _walk(self._root):
+        for node in walk(self._root):
             literal: Node | None = None
             if node.type == "import_statement":
                 literal = node.child_by_field_name("source")
@@ -144,11 +158,11 @@ class TypeScriptProgram:
 
     def _hoist(self, node: Node) -> bytes:
         """Take an import out of its place, and return it as one line."""
-        for inner in _walk(node):
+        for inner in walk(node):
             if inner.type == "comment":
-                self._blank(inner)
-        line = self._edited(node.start_byte, node.end_byte).replace(b"\r", b" ").replace(b"\n", b" ")
-        self._blank(node)
+                self._edits.blank(inner)
+        line = self._edits.edited(node.start_byte, node.end_byte).replace(b"\r", b" ").replace(b"\n", b" ")
+        self._edits.blank(node)
         return line.rstrip(b"; ") + b";"
 
     def _export(self, node: Node, *, last: bool) -> None:
@@ -156,54 +170,21 @@ class TypeScriptProgram:
         value = node.child_by_field_name("value")
         declaration = node.child_by_field_name("declaration")
         if value is not None:
-            at = (node.start_byte, value.start_byte)
-            self._edits.append((*at, self._blanks(*at)))
+            self._edits.blank_from(node.start_byte, value.start_byte)
             if last:
                 self._answer(value)
         elif declaration is not None and declaration.type in _DECLARATIONS:
-            at = (node.start_byte, declaration.start_byte)
-            self._edits.append((*at, self._blanks(*at)))
+            self._edits.blank_from(node.start_byte, declaration.start_byte)
         else:
-            self._blank(node)
+            self._edits.blank(node)
 
     def _answer(self, expression: Node) -> None:
-        self._edits.append((expression.start_byte, expression.start_byte, _ANSWER))
-        line, column = expression.start_point
-        self._shifts.append((line + 1, column, len(_ANSWER)))
-        self._edits.append((expression.end_byte, expression.end_byte, b")"))
-
-    def _replace(self, node: Node, text: bytes) -> None:
-        self._edits.append((node.start_byte, node.end_byte, text))
-
-    def _blank(self, node: Node) -> None:
-        """Replace a node by blanks; whatever was changed inside it goes with it."""
-        start, end = node.start_byte, node.end_byte
-        self._edits = [edit for edit in self._edits if not start <= edit[0] < end]
-        self._edits.append((start, end, self._blanks(start, end)))
-
-    def _blanks(self, start: int, end: int) -> bytes:
-        return bytes(byte if byte in b"\r\n" else 32 for byte in self._source[start:end])
-
-    def _edited(self, start: int, end: int) -> bytes:
-        parts: list[bytes] = []
-        at = start
-        for begin, stop, text in sorted(edit for edit in self._edits if start <= edit[0] and edit[1] <= end):
-            parts += (self._source[at:begin], text)
-            at = stop
-        return b"".join((*parts, self._source[at:end]))
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    """Yield a node and all below it, without recursion: a program may be nested deeper than Python."""
-    left = [node]
-    while left:
-        current = left.pop()
-        yield current
-        left.extend(reversed(current.children))
+        self._edits.insert_before(expression, _ANSWER)
+        self._edits.insert_after(expression, ")")
 
 
 def _named_imports(statement: Node) -> Iterator[str]:
-    for node in _walk(statement):
+    for node in walk(statement):
         if node.type == "import_specifier":
             name = node.child_by_field_name("name")
             if name is not None and name.text is not None:
@@ -211,7 +192,7 @@ def _named_imports(statement: Node) -> Iterator[str]:
 
 
 def _words(root: Node) -> Iterator[str]:
-    for node in _walk(root):
+    for node in walk(root):
         if node.type in {"identifier", "property_identifier", "shorthand_property_identifier_pattern"}:
             text = node.text
             if text is not None:

@@ -23,6 +23,10 @@ class SessionSandbox(ProcessSandbox):
         return self
 
     def _settings(self, environment: SandboxEnvironment | None) -> dict[str, Any]:
-        _, most = resource.getrlimit(resource.RLIMIT_CPU)
-        cpu_seconds = _YEARS if most == resource.RLIM_INFINITY else most - 1
-        return {**super()._settings(environment), "cpu_seconds": cpu_seconds}
+        return {**super()._settings(environment), "cpu_seconds": unlimited()}
+
+
+def unlimited() -> int:
+    """Return the seconds of processor time that a sandbox of a session may have in all."""
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    return _YEARS if most == resource.RLIM_INFINITY else most - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Protocol
 
@@ -23,6 +23,7 @@ from underpass.sandbox.environment import SandboxEnvironment
 from underpass.workspace.folders import is_name
 
 _MB: Final = 1_048_576
+_SPELLED: Final = {"python": "Python", "typescript": "TypeScript"}
 _MOST_WAITING: Final = 8
 """Runs that may wait for their turn in one session."""
 _GRACE: Final = 1.0
@@ -46,7 +47,7 @@ class Sessions(Background):
     """The sessions of all agents. It is open for as long as there can be runs.
 
     Parameters:
-        place: where their processes come from.
+        places: where the processes of each language come from.
         modules: generated modules.
         settings: how many there may be, how large, and for how long.
         cpu_seconds: the processor time of one run.
@@ -56,7 +57,7 @@ class Sessions(Background):
 
     def __init__(
         self,
-        place: Place,
+        places: Mapping[str, Place],
         modules: GeneratedModules,
         settings: SessionSettings,
         *,
@@ -64,7 +65,7 @@ class Sessions(Background):
         notice: Notice,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._place = place
+        self._places = places
         self._modules = modules
         self._settings = settings
         self._cpu_seconds = cpu_seconds
@@ -84,11 +85,6 @@ class Sessions(Background):
             _end(session)
         self._notice.remove()
         await super().__aexit__(kind, error, trace)
-
-    @property
-    def label(self) -> str:
-        """What results call the place where sessions are; it may have fewer walls than asked for."""
-        return self._place.label
 
     def list(self) -> list[SessionInfo]:
         """Return the sessions that there are, the longest unused first."""
@@ -121,16 +117,24 @@ class Sessions(Background):
         return nearest
 
     async def enter(
-        self, agent: str, name: str, environment: SandboxEnvironment | None, *, patience: float
+        self,
+        agent: str,
+        name: str,
+        environment: SandboxEnvironment | None,
+        *,
+        patience: float,
+        language: str = "python",
     ) -> Turn:
         """Wait for a turn in the session of that name, and begin it where there is none.
 
         Parameters:
             environment: the packages; a session has the same for all its runs.
             patience: seconds to wait for the end of other runs in it.
+            language: a session has the same for all its runs.
 
         Raises:
-            ValidationFailed: ``name`` or ``agent`` is no name, or the session has other packages.
+            ValidationFailed: ``name`` or ``agent`` is no name, or the session has other packages or another
+                language.
             Overloaded: the session is busy, or all sessions are.
             SandboxUnavailable: no sandbox is to be had.
         """
@@ -148,7 +152,8 @@ class Sessions(Background):
             if session.held is not None and session.held.has_ended:
                 # The kernel ended it while it was idle, or a person did.
                 _end(session)
-            held = session.held or await self._begin(session, environment)
+            held = session.held or await self._begin(session, environment, language)
+            _check_language(session, language)
             _check_environment(session, environment)
         except BaseException:
             self._leave(session)
@@ -175,17 +180,21 @@ class Sessions(Background):
             session.waiting -= 1
             self._forget_if_unused(session)
 
-    async def _begin(self, session: Session, environment: SandboxEnvironment | None) -> HeldProcess:
+    async def _begin(
+        self, session: Session, environment: SandboxEnvironment | None, language: str
+    ) -> HeldProcess:
         while sum(each.live for each in self._sessions.values()) >= self._settings.max:
             self._end_oldest()
         session.live = True
-        lease = await self._place.lease(session.agent, environment)
+        place = self._places[language]
+        lease = await place.lease(session.agent, environment)
         try:
             session.held = HeldProcess(lease)
         except BaseException:
             lease.release()
             raise
         session.environment, session.runs = environment, 0
+        session.language, session.label, session.shadowed = language, place.label, set()
         session.modules = ModulesOfSession(self._modules)
         return session.held
 
@@ -265,7 +274,7 @@ class Sessions(Background):
         return SessionInfo(
             session.name,
             session.agent,
-            "python",
+            session.language,
             None if session.environment is None else session.environment.name,
             busy,
             session.runs,
@@ -278,6 +287,14 @@ def _end(session: Session) -> None:
     if session.held is not None:
         session.held.end()
         session.held, session.live = None, False
+
+
+def _check_language(session: Session, language: str) -> None:
+    if session.language != language:
+        raise ValidationFailed(
+            f"the programs of the session {session.name!r} are written in {_SPELLED[session.language]}",
+            hint=f"use another session for {_SPELLED[language]}: the languages share no variables",
+        )
 
 
 def _check_environment(session: Session, environment: SandboxEnvironment | None) -> None:

@@ -53,6 +53,11 @@ class Session:
         """Whether it has a sandbox, or is about to."""
         self.held: HeldProcess | None = None
         self.environment: SandboxEnvironment | None = None
+        self.language = ""
+        self.label = ""
+        """What results call its sandbox."""
+        self.shadowed: set[str] = set()
+        """Names of the language's own that its programs have declared."""
         self.runs = 0
         self.since = 0.0
         """When the last run ended."""

@@ -4,6 +4,7 @@
 // an `id`, and the answer the same one, so that many can be under way at once.
 
 import { raiseFrom } from "./errors.ts";
+import { isOver, over } from "./runs.ts";
 
 // A program may replace what it shares with us; what we were started with stays ours.
 const { parse, stringify } = JSON;
@@ -17,6 +18,8 @@ const decoder = new TextDecoder();
 const MOST_QUESTIONS = 128;
 const SMALL = 1 << 14;
 const LARGE = 1 << 20;
+/** What the frame of a program begins with. */
+const PROGRAM = '{"op":"run"';
 
 interface Question {
   frame: Record<string, unknown>;
@@ -39,6 +42,9 @@ let chunk = new Uint8Array(SMALL);
 let lastId = 0;
 let lastSite: Error | null = null;
 let whenOutOfTime = () => {};
+let listening = false;
+/** Takes the next program, where it is waited for. */
+let takeProgram: ((text: string | null) => void) | null = null;
 const asked = new Map<number, Question>();
 const waiting: Question[] = [];
 
@@ -52,6 +58,36 @@ export function lastQuestion(): { site: Error; waits: boolean } | null {
   const [oldest] = asked.values();
   const site = oldest?.site ?? lastSite;
   return site && { site, waits: oldest !== undefined };
+}
+
+/** Whether answers are read by now. */
+export function isListening(): boolean {
+  return listening;
+}
+
+/** Give up the questions of a run that is over: their answers belong to nobody. */
+export function abandon(): void {
+  const left = [...asked.values(), ...waiting];
+  asked.clear();
+  waiting.length = 0;
+  lastSite = null;
+  for (const { fail } of left) {
+    fail(over("what it asked for last may have happened, or not"));
+  }
+}
+
+/** Wait for the next program, and return its frame as it came; null when the host has gone. */
+export async function nextProgram(): Promise<string | null> {
+  if (listening) {
+    return await new Promise((take) => takeProgram = take);
+  }
+  // Answers that nobody waited for come before it.
+  for (;;) {
+    const text = receive();
+    if (text === null || text.startsWith(PROGRAM)) {
+      return text;
+    }
+  }
 }
 
 /** Call `then` when the host says that time is over, which it can only where the program waits. */
@@ -92,6 +128,9 @@ export function receive(): string | null {
 
 /** Ask, and return a promise of the answer's value. It fails with what the host answers. */
 export function ask(frame: Record<string, unknown>): Promise<unknown> {
+  if (isOver()) {
+    return Promise.reject(over("it can call and ask for nothing more"));
+  }
   const site = lastSite = new Error();
   return new Promise((settle, fail) => {
     const question = { frame, settle, fail, site };
@@ -109,17 +148,24 @@ function put(question: Question): void {
   send({ ...question.frame, id: lastId });
 }
 
-/** Read answers for as long as the program runs. */
+/** Read answers for as long as there are programs. */
 export async function listen(): Promise<void> {
+  listening = true;
   for (;;) {
     const size = await read(chunk);
     if (size === null) {
       // The host has gone, and nothing that the program could do would reach anyone.
+      takeProgram?.(null);
       return;
     }
     keep(size);
     for (let text = take(); text !== null; text = take()) {
-      answer(parse(text) as Answer);
+      if (takeProgram === null) {
+        answer(parse(text) as Answer);
+      } else if (text.startsWith(PROGRAM)) {
+        takeProgram(text);
+        takeProgram = null;
+      }
     }
   }
 }

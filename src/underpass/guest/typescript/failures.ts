@@ -6,6 +6,8 @@ import { HostError } from "./errors.ts";
 /** The function that holds a program; never a name of the program's. */
 const MAIN = "__program__";
 const MOST_FRAMES = 12;
+/** What V8 calls the global object. */
+const GLOBAL = "of object '#<Window>'";
 const RUNTIME = /mcp-runtime'|runtime\.[jt]s'/;
 const NO_MEMORY = /^Array buffer allocation failed|^Invalid array buffer length|out of memory/;
 
@@ -25,20 +27,29 @@ export interface Failure {
   line: number | null;
 }
 
+/** The names that a program declares cannot be found in its text. */
+export class Unclear extends Error {}
+
 /** In this line, what stood behind `column` stands `by` characters further on. */
 export type Shift = [line: number, column: number, by: number];
 
-/** Where the program is, and what is beside it. */
-export interface Place {
+/** A program's text, where errors name it. */
+export interface Text {
   /** The address of its module. */
   url: string;
   /** What its author calls it. */
   filename: string;
+  /** Where its lines are not what its author wrote. */
+  shifts: Shift[];
+}
+
+/** Where the program is, and what is beside it. */
+export interface Place extends Text {
   workspace: string;
   /** The servers that it can import. */
   servers: string[];
-  /** Where its lines are not what its author wrote. */
-  shifts: Shift[];
+  /** The programs that ran here before, in a session. */
+  earlier: Text[];
 }
 
 /** Describe what a program threw. */
@@ -54,7 +65,7 @@ export function describe(thrown: unknown, place: Place): Failure {
   const type = kindOf(thrown);
   const message = messageOf(thrown, place);
   const frames = ownFrames(String(thrown.stack ?? ""), place);
-  const line = lineOf(frames);
+  const line = lineOf(frames, place);
   const head = `${type}: ${message.slice(0, 2_000)}`;
   const traceback = frames.length > 0 ? [head, ...frames].join("\n") + "\n" : "";
   return wellFormed({ type, message, hint: hintFor(thrown, type, message), traceback, line });
@@ -70,7 +81,7 @@ export function describeTimeout(place: Place): Failure {
     message: "",
     hint: "",
     traceback: frames.length > 0 ? [what, ...frames].join("\n") + "\n" : "",
-    line: question?.waits ? lineOf(frames) : null,
+    line: question?.waits ? lineOf(frames, place) : null,
   };
 }
 
@@ -98,6 +109,9 @@ function kindOf(error: Error): string {
   if (error instanceof ValueTooLarge) {
     return "ValueTooLarge";
   }
+  if (error instanceof Unclear) {
+    return "Unclear";
+  }
   const name = error.name === "Error" ? error.constructor?.name : error.name;
   return String(name || "Error");
 }
@@ -119,30 +133,41 @@ function withoutPlace(message: string, place: Place): string {
   return (at < 0 ? message : message.slice(0, at)).replaceAll(place.url, place.filename);
 }
 
-/** The frames of the program and of modules in its workspace; ours and the library's say little. */
+/** The frames of programs and of modules in the workspace; ours and the library's say little. */
 function ownFrames(stack: string, place: Place): string[] {
+  const found: string[] = [];
+  for (const line of stack.split("\n")) {
+    if (found.length < MOST_FRAMES && /^\s+at /.test(line)) {
+      const frame = ownFrame(line, place);
+      if (frame !== null) {
+        found.push(frame);
+      }
+    }
+  }
+  return found;
+}
+
+function ownFrame(line: string, place: Place): string | null {
+  const text = [place, ...place.earlier].find(({ url }) => line.includes(`${url}:`) || line.includes(`${url},`));
+  if (text === undefined) {
+    const here = `file://${place.workspace}/`;
+    return line.includes(here) ? line.replaceAll(here, "") : null;
+  }
   // So it is called where it is no module.
-  const own = stack.replaceAll(`${place.url}, <anonymous>:`, `${place.url}:`).split("\n").filter((line) =>
-    /^\s+at /.test(line) && (line.includes(place.url) || line.includes(`file://${place.workspace}/`))
-  );
-  return own.slice(0, MOST_FRAMES).map((line) => {
-    const there = line.includes(place.url)
-      ? line.replace(/:(\d+):(\d+)(?=\)?$)/, (_, row, column) => `:${row}:${columnOf(Number(row), Number(column), place)}`)
-      : line;
-    const named = there.replaceAll(place.url, place.filename).replaceAll(`file://${place.workspace}/`, "");
-    return named.replace(
-      new RegExp(`^(\\s+at )(?:async )?(?:Module\\.|Object\\.)?${MAIN} \\((.*)\\)$`),
-      "$1$2",
-    );
-  });
+  const named = line.replaceAll(`${text.url}, <anonymous>:`, `${text.url}:`)
+    .replace(/:(\d+):(\d+)(?=\)?$)/, (_, row, column) => `:${row}:${columnOf(Number(row), Number(column), text)}`)
+    .replaceAll(text.url, text.filename);
+  return named.replace(new RegExp(`^(\\s+at )(?:async )?(?:Module\\.|Object\\.)?${MAIN} \\((.*)\\)$`), "$1$2");
 }
 
-function lineOf(frames: string[]): number | null {
-  return Number(/:(\d+):\d+\)?$/.exec(frames[0] ?? "")?.[1] ?? 0) || null;
+/** The line at which the program was, or else what it called. */
+function lineOf(frames: string[], place: Place): number | null {
+  const own = frames.find((frame) => frame.includes(`${place.filename}:`)) ?? frames[0] ?? "";
+  return Number(/:(\d+):\d+\)?$/.exec(own)?.[1] ?? 0) || null;
 }
 
-function columnOf(line: number, column: number, place: Place): number {
-  for (const [shifted, from, by] of place.shifts) {
+function columnOf(line: number, column: number, text: Text): number {
+  for (const [shifted, from, by] of text.shifts) {
     if (shifted === line && column > from) {
       column = Math.max(column - by, from + 1);
     }
@@ -188,6 +213,8 @@ function hintFor(error: Error, type: string, message: string): string {
     return error.hint;
   }
   switch (type) {
+    case "Unclear":
+      return "write it in other words, or run it without a session";
     case "ValueTooLarge":
       return "return less: aggregate, filter, or save it and return its path";
     case "NeverAwaited":
@@ -203,6 +230,9 @@ function hintFor(error: Error, type: string, message: string): string {
     case "ReferenceError":
       return "a server is imported with `import { name } from \"mcp-servers\"`, and the rest of the tools with " +
         "`import { callTool, searchTools, workspace } from \"mcp-runtime\"`";
+  }
+  if (message.startsWith("Cannot assign to read only property") && message.includes(GLOBAL)) {
+    return "it was declared with `const` or imported: declare it again, or with `let`";
   }
   if (message.startsWith("Maximum call stack size exceeded")) {
     return "use a loop instead of recursion";

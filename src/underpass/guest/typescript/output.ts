@@ -1,11 +1,13 @@
 // What the program prints, sent to the host in pieces.
 
 import { send } from "./channel.ts";
+import { isOver } from "./runs.ts";
 
 /** Characters kept back before they are sent: a frame for each line would cost more than the line. */
 const PIECE = 16_384;
 /** Milliseconds after which kept-back output is sent with the next line: a crash loses little. */
 const PERIOD = 50;
+const now = performance.now.bind(performance);
 
 class Output {
   #stream: string;
@@ -17,8 +19,11 @@ class Output {
   }
 
   write(text: string): void {
+    if (isOver()) {
+      return; // it would stand in the output of another run
+    }
     this.#kept += text;
-    if (this.#kept.length >= PIECE || performance.now() - this.#sentAt > PERIOD) {
+    if (this.#kept.length >= PIECE || now() - this.#sentAt > PERIOD) {
       this.flush();
     }
   }
@@ -27,7 +32,7 @@ class Output {
     // Half of a surrogate pair is no character, and no frame.
     const text = this.#kept.toWellFormed();
     this.#kept = "";
-    this.#sentAt = performance.now();
+    this.#sentAt = now();
     for (let start = 0; start < text.length; ) {
       let end = Math.min(start + PIECE, text.length);
       const last = text.charCodeAt(end - 1);

@@ -3,6 +3,7 @@
 import { ask, send } from "./channel.ts";
 import { ToolArgumentsInvalid } from "./errors.ts";
 import { flush } from "./output.ts";
+import { isOver, over } from "./runs.ts";
 import { toPlain, Unawaited } from "./values.ts";
 
 const { isArray } = Array;
@@ -111,6 +112,9 @@ export async function listServers(): Promise<ServerState[]> {
 export function progress(value: number, total?: number, message?: string): void {
   if (!Number.isFinite(value)) {
     throw new TypeError(`progress must be a finite number, not ${value}`);
+  }
+  if (isOver()) {
+    throw over("nobody waits for it");
   }
   send({ op: "progress", value, total: total ?? null, message: message?.toWellFormed() ?? null });
 }

@@ -84,8 +84,13 @@ export const workspace = {
 };
 
 async function state(what: string, arguments_: Record<string, unknown>): Promise<unknown> {
-  left = { bytes: 0, files: 0 }; // what is there by now is not what there was room for
+  forgetRoom(); // what is there by now is not what there was room for
   return await ask({ op: "ask", what, arguments: arguments_ });
+}
+
+/** Forget what there was room for: it was said to another run. */
+export function forgetRoom(): void {
+  left = { bytes: 0, files: 0 };
 }
 
 /** Write text without asking for room: what the host bounds by other means. */
