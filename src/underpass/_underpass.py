@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -22,6 +22,7 @@ from underpass.broker.journal import Decisions, Journal, JournaledRun, RunRecord
 from underpass.broker.policy.book import RuleBook
 from underpass.broker.policy.gate import OperatorPolicy
 from underpass.catalog.catalog import Catalog
+from underpass.catalog.identity import Identity
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.manifest_cache import ManifestCache
 from underpass.checking.checker import Checker
@@ -53,6 +54,7 @@ from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
 if TYPE_CHECKING:
+    from underpass.broker.privacy.privacy import PersonalData
     from underpass.execution.typescript import DenoPlace, TypeScript
     from underpass.sandbox.process import ProcessLimits
 
@@ -184,10 +186,11 @@ class Underpass:
                 trail=trail,
             )
             kept = await stack.enter_async_context(ResultStore(state / "cache", chosen.cache))
+            privacy = _privacy(stack, chosen, state, catalog)
             cache = ToolCache(
                 kept,
                 Declarations(chosen.cache, chosen.policy.trusted),
-                catalog.identity,
+                _identities(catalog, privacy),
                 is_used=chosen.cache.is_used,
                 timeout=chosen.calls.timeout,
             )
@@ -204,7 +207,7 @@ class Underpass:
                 journal=journal,
                 approvals=approvals,
                 directory=directory,
-                stages=Stages(policy=policy, cache=cache, trail=trail),
+                stages=Stages(policy=policy, privacy=privacy, cache=cache, trail=trail),
                 sessions=sessions,
                 languages=[typescript],
             )
@@ -493,19 +496,6 @@ def _flows(settings: Settings, state: Path, catalog: Catalog) -> Flows | None:
     return Flows(
         settings.flow,
         trusted=settings.policy.trusted,
-        servers=[server.name for server in catalog.states()],
-        state=state,
-        workspaces=_workspaces(state),
-    )
-
-
-def _flows(settings: Settings, state: Path, catalog: Catalog) -> Flows | None:
-    """What follows private data; None where nothing is private."""
-    if not settings.flow.private:
-        return None
-    return Flows(
-        settings.flow,
-        trusted=settings.policy.trusted,
         servers=catalog.names,
         state=state,
         workspaces=_workspaces(state),
@@ -520,6 +510,32 @@ def _workspaces(state: Path) -> Path:
 def _typescript_folder(state: Path) -> Path:
     """Where generated modules are that sandboxes see."""
     return state / "modules" / "typescript"
+
+
+def _privacy(stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog) -> PersonalData | None:
+    """What conceals personal data; None where nothing is to be concealed or restored."""
+    if not settings.privacy.is_used:
+        return None
+    from underpass.broker.privacy.privacy import PersonalData
+
+    servers = [server.name for server in catalog.states()]
+    privacy = PersonalData(settings.privacy, state / "privacy", servers)
+    stack.callback(privacy.close)
+    return privacy
+
+
+def _identities(catalog: Catalog, privacy: PersonalData | None) -> Callable[[str], Identity | None]:
+    """Which server answers, for what is kept of its answers: not what was kept before it was concealed."""
+    if privacy is None:
+        return catalog.identity
+
+    def identity(server: str) -> Identity | None:
+        found = catalog.identity(server)
+        if found is None or not found.digest:
+            return found
+        return found._replace(digest=f"{found.digest} {privacy.digest}")
+
+    return identity
 
 
 async def _sandbox(

@@ -193,6 +193,11 @@ class PrivacySettings:
     region: str = ""
     """The country (``DE``) whose telephone numbers are known without its prefix."""
 
+    @property
+    def is_used(self) -> bool:
+        """Whether any tool has personal data, or may get it."""
+        return bool(self.servers or self.fields or self.restore)
+
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:

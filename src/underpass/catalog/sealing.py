@@ -13,7 +13,7 @@ from underpass.catalog.secret_store import keyring_get, keyring_set
 from underpass.errors import ConfigError
 
 KEY_NAME: Final = "login-key"
-"""The key's name in the system's keyring; its file's name where there is none."""
+"""The name of the key of logins in the system's keyring; its file's name where there is none."""
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
@@ -29,10 +29,12 @@ class Sealer:
 
     Parameters:
         folder: where the key file is, when the system has no keyring.
+        key: the key's name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / KEY_NAME
+    def __init__(self, folder: Path, key: str = KEY_NAME) -> None:
+        self._name = key
+        self._file = folder / key
 
     def seal(self, plain: bytes, *, about: bytes) -> dict[str, str]:
         """Encrypt ``plain`` so that it opens only together with the same ``about``.
@@ -68,7 +70,7 @@ class Sealer:
         if (key := self._existing("keyring")) is not None:
             return "keyring", key
         made = secrets.token_bytes(_KEY_BYTES)
-        if keyring_set(KEY_NAME, b64encode(made).decode()):
+        if keyring_set(self._name, b64encode(made).decode()):
             return "keyring", made
         try:
             descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -80,14 +82,15 @@ class Sealer:
         key = self._existing("file")
         if key is None or len(key) != _KEY_BYTES:
             raise ConfigError(
-                f"{self._file} holds no key", hint="remove the folder it is in, and log in anew"
+                f"{self._file} holds no key",
+                hint="remove the folder it is in: what was sealed with the key is lost",
             )
         return "file", key
 
     def _existing(self, place: Place) -> bytes | None:
         if place == "keyring":
             try:
-                key = b64decode(keyring_get(KEY_NAME) or "", validate=True)
+                key = b64decode(keyring_get(self._name) or "", validate=True)
             except ValueError:
                 return None  # somebody else's; it is replaced
             return key if len(key) == _KEY_BYTES else None

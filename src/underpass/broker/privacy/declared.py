@@ -85,7 +85,7 @@ def read_names(names: Path | tuple[str, ...]) -> tuple[str, ...]:
         ConfigError: the file cannot be read, has no names, or one of them is too short.
     """
     if not isinstance(names, Path):
-        return _checked(((name, "privacy.names") for name in names))
+        return _checked((name, "privacy.names") for name in names)
     try:
         lines = names.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
