@@ -240,7 +240,7 @@ async def test_a_budget_is_each_runs_own(tmp_path: Path) -> None:
     run = governed.run()
     assert [await allowed(run, "write") for _ in range(2)] == [True, True]
     error = await over(run, "write")
-    assert error.message == "files.write: rule 1 allows a run 2 calls, and they are made"
+    assert error.message == "files.write: rule 1 allows a run 2 calls, and none is left"
     assert error.data["setting"] == "policy.rules.calls_per_run"
     assert await allowed(governed.run(run="r2"), "write")
 

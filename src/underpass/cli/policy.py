@@ -151,7 +151,8 @@ def _show(plan: Plan, ruling: Ruling, passed: tuple[Ruling, ...], folder: Path) 
     out().print(line, soft_wrap=True)
     at = _line(folder, ruling)
     place = decision.rule if at is None else f"{decision.rule}, line {at} of {SETTINGS_NAME}"
-    out().print(text(f"  {place}: {decision.reason}"), soft_wrap=True)
+    why = f": {decision.reason}" if ruling.rule is None or ruling.rule.reason else ""
+    out().print(text(f"  {place}{why}"), soft_wrap=True)
     if ruling.rule is not None and (
         limits := _shown(ruling.rule, ("rate", "calls_per_run", "bytes_per_run"))
     ):

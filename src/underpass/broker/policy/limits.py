@@ -71,7 +71,8 @@ class RunBudget:
         """Return what a call with arguments of ``size`` bytes would exceed."""
         calls, most = self._rule.calls_per_run, self._rule.bytes_per_run
         if calls is not None and self._calls >= calls:
-            return Excess("calls_per_run", calls, f"allows a run {calls:,} calls, and they are made")
+            what = f"allows a run {calls:,} call{'' if calls == 1 else 's'}, and none is left"
+            return Excess("calls_per_run", calls, what)
         if most is not None and (self._bytes >= most or self._bytes + size > most):
             return Excess("bytes_per_run", most, f"allows a run {most:,} bytes, and there are too few left")
         return None
