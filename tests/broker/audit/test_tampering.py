@@ -60,7 +60,7 @@ def test_anyone_can_check_the_hashes(folder: Path) -> None:
     assert verify(folder).hash == previous
 
 
-@pytest.mark.parametrize("change", [1, 2, 0x20, 0x80], ids=hex)
+@pytest.mark.parametrize("change", [1, 0x20], ids=hex)
 def test_every_change_of_one_byte_is_found(folder: Path, change: int) -> None:
     path = segment_path(folder, 1)
     content = path.read_bytes()

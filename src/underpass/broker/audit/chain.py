@@ -208,22 +208,23 @@ class Chain:
         if not path.stat().st_mode & stat.S_IWUSR:
             return self._begin(head, segment + 1, at)
         descriptor = open_to_write(path, append=True)
-        size, _ = read_end(descriptor)
-        if os.fstat(descriptor).st_size > size:
+        end = self._end = _End(descriptor, segment, 0, at.number, at.hash, 0.0)
+        end.size, _ = read_end(descriptor)
+        if os.fstat(descriptor).st_size > end.size:
             # What a process had written of a row when it died was never a row.
-            os.ftruncate(descriptor, size)
+            os.ftruncate(descriptor, end.size)
         first = read_row(first_line(descriptor)) or {}
-        turn_at = _time(first) + self._segment_seconds if first.get("key") == self._key else 0.0
-        self._end = _End(descriptor, segment, size, at.number, at.hash, turn_at)
-        return self._end
+        if first.get("key") == self._key:
+            end.turn_at = _time(first) + self._segment_seconds
+        return end
 
     def _begin(self, head: int, segment: int, previous: Head) -> _End:
         """Begin a segment. Its first row says what came before, which may be gone one day."""
         self._forget_end()
         descriptor = open_to_write(segment_path(self.folder, segment), append=True)
-        os.ftruncate(descriptor, 0)
         turn_at = time.time() + self._segment_seconds
         end = self._end = _End(descriptor, segment, 0, previous.number, previous.hash, turn_at)
+        os.ftruncate(descriptor, 0)
         row = _row("segment", segment=segment, previous=previous.hash, format=FORMAT, key=self._key)
         self._write(head, end, [row])
         return end
