@@ -34,6 +34,7 @@ COMMANDS = {
     "approvals": ("underpass.cli.approvals", "Answer what runs ask about their calls."),
     "policy": ("underpass.cli.policy", "Show what is decided about calls, and why."),
     "audit": ("underpass.cli.audit", "Show and verify the record of runs, decisions and calls."),
+    "privacy": ("underpass.cli.privacy", "Show what tokens stand for, and forget it."),
     "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),
     "results": ("underpass.cli.results", "Show values that were too large for an answer."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
