@@ -13,7 +13,7 @@ from underpass.cli.asking import terminal_ask
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import print_json, progress
 from underpass.cli.run import show
-from underpass.cli.running import configuration, run_async
+from underpass.cli.running import ALONE, configuration, run_async
 from underpass.execution.result import RunResult
 
 
@@ -60,7 +60,7 @@ def command(
     path = configuration(config)
 
     async def resume() -> RunResult:
-        async with Underpass.open(path, sandbox=sandbox) as up:
+        async with Underpass.open(path, sandbox=sandbox, settings=ALONE) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
             return await up.resume(run, call_again=call_again, assume_done=values, ask=terminal_ask(status))
 

@@ -13,7 +13,7 @@ from underpass import Underpass
 from underpass.cli.asking import terminal_ask
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import err, highlighted, out, plain, print_json, progress
-from underpass.cli.running import configuration, run_async
+from underpass.cli.running import ALONE, configuration, run_async
 from underpass.cli.terms import milliseconds
 from underpass.errors import ConfigError
 from underpass.execution.result import RunResult
@@ -85,7 +85,7 @@ def command(
     path = configuration(config)
 
     async def run() -> RunResult:
-        async with Underpass.open(path, sandbox=sandbox) as up:
+        async with Underpass.open(path, sandbox=sandbox, settings=ALONE) as up:
             warn_if_unsandboxed(up.settings.sandbox.tier)
             return await up.run(
                 source,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -17,7 +18,11 @@ from underpass.config import find_config, load_settings, state_dir
 from underpass.errors import ServerNotFound
 from underpass.shapes.recorder import ShapeRecorder
 
-__all__ = ["chosen", "configuration", "observations", "open_catalog", "run_async"]
+__all__ = ["ALONE", "chosen", "configuration", "observations", "open_catalog", "run_async"]
+
+
+ALONE: Final[Mapping[str, Any]] = {"journal.resume": "off"}
+"""Settings of a command that ends soon: it continues no other runs."""
 
 
 def configuration(named: Path | None) -> Path | None:
