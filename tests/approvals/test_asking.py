@@ -18,7 +18,7 @@ from underpass.broker.approvals.waiting import OpenQuestions
 from underpass.catalog.upstream import InMemoryUpstream
 from underpass.sandbox import deno_binary
 
-pytestmark = [pytest.mark.requirement("R27"), pytest.mark.anyio]
+pytestmark = [pytest.mark.requirement("R43"), pytest.mark.anyio]
 
 ASK = {"policy.unknown": "ask"}
 PYTHON = "from mcp_servers import files\n"

@@ -100,5 +100,5 @@ def _is_attended() -> bool:
         return False
     try:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except OSError:
-        return False
+    except OSError:  # a terminal, but not the one that controls this process: it has no background
+        return True

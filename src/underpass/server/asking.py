@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, get_args
 
 import anyio
-import anyio.lowlevel
 from mcp.server import Server, ServerRequestContext
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError, NoBackChannelError
@@ -81,7 +80,7 @@ class _Paused:
         self.scope = anyio.CancelScope()
         self.outcome: CallToolResult | Exception | None = None
         self.open: dict[str, Question] = {}
-        """What is to be asked, or asked again."""
+        """What has been asked and has no answer that was heard."""
         self.answers: dict[str, Answer] = {}
         self.changed = anyio.Event()
         self.until = 0.0
@@ -98,10 +97,15 @@ class _Paused:
 
     async def next(self) -> None:
         """Wait until there is an outcome, or something to be asked."""
-        while self.outcome is None and not self.open:
+        while self.outcome is None:
+            if self.unanswered():
+                await anyio.sleep(_TOGETHER)
+                return
             await self.changed.wait()
-        if self.outcome is None:
-            await anyio.sleep(_TOGETHER)
+
+    def unanswered(self) -> dict[str, Question]:
+        """What there is to ask."""
+        return {number: question for number, question in self.open.items() if number not in self.answers}
 
     def answer(self, responses: Mapping[str, InputResponse]) -> None:
         """Take what the person said; what is not among it is asked again."""
@@ -165,8 +169,6 @@ class Rounds(Background):
             paused = found
             paused.caller.context = context
             paused.answer(params.input_responses or {})
-            # Before it is asked again, what was answered must have been heard.
-            await anyio.lowlevel.checkpoint()
         try:
             await paused.next()
         except anyio.get_cancelled_exc_class():
@@ -181,7 +183,10 @@ class Rounds(Background):
         state = secrets.token_hex(16)
         paused.until = anyio.current_time() + self._wait_seconds + _KEPT
         self._paused[state] = paused
-        requests = {number: ElicitRequest(params=_form(question)) for number, question in paused.open.items()}
+        requests = {
+            number: ElicitRequest(params=_form(question)) for number, question in paused.unanswered().items()
+        }
+        # There may be none by now: the client comes back a moment later then.
         return InputRequiredResult(input_requests={**requests}, request_state=state)
 
     async def _work(self) -> None:
