@@ -42,6 +42,7 @@ from underpass.execution.language import Language
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult
 from underpass.execution.resuming import Resuming
+from underpass.execution.reuse import KeptRuns
 from underpass.execution.runner import Program, Runner
 from underpass.execution.sessions import SessionInfo, Sessions
 from underpass.execution.sessions.notice import Notice
@@ -77,6 +78,7 @@ class Underpass:
         directory: ToolDirectory,
         stages: Stages,
         sessions: Sessions,
+        kept_runs: KeptRuns,
         languages: Sequence[Language] = (),
     ) -> None:
         self.catalog = catalog
@@ -109,6 +111,7 @@ class Underpass:
             checker=checker,
             journal=journal,
             sessions=sessions,
+            kept=kept_runs,
             more=languages,
         )
 
@@ -187,12 +190,23 @@ class Underpass:
             )
             kept = await stack.enter_async_context(ResultStore(state / "cache", chosen.cache))
             privacy = _privacy(stack, chosen, state, catalog)
+            identity = _identities(catalog, privacy)
             cache = ToolCache(
                 kept,
                 Declarations(chosen.cache, chosen.policy.trusted),
-                _identities(catalog, privacy),
+                identity,
                 is_used=chosen.cache.is_used,
                 timeout=chosen.calls.timeout,
+            )
+            runs = KeptRuns(
+                kept,
+                catalog,
+                _workspaces(state),
+                identity=identity,
+                settings=repr(chosen),
+                seconds=chosen.cache.ttl_seconds,
+                by_default=chosen.cache.runs,
+                isolated=chosen.sandbox.tier != "none",
             )
             typescript = await _typescript(stack, chosen, state, catalog, shapes)
             sessions = await _sessions(stack, chosen, state, catalog, (place, typescript.sandbox))
@@ -209,6 +223,7 @@ class Underpass:
                 directory=directory,
                 stages=Stages(policy=policy, privacy=privacy, cache=cache, trail=trail),
                 sessions=sessions,
+                kept_runs=runs,
                 languages=[typescript],
             )
             if chosen.journal.resume == "auto":
@@ -228,6 +243,7 @@ class Underpass:
         check: bool | None = None,
         rollback_on_error: bool = False,
         session: str | None = None,
+        cache: bool | None = None,
         on_progress: OnProgress | None = None,
         ask: Ask | None = None,
     ) -> RunResult:
@@ -250,6 +266,9 @@ class Underpass:
             session: any name: variables, imports and functions of the agent's earlier runs under it are
                 there. A run waits for its turn, ``timeout`` at most; ``RunResult.session`` says whether the
                 session is new, and whether it was lost. All its programs are in one language.
+            cache: whether the result of an equal run will do, and this one's may be given to later ones; by
+                default the setting ``cache.runs``. A program that asks for the time or for chance gets
+                what it got then.
             on_progress: awaited with the progress that the program and its tools report.
             ask: awaited with a ``Question`` about each call of which the policy says that a person decides;
                 returns ``"once"``, ``"run"``, ``"always"``, ``"refuse"``, or None where nobody can be asked.
@@ -272,6 +291,7 @@ class Underpass:
             language,
             rollback_on_error,
             session,
+            cache,
         )
         return await self._runner.run(program, on_progress, ask=ask)
 

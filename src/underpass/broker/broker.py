@@ -14,7 +14,7 @@ import orjson
 from underpass.broker.approvals.question import Asker
 from underpass.broker.arguments import ArgumentValidator
 from underpass.broker.blobs import BlobStore, InMemoryBlobs
-from underpass.broker.cache.reads import Reads
+from underpass.broker.cache.reads import Read, Reads
 from underpass.broker.call import Call, PrivateCall, Reached, Returned, Stages, ToolPrivacy
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
 from underpass.broker.journal.record import CallRecord
@@ -293,6 +293,17 @@ class RunCalls:
         self._reads = reads
         self._made = 0
         self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
+
+    async def admits(self, tool: ToolDefinition, read: Read) -> bool:
+        """Whether a call of another run, for which this one may stand, might be made now."""
+        if self._gate is None:
+            return True
+        arguments: dict[str, Any] = orjson.loads(read.arguments)
+        try:
+            await self._gate.admit(Call(self._run, self._agent, tool, read.digest, arguments, read.arguments))
+        except ToolError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Tell the gate that the run is over, and everything that it leaves is in its place."""

@@ -155,6 +155,8 @@ class RunResult:
     ``"skipped: why"`` when it was not possible."""
     session: SessionOfRun | None = None
     """The session, where the run was in one."""
+    cached: bool = False
+    """Whether nothing ran: an equal run gave this before, and its ``tool_calls`` were that run's."""
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
@@ -162,7 +164,7 @@ class RunResult:
         return self.tool_calls
 
     def to_dict(self) -> dict[str, Any]:
-        """The run as one JSON object; ``session`` only where it was in one."""
+        """The run as one JSON object; ``session`` and ``cached`` only where it was in one and is."""
         shown = {
             "run": self.run,
             "ok": self.ok,
@@ -177,4 +179,6 @@ class RunResult:
             "checked": self.checked,
             "tokens": self.tokens.to_dict(),
         }
+        if self.cached:
+            shown["cached"] = True
         return shown if self.session is None else {**shown, "session": self.session.to_dict()}

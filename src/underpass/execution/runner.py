@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from underpass.broker import Broker, RunCalls
 from underpass.broker.approvals import Ask
+from underpass.broker.cache.flights import Flight
 from underpass.broker.journal import Journal, JournaledRun, RunRecord
 from underpass.checking.checker import Checker
 from underpass.config import RunSettings
@@ -24,10 +25,11 @@ from underpass.execution.asking import RunAsker
 from underpass.execution.clock import Clock
 from underpass.execution.conversation import Conversation, Outcome
 from underpass.execution.files import FilesOfRun
-from underpass.execution.host import OnProgress, Question, RunHost
+from underpass.execution.host import ModuleSource, OnProgress, Question, RunHost
 from underpass.execution.language import Language, Python
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import Duration, RunError, RunResult, Tokens
+from underpass.execution.reuse import KeptRun, KeptRuns, RunWatch
 from underpass.execution.sessions import Sessions, Turn
 from underpass.execution.shape import Count
 from underpass.metrics import tokens
@@ -64,6 +66,8 @@ class Program:
     """Whether the agent's files are made what they were when it fails."""
     session: str | None = None
     """The session whose variables it shares; None for a sandbox of its own."""
+    cache: bool | None = None
+    """Whether the result of an equal run will do; None for what the settings say."""
 
 
 class Runner:
@@ -78,6 +82,7 @@ class Runner:
         checkpoints: the checkpoints of the agents' workspaces.
         journal: records what runs do.
         sessions: sandboxes that stay between runs.
+        kept: the results of earlier runs.
         more: the languages besides Python; programs in Python run in ``sandbox``.
     """
 
@@ -95,6 +100,7 @@ class Runner:
         checker: Checker,
         journal: Journal,
         sessions: Sessions,
+        kept: KeptRuns,
         more: Iterable[Language] = (),
     ) -> None:
         self._languages = {language.name: language for language in (Python(sandbox, modules), *more)}
@@ -108,6 +114,7 @@ class Runner:
         self._checker = checker
         self._journal = journal
         self._sessions = sessions
+        self._kept = kept
         self._count: Count = tokens.count
 
     async def run(
@@ -135,8 +142,12 @@ class Runner:
             trail.began(journal.record)
         cause = "Interrupted"
         try:
-            result = await self._run(run, program, on_progress, language, journal, ask=ask)
+            if resumed is None and self._may_be_kept(program):
+                result = await self._reused(run, program, on_progress, language, journal, ask=ask)
+            else:
+                result = await self._run(run, program, on_progress, language, journal, ask=ask)
             cause = "ok" if result.error is None else result.error.type
+            cause = "cached" if result.cached else cause
         except BaseException as error:
             if isinstance(error, UnderpassError):
                 cause = error.type
@@ -148,6 +159,66 @@ class Runner:
             if trail is not None:
                 trail.ended(journal.record, cause)
 
+    def _may_be_kept(self, program: Program) -> bool:
+        wanted = self._kept.by_default if program.cache is None else program.cache
+        return wanted and program.session is None
+
+    async def _reused(
+        self,
+        run: str,
+        program: Program,
+        on_progress: OnProgress | None,
+        language: Language,
+        journal: JournaledRun,
+        *,
+        ask: Ask | None,
+    ) -> RunResult:
+        """Return the result of an equal run, or run the program."""
+        begun = time.monotonic()
+        kept_runs, epoch, sandbox = self._kept, self._kept.epoch(), language.sandbox.label
+        files = await kept_runs.fingerprint(program.agent)
+        if files is None or epoch is None:
+            # Nothing is known of the files, so that this run is like no other; the next may be like it.
+            files = run
+        key = kept_runs.key(program, sandbox, files)
+
+        async def reuse(kept: KeptRun | None) -> RunResult | None:
+            if kept is None or not await self._admits(kept, run, program, journal, ask=ask):
+                return None
+            journal.end("cached", spoke=True)
+            return kept.result(run, language.name, (time.monotonic() - begun) * 1e3)
+
+        async def work(flight: Flight[tuple[RunResult, KeptRun | None]]) -> tuple[RunResult, KeptRun | None]:
+            watch = RunWatch(flight.leave)
+            result = await self._run(run, program, on_progress, language, journal, ask=ask, watch=watch)
+            return result, await kept_runs.keep(program, sandbox, result, watch, epoch)
+
+        if (result := await reuse(await kept_runs.find(key))) is not None:
+            return result
+        (result, kept), was_shared = await kept_runs.flights.share(
+            (key, epoch), work, lambda made: made[1] is not None
+        )
+        if not was_shared:
+            return result
+        if (reused := await reuse(kept)) is not None:
+            return reused
+        return await self._run(run, program, on_progress, language, journal, ask=ask)
+
+    async def _admits(
+        self, kept: KeptRun, run: str, program: Program, journal: JournaledRun, *, ask: Ask | None
+    ) -> bool:
+        """Whether the calls that a result rests on may be made now: the policy decides about each."""
+        asker = RunAsker(ask, Clock(program.timeout), journal)
+        calls = self._broker.open_run(run=run, agent=program.agent, asker=asker)
+        try:
+            for read in kept.reads:
+                tool = await self._kept.tool(read.server, read.tool)
+                if tool is None or not await calls.admits(tool, read):
+                    return False
+        finally:
+            await calls.close()
+        return True
+
     async def _run(
         self,
         run: str,
@@ -157,6 +228,7 @@ class Runner:
         journal: JournaledRun,
         *,
         ask: Ask | None,
+        watch: RunWatch | None = None,
     ) -> RunResult:
         sandbox = language.sandbox
         folder = self._workspaces / program.agent
@@ -181,6 +253,7 @@ class Runner:
             journal=journal,
             asker=asker,
             session=None if turn is None else turn.session,
+            reads=None if watch is None else watch.reads,
         )
         files = FilesOfRun(self._checkpoints, program.agent, name)
         try:
@@ -192,11 +265,17 @@ class Runner:
                 outcome = Outcome(error=refusal)
             else:
                 questions = {**self._questions, "workspace_room": quota.room, **files.questions()}
-                modules = self._modules if turn is None else turn.session.modules
+                modules: ModuleSource = self._modules if turn is None else turn.session.modules
+                if watch is not None:
+                    watch.before = await self._kept.fingerprint(program.agent)
+                    questions, modules = watch.questions(questions), watch.source(modules)
                 host = RunHost(calls, modules, questions, on_progress)
-                outcome = await self._talk(run, program, lease, host, language, clock=clock)
-            if program.rollback_on_error:
+                outcome = await self._talk(run, program, lease, host, language, clock=clock, watch=watch)
+            is_watched = watch is not None and not watch.reads.are_spoiled
+            if program.rollback_on_error or is_watched:
                 await files.end(lease)
+            if watch is not None and is_watched:
+                watch.after = await self._kept.fingerprint(program.agent)
         except BaseException:
             if program.rollback_on_error:
                 await files.settle(failed=True)
@@ -224,7 +303,8 @@ class Runner:
             if error is not None:
                 error = failure.rolled_back(error, problem)
         journal.end("ok" if error is None else error.type, spoke=spoke)
-        keep = partial(results.keep_if_possible, folder, name, reserve=quota.take)
+        keep: Keep = partial(results.keep_if_possible, folder, name, reserve=quota.take)
+        keep = keep if watch is None else watch.keep(keep)
         answer, used = await self._shape(program, calls, outcome, error, keep, load=language.load)
         await calls.close()
         return RunResult(
@@ -263,7 +343,15 @@ class Runner:
         )
 
     async def _talk(
-        self, run: str, program: Program, lease: Lease, host: RunHost, language: Language, *, clock: Clock
+        self,
+        run: str,
+        program: Program,
+        lease: Lease,
+        host: RunHost,
+        language: Language,
+        *,
+        clock: Clock,
+        watch: RunWatch | None,
     ) -> Outcome:
         conversation = Conversation(
             lease,
@@ -280,6 +368,8 @@ class Runner:
             "max_value": self._settings.result_bytes,
             **await language.frame(program.code, program.agent, shadowed),
         }
+        if watch is not None:
+            watch.note_modules(frame.get("modules", {}))
         if not isinstance(lease, Turn):
             return await conversation.hold(program.agent, frame)
         frame |= await lease.frame(program.filename)
