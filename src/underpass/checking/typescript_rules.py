@@ -47,6 +47,13 @@ _NESTED: Final = re.compile(
     r"Type '(?P<found>.+)' is not assignable to type '(?P<expected>.+)'"
 )
 _NAME: Final = re.compile(r"Cannot find name '(?P<name>[^']+)'|shorthand property '(?P<short>[^']+)'")
+_OPTIONS: Final = re.compile(
+    r"\b(?P<name>listCategories|listCapabilities)\(\s*$|\b(?P<search>searchTools)\([^()]*,\s*$"
+)
+"""What stands before the options of a function of discovery."""
+_NO_OPTIONS: Final = re.compile(
+    r"^(?:Type|Argument of type) '(?P<given>.+?)' (?:has no properties in common|is not assignable)"
+)
 _VALUE: Final = re.compile(r"^(?:\"|'|`|-?\d|\[|\{|true\b|false\b)")
 
 Diagnostic = Mapping[str, Any]
@@ -175,6 +182,13 @@ class TypeScriptRules:
 
     def _argument(self, each: Diagnostic) -> Iterator[_Told]:
         message: str = each["message"]
+        before, text, _ = self._around(each)
+        if (called := _OPTIONS.search(before)) and (given := _NO_OPTIONS.search(message)):
+            sure = _VALUE.match(text) or not self._is_uncertain(f"{text}.")
+            if sure and type_text.kind(given["given"]) in {"string", "number", "boolean", "array"}:
+                name = called["name"] or called["search"]
+                yield f"{name} takes its options in an object: {{ server: {text} }}"
+            return
         if not (match := _GIVEN.search(message)) or not (tool := self._owner(match["type"])):
             return
         server, function, known = tool

@@ -6,7 +6,7 @@ again:
 
     const a = 1, { b } = found;     ;     __names__.const.a = 1, ({ b: __names__.const.b } = found);
     function f() {}                 function __declared_f() {}, and at the beginning __names__.function.f = …
-    class A {}                      ;{ class A {} __names__.let.A = A;}
+    class A {}                      ;{ class A {} __names__.function.A = A;}
     import { git } from "…";        import { git as __declared_git } from "…"; …
 
 Nothing moves to another line. A name that Deno has as well (``name``, ``URL``) gets another one throughout:
@@ -130,9 +130,7 @@ class KeptNames:
         self._edits.insert_before(node, ";{ ")
         if kept != _text(name):
             self._edits.replace(name, kept)
-            self._edits.insert_after(node, f" {NAMES}.function.{kept} = {kept};}}")
-        else:
-            self._edits.insert_after(node, f" {NAMES}.let.{kept} = {kept};}}")
+        self._edits.insert_after(node, f" {NAMES}.function.{kept} = {kept};}}")
 
     def _variable(self, node: Node) -> None:
         self._variables += [self._kept(_text(target)) for target in _variable_targets(node)]

@@ -52,6 +52,13 @@ _DECLARATIONS = (
     "enum_declaration", "lexical_declaration", "variable_declaration", "ambient_declaration",
 )  # fmt: skip
 
+_CLOSED = frozenset((
+    "function_declaration", "generator_function_declaration", "function_expression", "generator_function",
+    "arrow_function", "class_declaration", "abstract_class_declaration", "class", "interface_declaration",
+    "type_alias_declaration",
+))  # fmt: skip
+"""What declares nothing around it but its own name."""
+
 Resolve = Callable[[str], str | None]
 """Says where an import leads; None leaves it as it is."""
 
@@ -106,10 +113,13 @@ class TypeScriptProgram:
 
     @cached_property
     def unclear(self) -> int | None:
-        """The first line that our parser does not understand, though Deno may; None where there is none."""
+        """The first line that hides what is declared: our parser does not understand it, though Deno may."""
         if not self._root.has_error:
             return None
-        return min(node.start_point[0] + 1 for node in walk(self._root) if node.is_error or node.is_missing)
+        shown = walk(self._root, but=_CLOSED)
+        return min(
+            (node.start_point[0] + 1 for node in shown if node.is_error or node.is_missing), default=None
+        )
 
     def module(self, resolve: Resolve, shadowed: set[str] | None = None) -> tuple[str, list[Shift]]:
         """Return the module, and where its lines are not what the program's author wrote.
@@ -134,7 +144,7 @@ class TypeScriptProgram:
                 self._export(node, last=last)
             elif node.type == "hash_bang_line":
                 edits.blank(node)
-            elif node.type == "expression_statement" and last:
+            elif node.type == "expression_statement" and last and not _is_using(node):
                 self._answer(node.named_children[0])
         body = edits.edited(0, len(self._source)).decode()
         before = b"".join(hoisted).decode() + _HEAD.format("")
@@ -181,6 +191,14 @@ class TypeScriptProgram:
     def _answer(self, expression: Node) -> None:
         self._edits.insert_before(expression, _ANSWER)
         self._edits.insert_after(expression, ")")
+
+
+def _is_using(statement: Node) -> bool:
+    """Whether a statement is what our parser makes of ``using x = …`` and ``await using x = …``."""
+    inner = statement.named_children[0]
+    while inner.type == "await_expression":
+        inner = inner.named_children[0]
+    return inner.type == "assignment_expression" and inner.children[0].type == "using"
 
 
 def _named_imports(statement: Node) -> Iterator[str]:

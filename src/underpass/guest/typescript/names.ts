@@ -1,6 +1,6 @@
 // The names that the programs of a session declare: properties of the global object, where later programs find them.
 
-const { defineProperty } = Object;
+const { defineProperty, getOwnPropertyDescriptor } = Object;
 /** Begins the name of what Deno has as well. */
 const OWN = "__own_";
 
@@ -9,19 +9,33 @@ function keep(name: PropertyKey, value: unknown, writable: boolean): boolean {
   return defineProperty(globalThis, name, { value, writable, enumerable: true, configurable: true }) !== null;
 }
 
+/** Let a function, or a class, have the name that it is declared with, where it has none of its own making. */
+function call(value: unknown, name: string, always: boolean): void {
+  if (typeof value === "function") {
+    const own = getOwnPropertyDescriptor(value, "name");
+    if (own?.writable === false && (always || own.value === "")) {
+      defineProperty(value, "name", { value: name.startsWith(OWN) ? name.slice(OWN.length) : name });
+    }
+  }
+}
+
 function keeping(take: (name: string, value: unknown) => boolean): object {
   return new Proxy({}, { set: (_, name, value) => take(name as string, value) });
 }
 
 /** What a program's declarations are made to do; a program is given it. */
 export const names = {
-  let: keeping((name, value) => keep(name, value, true)),
-  const: keeping((name, value) => keep(name, value, false)),
-
-  /** A function or class that the program itself calls otherwise. */
+  let: keeping((name, value) => {
+    call(value, name, false);
+    return keep(name, value, true);
+  }),
+  const: keeping((name, value) => {
+    call(value, name, false);
+    return keep(name, value, false);
+  }),
+  /** A function or class that the program itself may call otherwise. */
   function: keeping((name, value) => {
-    const shown = name.startsWith(OWN) ? name.slice(OWN.length) : name;
-    defineProperty(value, "name", { value: shown, configurable: true });
+    call(value, name, true);
     return keep(name, value, true);
   }),
 

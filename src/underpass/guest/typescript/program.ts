@@ -23,7 +23,7 @@ import {
 } from "./failures.ts";
 import { names } from "./names.ts";
 import { flush, install } from "./output.ts";
-import { begin, end, enter, isOver } from "./runs.ts";
+import { begin, end, enter, guardTimers, isOver } from "./runs.ts";
 import { callTool, ToolError, workspace } from "./runtime.ts";
 import { forgetRoom, putText } from "./workspace.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
@@ -100,6 +100,9 @@ export async function serve(): Promise<void> {
   Deno.chdir(workspace.path());
   globalThis.addEventListener("unhandledrejection", (event) => failBy(event, event.reason));
   globalThis.addEventListener("error", (event) => failBy(event, event.error));
+  if (frame.session) {
+    guardTimers();
+  }
   await run(frame);
   while (frame.session) {
     frame = parse(await nextProgram() ?? exit(0)) as Frame;

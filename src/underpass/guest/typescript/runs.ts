@@ -40,3 +40,25 @@ export function isOver(): boolean {
 export function over(what: string): ToolError {
   return new ToolError(`the run that this belongs to is over: ${what}`, "await it in the run that begins it");
 }
+
+/** Let no timer of a run that is over fail another: what is thrown in one reaches nobody who could tell whose it is. */
+export function guardTimers(): void {
+  const scope = globalThis as unknown as Record<string, (...args: unknown[]) => unknown>;
+  for (const name of ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"]) {
+    scope[name] = new Proxy(scope[name], {
+      apply: (start, self, [callback, ...more]) => Reflect.apply(start, self, [guarded(callback), ...more]),
+    });
+  }
+}
+
+function guarded(callback: unknown): unknown {
+  return typeof callback !== "function" ? callback : function (this: unknown, ...args: unknown[]): unknown {
+    try {
+      return Reflect.apply(callback, this, args);
+    } catch (thrown) {
+      if (!isOver()) {
+        throw thrown;
+      }
+    }
+  };
+}

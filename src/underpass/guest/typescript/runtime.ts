@@ -79,7 +79,8 @@ export async function searchTools(
   first: string | SearchOptions,
   more: SearchOptions = {},
 ): Promise<Hit[] | HitGroup[]> {
-  const asked = typeof first === "string" ? { ...more, query: first } : first;
+  const told = optionsOf("searchTools", typeof first === "string" ? more : first);
+  const asked = typeof first === "string" ? { ...told, query: first } : told;
   return await question({ op: "ask", what: "search_tools" }, { ...asked, language }) as Hit[] | HitGroup[];
 }
 
@@ -95,12 +96,14 @@ export async function getToolDocs(
 
 /** Return each category of tools with how many there are. */
 export async function listCategories(options: { server?: string } = {}): Promise<Record<string, number>> {
-  return await question({ op: "ask", what: "list_categories" }, options) as Record<string, number>;
+  const told = optionsOf("listCategories", options);
+  return await question({ op: "ask", what: "list_categories" }, told) as Record<string, number>;
 }
 
 /** Return each capability with how many tools have it. */
 export async function listCapabilities(options: { server?: string } = {}): Promise<Record<string, number>> {
-  return await question({ op: "ask", what: "list_capabilities" }, options) as Record<string, number>;
+  const told = optionsOf("listCapabilities", options);
+  return await question({ op: "ask", what: "list_capabilities" }, told) as Record<string, number>;
 }
 
 /** Return the connected servers and their state. */
@@ -117,6 +120,18 @@ export function progress(value: number, total?: number, message?: string): void 
     throw over("nobody waits for it");
   }
   send({ op: "progress", value, total: total ?? null, message: message?.toWellFormed() ?? null });
+}
+
+/** What a function of discovery is told by name. Throws `ToolArgumentsInvalid` where it is told otherwise. */
+function optionsOf(name: string, options: unknown): object {
+  if (typeof options === "object" && options !== null && !isArray(options)) {
+    return options;
+  }
+  const shown = (JSON.stringify(options) ?? String(options)).slice(0, 100);
+  const server = typeof options === "string" ? shown : '"…"';
+  const before = name === "searchTools" ? '"…", ' : "";
+  const hint = `write ${name}(${before}{ server: ${server} })`;
+  throw new ToolArgumentsInvalid(`${name} takes its options in an object, not as ${shown}`, hint);
 }
 
 async function question(
