@@ -33,6 +33,7 @@ class Backend:
         self.environment: str | None = None
         self.language = ""
         self.session: str | None = None
+        self.cache: bool | None = None
         self.ask: Ask | None = None
         self.answer: RunResult | Exception = result(value=2)
 
@@ -45,11 +46,13 @@ class Backend:
         environment: str | None,
         language: str,
         session: str | None,
+        cache: bool | None,
         on_progress: OnProgress | None,
         ask: Ask | None,
     ) -> RunResult:
         self.asked.append((code, agent, timeout))
         self.session = session
+        self.cache = cache
         self.ask = ask
         self.environment = environment
         self.language = language

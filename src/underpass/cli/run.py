@@ -53,6 +53,9 @@ _TYPESCRIPT = (".ts", ".mts", ".js", ".mjs")
 @click.option(
     "--rollback-on-error", is_flag=True, help="When it fails, make the agent's files what they were before."
 )
+@click.option(
+    "--cache", is_flag=True, help="Take the result of an equal run, if nothing it rests on has changed."
+)
 @sandbox_option
 @config_option
 @json_option
@@ -67,6 +70,7 @@ def command(
     language: str | None,
     no_check: bool,
     rollback_on_error: bool,
+    cache: bool,
     sandbox: str | None,
     config: Path | None,
     as_json: bool,
@@ -97,6 +101,7 @@ def command(
                 environment=environment,
                 check=False if no_check else None,
                 rollback_on_error=rollback_on_error,
+                cache=True if cache else None,
                 ask=terminal_ask(status),
             )
 
@@ -146,6 +151,8 @@ def footer(result: RunResult) -> str:
         tokens = f"{result.tokens.context:,} tokens"  # no call, so nothing to compare with
     else:
         tokens = f"{saved:,} tokens saved" if saved >= 0 else f"{-saved:,} tokens more than direct calls"
+    if result.cached:
+        return f"the result of an equal run before: nothing ran, and nothing was called · {tokens}"
     isolation = "not isolated" if result.sandbox == "none" else f"sandbox {result.sandbox}"
     return (
         f"{calls} tool call{'' if calls == 1 else 's'} · {milliseconds(result.duration.total)} · "

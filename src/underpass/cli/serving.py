@@ -95,6 +95,7 @@ def _facade(up: Underpass, rounds: Rounds, *, call: Call | None = None) -> Serve
         directory=up.directory,
         settings=up.settings.discovery,
         typescript=deno_binary.is_installed(),
+        cache=up.settings.cache.is_used,
         rounds=rounds,
     )
     ResultResources(KeptResults(up.state.parent / "workspace")).offer(server)

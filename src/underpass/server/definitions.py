@@ -28,6 +28,7 @@ def definitions(
     environments: Mapping[str, Sequence[str]],
     *,
     typescript: bool = False,
+    cache: bool = False,
     domains: Sequence[str] = (),
     signatures: str | None = None,
 ) -> list[Tool]:
@@ -37,6 +38,7 @@ def definitions(
         modules: the names of the servers' modules.
         environments: the packages of each environment; where there is none, nothing is said of them.
         typescript: whether programs may be written in TypeScript; nothing is said of it otherwise.
+        cache: whether results of runs are kept for those who ask for it; nothing is said of it otherwise.
         domains: what the servers are about, in plain words.
         signatures: a line for each tool, where they are so few that nobody needs to search.
     """
@@ -45,7 +47,8 @@ def definitions(
     servers = named(known)
     # A few of many names would say little in two places.
     first = counted(known) if " more" in servers else servers
-    run_code = _run_code(first, signatures, {**language, **_environment(environments)}, typescript=typescript)
+    more = {**language, **({"cache": {"type": "boolean"}} if cache else {}), **_environment(environments)}
+    run_code = _run_code(first, signatures, more, typescript=typescript)
     if signatures is not None:
         return [run_code, _get_tool_documentation(language)]
     return [
@@ -118,6 +121,7 @@ def _run_code(servers: str, signatures: str | None, more: Mapping[str, Any], *, 
                 "sandbox": _TEXT,
                 "checked": {"type": ["boolean", "string"]},
                 "session": {"type": "object"},
+                "cached": {"type": "boolean"},
             },
             required=["run", "ok", "value"],
         ),

@@ -72,6 +72,7 @@ class Backend(Protocol):
         environment: str | None,
         language: str,
         session: str | None,
+        cache: bool | None,
         on_progress: OnProgress | None,
         ask: Ask | None,
     ) -> RunResult: ...
@@ -85,6 +86,7 @@ def facade(
     directory: ToolDirectory | None = None,
     settings: DiscoverySettings | None = None,
     typescript: bool = False,
+    cache: bool = False,
     rounds: Rounds | None = None,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
@@ -98,6 +100,7 @@ def facade(
         directory: where tools are found; by default one of the facade's own.
         settings: how few tools are named all at once.
         typescript: whether programs may be written in TypeScript as well.
+        cache: whether the results of runs are kept for those who ask for it.
         rounds: runs that wait for an answer of a client's; None asks no client of the newest revision.
     """
     return _Facade(
@@ -107,6 +110,7 @@ def facade(
         directory or ToolDirectory(backend.catalog),
         settings or DiscoverySettings(),
         typescript=typescript,
+        cache=cache,
         rounds=rounds,
     ).server()
 
@@ -121,6 +125,7 @@ class _Facade:
         settings: DiscoverySettings,
         *,
         typescript: bool,
+        cache: bool,
         rounds: Rounds | None,
     ) -> None:
         self._backend = backend
@@ -133,12 +138,12 @@ class _Facade:
         }
         known = backend.catalog.known()
         about = domains(known)
-        every = definitions(modules.values(), environments, typescript=typescript, domains=about)
+        every = definitions(modules.values(), environments, typescript=typescript, cache=cache, domains=about)
         signatures = all_signatures(modules, known, settings)
         self._tools = every
         if signatures is not None:
             self._tools = definitions(
-                modules.values(), environments, typescript=typescript, signatures=signatures
+                modules.values(), environments, typescript=typescript, cache=cache, signatures=signatures
             )
         self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in every}
         self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
@@ -214,6 +219,7 @@ class _Facade:
         timeout: float = 30.0,  # noqa: ASYNC109 - a parameter of the tool
         environment: str | None = None,
         language: str = "python",
+        cache: bool | None = None,
     ) -> CallToolResult:
         if not 0 < timeout <= _MAX_TIMEOUT:
             raise ValidationFailed(
@@ -230,6 +236,7 @@ class _Facade:
             environment=environment,
             language=language,
             session=session,
+            cache=cache,
             on_progress=caller.report,
             ask=caller.ask,
         )
@@ -246,6 +253,8 @@ class _Facade:
         }
         if result.session is not None:
             shown["session"] = result.session.to_dict()
+        if result.cached:
+            shown["cached"] = True
         return _answer(shown, is_error=not result.ok)
 
     async def _through_the_door(
