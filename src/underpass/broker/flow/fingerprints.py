@@ -12,7 +12,7 @@ from typing import Final
 _HASH: Final = (1 << 48) - 1
 _PLACE_BITS: Final = 16
 _PLACES: Final = (1 << 12) - 1
-"""Different places of one server's values that are told apart; the others have no name."""
+"""Different places of one server's values that are told apart; the others are called by the server."""
 _CHUNK: Final = 1 << 14
 """Characters that are read at once, and fingerprints that are sorted together for the first time."""
 _SORTED: Final = 1 << 16
@@ -152,5 +152,5 @@ class Fingerprints:
             if server == unless:
                 return None
             if found is None:
-                found = next((place for place, at in known.places.items() if at == number), "")
+                found = next((place for place, at in known.places.items() if at == number), server)
         return found

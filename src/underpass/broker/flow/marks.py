@@ -21,6 +21,8 @@ Sources = dict[Label, dict[str, str]]
 _LOG: Final = logging.getLogger("underpass.flow")
 _SLACK: Final = 20_000_000
 """Nanoseconds by which the times of files may be behind the clock."""
+_DEEPEST: Final = 64
+"""Levels of folders that are looked at; each takes a descriptor of the host."""
 _DEAD: Final = 2 * 86_400
 """Seconds after which no run goes on."""
 
@@ -207,6 +209,8 @@ def _is_newer(folder: Path, moment: int, fixed: tuple[str, ...]) -> bool:
     top = str(folder)
     try:
         for path, folders, files, descriptor in os.fwalk(folder, onerror=unreadable):
+            if path.count(os.sep) > top.count(os.sep) + _DEEPEST:
+                return True
             for name in (*files, *folders):
                 if path == top and name in fixed:
                     continue
@@ -215,6 +219,6 @@ def _is_newer(folder: Path, moment: int, fixed: tuple[str, ...]) -> bool:
                         return True
     except FileNotFoundError:
         return False
-    except (OSError, RecursionError):
+    except OSError:
         return True
     return False

@@ -48,22 +48,22 @@ class ToolLabels:
         """Return where a call of a tool leads.
 
         Parameters:
-            digest: of the definition.
+            digest: of the definition; empty for a request for resources or prompts, which only reads.
         """
         key = (tool.server, tool.name, digest)
         sink = self._sinks.get(key)
         if sink is None:
-            sink = self._sinks[key] = self._sink(tool)
+            sink = self._sinks[key] = self._sink(tool, request=not digest)
         return sink
 
-    def _sink(self, tool: ToolDefinition) -> Sink:
+    def _sink(self, tool: ToolDefinition, *, request: bool) -> Sink:
         settings, hints = self._settings, tool.annotations
         if _is_named(tool.server, tool.name, settings.not_sinks):
             return "no"
         if _is_named(tool.server, tool.name, settings.sinks) or hints.get("openWorldHint") is True:
             return "outside"
-        only_reads = tool.server in self._trusted and hints.get("readOnlyHint") is True
-        return "no" if only_reads and hints.get("destructiveHint") is not True else "another server"
+        harmless = hints.get("readOnlyHint") is True and hints.get("destructiveHint") is not True
+        return "no" if (request or harmless) and tool.server in self._trusted else "another server"
 
 
 def _is_named(server: str, tool: str, names: Collection[str]) -> bool:

@@ -74,7 +74,7 @@ class PrivateValues:
                     place = f"{server}.{tool} at {path}"
                     if (found := number(value)) is not None:
                         prints.add_number(server, place, found)
-                    if isinstance(value, str) and len(value) >= prints.size:
+                    if isinstance(value, str) and _may_have(value, prints.size):
                         prints.add_text(server, place, normalised(value))
 
 
@@ -111,7 +111,7 @@ class _Search:
             for found in numbers(text):
                 if (source := self._number(found)) is not None:
                     return source
-            if len(text) >= self._size and (source := self._text(normalised(text))) is not None:
+            if _may_have(text, self._size) and (source := self._text(normalised(text))) is not None:
                 return source
         return None
 
@@ -141,3 +141,8 @@ class _Search:
             said = orjson.dumps([tool.title, tool.description, tool.input_schema]).decode()
             self._definition = normalised(said)
         return piece not in self._definition
+
+
+def _may_have(text: str, size: int) -> bool:
+    """Whether a text can be so long when it is normalised; one character of other scripts can be several."""
+    return len(text) >= size or not text.isascii()
