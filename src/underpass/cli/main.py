@@ -37,6 +37,7 @@ COMMANDS = {
     "privacy": ("underpass.cli.privacy", "Show what tokens stand for, and forget it."),
     "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),
     "results": ("underpass.cli.results", "Show values that were too large for an answer."),
+    "cache": ("underpass.cli.cache", "Show and forget the results that are kept of calls and runs."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio or HTTP."),
     "sessions": ("underpass.cli.sessions", "List the sessions whose variables are kept now."),
