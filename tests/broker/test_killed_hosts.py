@@ -14,6 +14,7 @@ import pytest
 from tests.cli.processes import alive, descendants
 
 from underpass import CallUnknown, RunResult, Underpass, ValidationFailed
+from underpass.broker.audit import Filter, verify, youngest
 from underpass.broker.journal import JournalStore
 
 CALLS = 20
@@ -88,6 +89,7 @@ async def _killed_and_resumed(folder: Path, kind: str, seed: int) -> None:
     chance = random.Random(f"{kind} {seed}")
     with _host(config, code, language) as host:
         _kill(host, counts, chance.randrange(CALLS + 1) * len(f"{labels[0]}\n"), chance.random() * 0.01)
+    _check_trail(folder / ".underpass" / "audit", counts)
     store = JournalStore(folder / ".underpass" / "journal")
     runs = store.runs(2)
     store.close()
@@ -101,6 +103,14 @@ async def _killed_and_resumed(folder: Path, kind: str, seed: int) -> None:
     if result is not None:
         assert (result.error, result.value) == (None, CALLS)
         assert len(result.tool_calls) == CALLS
+
+
+def _check_trail(trail: Path, counts: Path) -> None:
+    """Look whether the audit trail is whole, and has each call that has happened."""
+    if trail.exists():
+        assert verify(trail).faults == []
+    rows = [row for row in youngest(trail, Filter(decision="allowed"), 1_000) if row["kind"] == "decision"]
+    assert len(rows) >= len(_lines(counts))
 
 
 async def _resumed(up: Underpass, run: str, counts: Path, store: JournalStore) -> RunResult | None:
