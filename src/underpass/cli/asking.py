@@ -51,10 +51,10 @@ class TerminalPrompt:
 
     async def _ask(self, question: Question) -> Answer:
         err().print(Text(question.text(), style="yellow"), soft_wrap=True)
+        _forget_typed()
         try:
             while True:
                 click.echo(_PROMPT, err=True, nl=False)
-                _forget_typed()
                 answer = _ANSWERS.get((await _read_line()).strip().lower())
                 if answer is not None:
                     return answer
