@@ -25,13 +25,13 @@ for tool, more in ((git.git_status, {}), (git.git_add, {"files": ["a"]}), (git.g
         await tool(repo_path=REPO, **more)
         seen.append("done")
     except PermissionDenied as error:
-        seen.append([str(error), error.hint])
+        seen.append([error.message, error.hint])
 for _ in range(2):
     try:
         await git.git_log(repo_path=REPO)
         seen.append("done")
     except ToolLimitExceeded as error:
-        seen.append(str(error))
+        seen.append(error.message)
 seen
 """
 TYPESCRIPT = """
