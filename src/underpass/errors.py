@@ -10,6 +10,7 @@
     ├── ResultNotFound           no kept result has that handle
     ├── SandboxUnavailable       the isolation asked for cannot be had here
     ├── Overloaded               every sandbox is busy and the queue is full
+    ├── ModelFailed              a language model could not be asked, or gave no answer
     ├── ExecutionError           a run ended without its value
     │   ├── CodeError            the program is no valid code, or raised
     │   ├── Timeout              the run's wall-clock limit passed
@@ -117,6 +118,14 @@ class SandboxUnavailable(UnderpassError):
 
 class Overloaded(UnderpassError):
     """Every sandbox is busy and the queue is full (``retry_after`` in seconds)."""
+
+
+class ModelFailed(UnderpassError):
+    """A language model could not be asked, or gave no answer.
+
+    ``model``, ``cause`` (such as ``key``, ``rate_limit``, ``context_full``, ``connection``), ``status`` (of
+    HTTP) and ``retry_after`` (seconds).
+    """
 
 
 class ExecutionError(UnderpassError):

@@ -28,6 +28,7 @@ COMMANDS = {
     "docs": ("underpass.cli.docs", "Show a tool's documentation, or write that of all tools."),
     "generate": ("underpass.cli.generate", "Write the tools as an importable, typed package."),
     "shapes": ("underpass.cli.shapes", "Show and forget what results of tools looked like."),
+    "agent": ("underpass.cli.agent", "Let a model carry out a command with the tools."),
     "run": ("underpass.cli.run", "Run a program in the sandbox."),
     "resume": ("underpass.cli.resume", "Continue a run that died, without repeating its calls."),
     "runs": ("underpass.cli.runs", "Show what runs did."),

@@ -10,9 +10,8 @@ from typing import Any, Final
 from underpass.codegen.calls import Language
 from underpass.discovery.groups import HitGroup
 from underpass.discovery.hit import Hit
-from underpass.discovery.known_tools import tool_line
+from underpass.discovery.known_tools import COMMENTS, tool_line
 
-_COMMENTS: Final[Mapping[Language, str]] = {"python": "#", "typescript": "//"}
 _PAGES: Final = 8
 """Tools of an answer that are documented, where that is asked for; of the others it has the line."""
 _IMPORT: Final = 'import { SERVER } from "mcp-servers"; await each call'
@@ -91,7 +90,7 @@ class HitTexts:
                 self._modules[hit.server],
                 hit.signature(self._language),
                 hit.summary,
-                comment=_COMMENTS[self._language],
+                comment=COMMENTS[self._language],
             )
             for hit in hits
         ]

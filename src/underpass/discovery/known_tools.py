@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from underpass.catalog.definition import Listing, ToolDefinition
+from underpass.codegen.calls import Language
 from underpass.codegen.documentation import signature
 from underpass.config import DiscoverySettings
 from underpass.discovery.hit import summary
@@ -15,13 +16,17 @@ from underpass.metrics import tokens
 
 _LONGEST = 220
 """Characters of a signature."""
+COMMENTS: Final[Mapping[Language, str]] = {"python": "#", "typescript": "//"}
 _UNTOLD = (" -> Any", ": Promise<unknown>")
 _LEAST_TOKEN = 8
 """Characters: a text that has more than so many for each token of the allowance need not be counted."""
 
 
 def all_signatures(
-    modules: Mapping[str, str], known: Mapping[str, Listing], settings: DiscoverySettings
+    modules: Mapping[str, str],
+    known: Mapping[str, Listing],
+    settings: DiscoverySettings,
+    language: Language = "python",
 ) -> str | None:
     """Return a line for each tool of all servers, or None where they are too many or not all known.
 
@@ -31,6 +36,7 @@ def all_signatures(
         modules: the names of the servers' modules, by server.
         known: the listings that are known.
         settings: how much room there is.
+        language: of the signatures.
     """
     room = int(settings.threshold * settings.window_tokens)
     if not modules or not all(server in known for server in modules):
@@ -41,7 +47,12 @@ def all_signatures(
     if not tools or not _fits((definition_text(tool) for tool in tools), room):
         return None
     lines = "\n".join(
-        tool_line(modules[tool.server], signature(tool, longest=_LONGEST), summary(tool.description))
+        tool_line(
+            modules[tool.server],
+            signature(tool, language, longest=_LONGEST),
+            summary(tool.description),
+            comment=COMMENTS[language],
+        )
         for tool in tools
     )
     return lines if _fits([lines], room) else None

@@ -24,6 +24,10 @@ _STACK = 8 << 20
 _LONGEST = 20_000
 """Characters of an error's text."""
 _CALLBACK = "native code cannot be given a Python function here: it would take new machine code"
+_OUTSIDE = (
+    "the sandbox has no network and no other processes, and writes only below the workspace and /tmp; "
+    "use the tools of mcp_servers for everything outside"
+)
 
 
 class NeverAwaited(Exception):
@@ -205,10 +209,9 @@ def _hint(error: BaseException, names: dict[str, Any]) -> str:
         case PermissionError() if text == _CALLBACK:
             return "pass data to native code and not functions, or do it in Python"
         case PermissionError() | BlockingIOError():
-            return (
-                "the sandbox has no network and no other processes, and writes only below the workspace "
-                "and /tmp; use the tools of mcp_servers for everything outside"
-            )
+            return _OUTSIDE
+        case OSError() if type(error).__name__ in {"gaierror", "URLError"}:
+            return _OUTSIDE  # names that cannot be looked up: a retry changes nothing
         case FileNotFoundError():
             return "the sandbox sees the workspace (the current folder) and /tmp, not the host's files"
         case ModuleNotFoundError() if not text.startswith("no "):

@@ -1,0 +1,93 @@
+"""A command carried out by direct calls of tools, each of which the model makes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from underpass.agent.backend import Backend
+from underpass.agent.prompt import direct_prompt
+from underpass.agent.talk import Talk, arguments_of
+from underpass.agent.toolbox import DirectTools, definition
+from underpass.catalog.definition import ToolDefinition as McpTool
+from underpass.discovery.known_tools import definition_text
+from underpass.metrics import tokens
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ToolCallPart
+
+_FEW: Final = 8_000
+"""Tokens of all definitions up to which a model is given all of them."""
+_FITTING: Final = 15
+"""Tools that it is given otherwise, and for each query of its own."""
+
+
+class ByCalls:
+    """One command's way to an answer by direct calls; parameters as for ``ByPrograms``."""
+
+    def __init__(self, up: Backend, talk: Talk, *, agent: str) -> None:
+        self._up = up
+        self._talk = talk
+
+        async def call(server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
+            return await up.call_tool(server, tool, arguments, agent=agent)
+
+        self._tools = DirectTools(call, max_tokens=up.settings.run.max_tokens)
+
+    @property
+    def calls(self) -> Sequence[Mapping[str, Any]]:
+        """What was called: server, tool, and whether it went well."""
+        return self._tools.calls
+
+    async def answer(self, command: str, max_turns: int) -> str | None:
+        """Return the model's answer, or None: it took too many turns. Raises ``ModelFailed``."""
+        talk = self._talk
+        every = await self._few()
+        self._tools.add(await self._fitting([command]) if every is None else every)
+        search = [_search()] if every is None else []
+        talk.begin(direct_prompt(self._up.catalog, searchable=every is None), command)
+        last = talk.turns + max_turns
+        while talk.turns < last:
+            response = await talk.ask([*self._tools.definitions(), *search])
+            if called := response.tool_calls:
+                talk.answer([(call, await self._one(call)) for call in called])
+            elif text := (response.text or "").strip():
+                return text
+            else:
+                talk.say("You wrote nothing. Call a tool, or write the answer.")
+        return None
+
+    async def _one(self, call: ToolCallPart) -> str:
+        arguments = arguments_of(call)
+        if arguments is None:
+            return "the arguments are no JSON object"
+        if call.tool_name in self._tools:
+            return await self._tools.answer(call.tool_name, arguments)
+        if call.tool_name != _search().name:
+            return f"there is no tool {call.tool_name!r:.80}"
+        queries = cast("list[object]", arguments.get("queries") or [])
+        found = await self._fitting([each for each in queries if isinstance(each, str)])
+        self._tools.add(found)
+        return "You can call these now: " + ", ".join(f"{tool.server}.{tool.name}" for tool in found)
+
+    async def _few(self) -> list[McpTool] | None:
+        """Return all tools, where they are few and known."""
+        catalog = self._up.catalog
+        listings = await catalog.listings()
+        known = catalog.known()
+        every = [tool for listing in known.values() for tool in listing.tools]
+        size = 0
+        for tool in every:
+            size += tokens.count(definition_text(tool))
+            if size > _FEW:
+                return None
+        return every if len(known) == len(listings) else None
+
+    async def _fitting(self, queries: Sequence[str]) -> list[McpTool]:
+        groups = await self._up.directory.search_each(queries, limit=_FITTING)
+        return [hit.tool for group in groups for hit in group.tools]
+
+
+def _search() -> Any:
+    queries = {"queries": {"type": "array", "items": {"type": "string"}}}
+    return definition("search_tools", "Find more tools, one query for each step.", queries, ["queries"])

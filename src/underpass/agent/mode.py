@@ -1,0 +1,51 @@
+"""Decides whether a command is carried out by programs or by direct calls, without asking a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from underpass.catalog.definition import Listing
+from underpass.discovery.known_tools import definition_text
+from underpass.errors import ServerUnavailable
+from underpass.metrics import tokens
+
+_SMALL: Final = 1_200
+"""Tokens of all definitions up to which direct calls can be the cheaper way: about what the prompt for
+programs takes in two turns."""
+_BULK: Final = re.compile(
+    r"\b(each|every|all|any|both|how (many|much|often)|count|number of|total|sum|average|mean|median|"
+    r"compare|"
+    r"most|least|top|largest|smallest|longest|shortest|latest|oldest|first|last|between|per|by|across|filter|"
+    r"sort(ed)?|rank|group|list|report|summari[sz]e|analy[sz]e|then|and|until|as long as|history|log|"
+    r"trend)\b",
+    re.IGNORECASE,
+)
+"""Words of commands that need several calls, or look at more than they answer with."""
+_TYPESCRIPT: Final = re.compile(r"\b(typescript|javascript)\b", re.IGNORECASE)
+
+
+def choose(
+    command: str, listings: Mapping[str, Listing | ServerUnavailable]
+) -> tuple[Literal["python", "typescript", "direct"], str]:
+    """Return the mode for a command, and why.
+
+    Direct calls cost less where the tools' definitions are few and one call answers. Everything else is a
+    program's; in TypeScript where the command says so.
+
+    Parameters:
+        command: what is to be done.
+        listings: the servers' tools.
+    """
+    if _TYPESCRIPT.search(command):
+        return "typescript", "the command names the language"
+    size = 0
+    for listing in listings.values():
+        for tool in listing.tools if isinstance(listing, Listing) else ():
+            size += tokens.count(definition_text(tool))
+            if size > _SMALL:
+                return "python", f"the definitions of all tools take more than {_SMALL:,} tokens"
+    if bulk := _BULK.search(command):
+        return "python", f"the command looks at several things ({bulk.group(0).lower()!r})"
+    return "direct", f"few tools, and one call answers: all definitions take {size:,} tokens"

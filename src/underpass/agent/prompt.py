@@ -1,0 +1,102 @@
+"""What a model is told before the command: how to write programs, and for which tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Protocol
+
+import jinja2
+
+from underpass.catalog.definition import Listing
+from underpass.codegen.calls import Language
+from underpass.codegen.example import example
+from underpass.codegen.names import identifiers
+from underpass.config import DiscoverySettings
+from underpass.discovery.directory import ToolDirectory
+from underpass.discovery.hit import Hit
+from underpass.discovery.hit_texts import HitTexts
+from underpass.discovery.known_tools import all_signatures
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_FITTING: Final = 8
+"""Tools that are told of where not all are."""
+_EXAMPLE_LINES: Final = 12
+
+
+class Tools(Protocol):
+    """The part of a catalog that says what is connected."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The servers."""
+        ...
+
+    def known(self) -> Mapping[str, Listing]:
+        """Return the listings that are known, by server."""
+        ...
+
+
+def modules(servers: Sequence[str], language: Language) -> dict[str, str]:
+    """Return what programs in a language call the servers."""
+    return dict(identifiers(servers, "server" if language == "python" else "namespace"))
+
+
+def texts(servers: Sequence[str], language: Language) -> HitTexts:
+    """Return what writes hits for programs in a language."""
+    return HitTexts(language, modules(servers, language))
+
+
+async def code_prompt(
+    tools: Tools, directory: ToolDirectory, command: str, language: Language, settings: DiscoverySettings
+) -> str:
+    """Return the instructions for a model that writes programs.
+
+    All tools are named where they are few; otherwise those that fit the command, as a search finds them.
+
+    Parameters:
+        tools: what is connected.
+        directory: where its tools are found.
+        command: what the model is asked to do.
+        language: what it is to write.
+        settings: how many tools are few.
+    """
+    hits = await directory.search(command, limit=_FITTING)
+    listed = all_signatures(modules(tools.names, language), tools.known(), settings, language)
+    return _template(f"{language}.md.jinja").render(
+        named=listed is not None,
+        tools=listed or texts(tools.names, language).of_hits(hits),
+        servers=_servers(tools),
+        example=_example(hits, language),
+    )
+
+
+def direct_prompt(tools: Tools, *, searchable: bool) -> str:
+    """Return the instructions for a model that calls the tools itself."""
+    return _template("direct.md.jinja").render(searchable=searchable, servers=_servers(tools))
+
+
+def _example(hits: Sequence[Hit], language: Language) -> str | None:
+    """Return a call of the tool that fits best and has a short example."""
+    shown = (example(hit.tool, language, observed=hit.observed) for hit in hits)
+    return next((each.strip() for each in shown if each and each.count("\n") < _EXAMPLE_LINES), None)
+
+
+def _servers(tools: Tools) -> str:
+    return ", ".join(sorted(tools.names)[:40]) or "no servers"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # noqa: S701 - the output is read by a model
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)
