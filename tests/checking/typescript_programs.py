@@ -363,6 +363,16 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         1,
         ("mcp-runtime has no 'searchTool'", "did you mean 'searchTools'?"),
     ),
+    "options that are no object": (
+        'import { listCapabilities } from "mcp-runtime";\nawait listCapabilities("docs");\n',
+        2,
+        ('listCapabilities takes its options in an object: { server: "docs" }',),
+    ),
+    "options of a search that are no object": (
+        'import { searchTools } from "mcp-runtime";\nawait searchTools("x", "docs");\n',
+        2,
+        ('searchTools takes its options in an object: { server: "docs" }',),
+    ),
     "method that the workspace does not have": (
         'import { workspace } from "mcp-runtime";\nworkspace.save("a", 1);\n',
         2,

@@ -62,7 +62,7 @@ async def test_return_await_and_exports_work_at_the_top_level(opened: Open) -> N
     assert values == [{"n": 3}, 4, "awaited", {"value": 2}, {"name": "Green"}, None, None]
 
 
-_PLAIN = (
+PLAIN = (
     "1 + 1",
     "throw new Error('a')",
     "\n\n  null.foo",
@@ -90,16 +90,16 @@ _PLAIN = (
 
 async def test_a_program_that_is_javascript_already_does_what_it_does_with_types(opened: Open) -> None:
     # A type in the first line sends the same program through Deno's own translation.
-    typed = [f"type T = 1; {code}" for code in _PLAIN]
-    seen = await each(opened, *_PLAIN, *typed)
+    typed = [f"type T = 1; {code}" for code in PLAIN]
+    seen = await each(opened, *PLAIN, *typed)
 
     def told(result: RunResult) -> object:
         error = result.error
         lines = [] if error is None else re.findall(r"program\.ts:(\d+)", error.traceback)
         return result.value, result.stdout, error and (error.type, error.message), lines
 
-    half = len(_PLAIN)
-    for code, plain, same in zip(_PLAIN, seen[:half], seen[half:], strict=True):
+    half = len(PLAIN)
+    for code, plain, same in zip(PLAIN, seen[:half], seen[half:], strict=True):
         assert told(plain) == told(same), code
 
 
@@ -447,6 +447,21 @@ try {
     assert result.value == [
         "echo tool", "demo::echo", True, True, ["demo.echo"], 2, "did you mean 'demo'?",
     ]  # fmt: skip
+
+
+@pytest.mark.requirement("R16", "R24")
+async def test_options_that_are_no_object_are_told_how_to_be_given(opened: Open) -> None:
+    calls = {
+        'listCapabilities("demo" as any)': 'write listCapabilities({ server: "demo" })',
+        "listCategories(null as any)": 'write listCategories({ server: "…" })',
+        'searchTools("x", ["demo"] as any)': 'write searchTools("…", { server: "…" })',
+    }
+    names = 'import { listCapabilities, listCategories, searchTools } from "mcp-runtime";\n'
+    results = await each(opened, *(f"{names}await {call}" for call in calls))
+    for hint, result in zip(calls.values(), results, strict=True):
+        assert result.error is not None
+        assert (result.error.type, result.error.hint) == ("ToolArgumentsInvalid", hint)
+        assert "takes its options in an object, not as" in result.error.message
 
 
 async def test_limits_are_named(opened: Open) -> None:

@@ -111,6 +111,9 @@ class KeptNames:
         elif node.type == "enum_declaration":
             name = _text(node.child_by_field_name("name"))
             kept = self._kept(name)
+            if node.children[0].type == "const":
+                # Its values would be put where it is used, and nothing of it be left to use later.
+                self._edits.blank(node.children[0])
             self._edits.insert_before(node, f";{NAMES}.let.{kept} = (() => {{ ")
             self._edits.insert_after(node, f" return {kept}; }})();")
 
