@@ -5,6 +5,7 @@ python -m benchmarks.broker
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import tempfile
@@ -127,6 +128,7 @@ async def _shares(house: House) -> None:
         alone = time.process_time() - begun
         for name, broker in brokers.items():
             run = broker.open_run(limits=LIMITS)
+            gc.collect()
             begun = time.process_time()
             for _ in range(CALLS):
                 await run.call("calculator", "add", {"a": 1, "b": 2})
