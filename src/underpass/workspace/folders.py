@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,8 +50,10 @@ class AgentFolders:
         folder = self._root / agent
         for path in (folder, *(folder / part for part in PARTS)):
             if not path.is_dir():
-                path.mkdir(mode=0o700)
-                if os.geteuid() == 0:
-                    os.chown(path, self._owner, self._owner, follow_symlinks=False)
+                # Another process may be as far, and the agent's code may have put anything there.
+                with suppress(FileExistsError):
+                    path.mkdir(mode=0o700)
+                    if os.geteuid() == 0:
+                        os.chown(path, self._owner, self._owner, follow_symlinks=False)
         self._known[agent] = folder
         return folder

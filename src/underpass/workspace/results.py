@@ -84,10 +84,17 @@ def keep(agent_folder: Path, name: str, content: bytes) -> str:
         os.close(inside)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS
-        with open(os.open(name, flags, 0o600, dir_fd=results), "wb") as file:  # noqa: PTH123
-            file.write(content)
-            if os.geteuid() == 0:
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        with open(os.open(name, flags, 0o600, dir_fd=results), "wb", buffering=0) as file:  # noqa: PTH123
+            try:
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                if os.geteuid() == 0:
+                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            except OSError:
+                # No half of a result is left where the disk is full.
+                os.unlink(name, dir_fd=results)
+                raise
     finally:
         os.close(results)
     return f"{_FOLDER}/{name}"

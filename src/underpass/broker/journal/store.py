@@ -29,20 +29,20 @@ _LARGE_LOG: Final = 32 * 1024 * 1024
 """Bytes of the write-ahead log from which writers are made to wait until it is emptied."""
 _YOUNG: Final = 3_600.0
 """Seconds for which a content stays that no call refers to yet."""
-_SCHEMA: Final = """
-    CREATE TABLE codes (digest TEXT PRIMARY KEY, code TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE runs (
+_SCHEMA: Final = (
+    "CREATE TABLE codes (digest TEXT PRIMARY KEY, code TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE runs (
         number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, begun REAL, agent TEXT,
         language TEXT, environment TEXT, filename TEXT, timeout REAL, max_tokens INTEGER, checked INTEGER,
         rollback INTEGER, code TEXT REFERENCES codes, session TEXT, host TEXT, boot TEXT,
         attempts INTEGER, ended REAL, cause TEXT
-    );
-    CREATE TABLE calls (
+    )""",
+    """CREATE TABLE calls (
         key INTEGER PRIMARY KEY, server TEXT, tool TEXT, definition TEXT, digest TEXT, arguments TEXT,
         idempotent INTEGER, state TEXT, began INTEGER, ended INTEGER, result BLOB, content TEXT,
         content_bytes INTEGER, error TEXT
-    );
-"""
+    )""",
+)
 _RESULTS: Final = "CREATE TABLE results (number INTEGER PRIMARY KEY, result BLOB NOT NULL)"
 """Since version 2."""
 _RUN: Final = (
@@ -223,16 +223,24 @@ def _lay_out(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         version = _version(connection)
         if version in {0, 1}:
-            for statement in (*(_SCHEMA.split(";") if version == 0 else ()), _RESULTS):
+            for statement in (*(_SCHEMA if version == 0 else ()), _RESULTS):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {(version := VERSION)}")
         connection.execute("COMMIT")
     if version != VERSION:
-        import sqlite3
+        raise _none_of_ours(f"its format is {version}, and this version knows {VERSION}")
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table'")
+    tables = {" ".join(row[0].split()) for row in found}
+    if not tables.issuperset(" ".join(statement.split()) for statement in (*_SCHEMA, _RESULTS)):
+        raise _none_of_ours("its tables are not those of a journal")
 
-        error = sqlite3.DatabaseError(f"its format is {version}, and this version knows {VERSION}")
-        error.sqlite_errorname = "SQLITE_NOTADB"
-        raise error
+
+def _none_of_ours(why: str) -> sqlite3.DatabaseError:
+    import sqlite3
+
+    error = sqlite3.DatabaseError(why)
+    error.sqlite_errorname = "SQLITE_NOTADB"
+    return error
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -149,8 +149,10 @@ class Checkpoints:
             ValidationFailed: there is no such checkpoint.
             ExecutionError: the checkpoint is damaged, or the file cannot be written.
         """
-        manifest = self._manifest(agent, self._references.get(agent, name))
+        checkpoint = self._references.get(agent, name)
+        manifest = self._manifest(agent, checkpoint)
         with self._explained(), locked(self._all(), shared=True), tarfile.open(target, "x:gz") as archive:
+            self._expect(agent, checkpoint, manifest, differences({}, manifest))
             for path, entry in sorted(manifest.items()):
                 info = tarfile.TarInfo(path)
                 info.mode, info.mtime = entry.mode, entry.changed / 1e9
@@ -207,7 +209,14 @@ class Checkpoints:
             fresh = {entry.content: entry.size for entry in files if entry.content not in known}
             added = sum(fresh.values())
         checkpoint = Checkpoint(
-            name, time.time(), len(files), sum(entry.size for entry in files), added, automatic, digest
+            name,
+            time.time(),
+            len(files),
+            sum(entry.size for entry in files),
+            added,
+            automatic,
+            digest,
+            number=max((each.number for each in kept), default=0) + 1,
         )
         self._make_room(agent, [each for each in kept if each.name != name], checkpoint)
         # Whatever is written first lasts first: a reference never names what a power cut could take.
@@ -258,24 +267,29 @@ class Checkpoints:
     def _readable(self, checkpoints: list[Checkpoint]) -> Iterator[Manifest]:
         for checkpoint in checkpoints:
             try:
-                yield load(self._objects.path(checkpoint.manifest).read_bytes())
+                yield load(self._objects.read(checkpoint.manifest))
             except (OSError, ManifestInvalid):
                 continue
 
     def _manifest(self, agent: str, checkpoint: Checkpoint) -> Manifest:
         try:
-            return load(self._objects.path(checkpoint.manifest).read_bytes())
+            return load(self._objects.read(checkpoint.manifest))
         except (OSError, ManifestInvalid) as error:
             raise self._damaged(agent, checkpoint, "the list of its files is missing or damaged") from error
 
     def _expect(
         self, agent: str, checkpoint: Checkpoint, wanted: Manifest, changes: list[Difference]
     ) -> None:
-        """Find a missing content before anything is changed."""
+        """Find a missing or damaged content before anything is changed."""
+        whole: set[str] = set()
         for change in changes:
             entry = wanted.get(change.path)
-            if entry is not None and entry.kind == "file" and not self._objects.path(entry.content).is_file():
-                raise self._damaged(agent, checkpoint, f"the content of {change.path!r} is missing")
+            if entry is None or entry.kind != "file" or entry.content in whole:
+                continue
+            if not self._objects.is_whole(entry.content):
+                what = f"the content of {change.path!r} is missing or damaged"
+                raise self._damaged(agent, checkpoint, what)
+            whole.add(entry.content)
 
     def _damaged(self, agent: str, checkpoint: Checkpoint, what: str) -> ExecutionError:
         return ExecutionError(

@@ -42,7 +42,7 @@ def collect(objects: ObjectStore, references: References, grace: float) -> Colle
             if checkpoint is None:
                 return Collected(0, 0)
             try:
-                manifest = load(objects.path(checkpoint.manifest).read_bytes())
+                manifest = load(objects.read(checkpoint.manifest))
             except (OSError, ManifestInvalid):
                 return Collected(0, 0)
             used |= contents([manifest]) | {checkpoint.manifest}
@@ -71,10 +71,12 @@ def verify(objects: ObjectStore, references: References) -> list[Problem]:
                 problems.append(Problem(agent, _name(path), "", "the reference cannot be read"))
                 continue
             name = checkpoint.name
-            if not objects.is_whole(checkpoint.manifest):
+            try:
+                manifest = load(objects.read(checkpoint.manifest))
+            except (OSError, ManifestInvalid):
                 problems.append(Problem(agent, name, "", "the list of its files is missing or damaged"))
                 continue
-            for file, entry in load(objects.path(checkpoint.manifest).read_bytes()).items():
+            for file, entry in manifest.items():
                 if entry.kind != "file":
                     continue
                 if entry.content not in whole:

@@ -65,7 +65,7 @@ def load(content: bytes) -> dict[str, Entry]:
             path: Entry(_KINDS[kind], mode, size, what, changed)
             for path, kind, mode, size, what, changed in data["entries"]
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ManifestInvalid(f"it cannot be read: {error}") from error
 
 

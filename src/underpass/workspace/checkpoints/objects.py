@@ -36,7 +36,7 @@ class ObjectStore:
     def put(self, content: bytes) -> str:
         """Keep bytes; returns their digest. They last once ``settle`` was called."""
         digest = hashlib.sha256(content).hexdigest()
-        if not self._touch(digest):
+        if not self._touch(digest, len(content)):
             with self._temporary() as (file, name):
                 file.write(content)
                 self._keep(name, digest)
@@ -65,7 +65,7 @@ class ObjectStore:
                     file.write(chunk)
                     length += len(chunk)
             found = digest.hexdigest()
-            if self._touch(found):
+            if self._touch(found, length):
                 name.unlink()
             else:
                 self._keep(name, found)
@@ -75,6 +75,13 @@ class ObjectStore:
         """Make what was put last: after this, a power cut loses none of it."""
         durable.settle(self._new, self._folder)
         self._new.clear()
+
+    def read(self, digest: str) -> bytes:
+        """Return a content. Raises ``OSError`` where it is not there, or not what it was."""
+        content = self.path(digest).read_bytes()
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise OSError(errno.EIO, "the content is damaged", digest)
+        return content
 
     def open(self, digest: str) -> BufferedReader:
         """Open a content for reading. Raises ``FileNotFoundError``."""
@@ -111,16 +118,19 @@ class ObjectStore:
         try:
             with self.open(digest) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == digest
-        except FileNotFoundError:
+        except OSError:
             return False
 
-    def _touch(self, digest: str) -> bool:
-        """Whether a content is there; it counts as new then, so that nobody collects it."""
+    def _touch(self, digest: str, size: int) -> bool:
+        """Whether a content is there; it counts as new then, so that nobody collects it.
+
+        One of another length is none: it is written again.
+        """
         try:
             os.utime(self.path(digest))
+            return self.path(digest).stat().st_size == size
         except FileNotFoundError:
             return False
-        return True
 
     def _temporary(self) -> _Temporary:
         folder = self._folder / "new"

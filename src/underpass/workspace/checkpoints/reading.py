@@ -108,7 +108,7 @@ class Reading:
             files: list[Any] = data["files"] if data["format"] == _FORMAT else []
             self._known = {path: (a, b, c, d, digest) for path, a, b, c, d, digest in files}
             self._stored = (status.st_ino, status.st_mtime_ns)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             self._known, self._stored = {}, None
 
     def _store(self) -> None:

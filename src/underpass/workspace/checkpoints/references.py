@@ -32,6 +32,8 @@ class Checkpoint:
     """Made by Underpass before it changed something, and removed by it in time."""
     manifest: str
     """The digest of what it holds."""
+    number: int = 0
+    """Its place among the agent's checkpoints: the clock may go backwards."""
 
     @property
     def when(self) -> datetime:
@@ -58,7 +60,7 @@ class References:
     def of(self, agent: str) -> list[Checkpoint]:
         """Return an agent's checkpoints, the oldest first. A file that cannot be read is left out."""
         found = [checkpoint for _, checkpoint in self.files(agent) if checkpoint is not None]
-        return sorted(found, key=lambda checkpoint: (checkpoint.created, checkpoint.name))
+        return sorted(found, key=lambda each: (each.number, each.created, each.name))
 
     def files(self, agent: str) -> Iterator[tuple[Path, Checkpoint | None]]:
         """Return the file of each reference, and None with one that cannot be read."""
@@ -89,6 +91,7 @@ class References:
             "added": checkpoint.added,
             "automatic": checkpoint.automatic,
             "manifest": checkpoint.manifest,
+            "number": checkpoint.number,
         }
         durable.replace(path, json.dumps(data, indent=1).encode() + b"\n")
 
@@ -122,6 +125,7 @@ def _load(path: Path) -> Checkpoint | None:
             added=int(data["added"]),
             automatic=bool(data["automatic"]),
             manifest=str(data["manifest"]),
+            number=int(data.get("number", 0)),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
