@@ -23,6 +23,7 @@ TOOLS: Mapping[str, Mapping[str, Any]] = {
     "write": {},
     "put": {"idempotentHint": True},
     "wipe": {"destructiveHint": True},
+    "*": {"destructiveHint": True},
     "two_faced": {"readOnlyHint": True, "destructiveHint": True},
 }
 """The tools of the server ``files``, by name, with their annotations."""

@@ -65,6 +65,31 @@ async def test_the_hint_of_a_refusal_is_the_setting_that_allows_the_call(tmp_pat
     assert await allowed(Governed(tmp_path, setting).run(), "wipe", all=True)
 
 
+async def test_the_setting_has_the_conditions_of_the_rule_that_asks(tmp_path: Path) -> None:
+    rule = (
+        'arguments = {n = {min = 1, max = 2.5}, on = [true, 3], at = "/a*"}\n'
+        'decision = "ask"\nbytes_per_run = 99'
+    )
+    error = await denied(Governed(tmp_path, rules(rule)).run(), "write", n=2, on=3, at="/a")
+    _, _, setting = error.hint.partition(":\n")
+    assert setting.endswith(
+        'arguments = {"n" = {min = 1, max = 2.5}, "on" = [true, 3], "at" = "/a*"}\n'
+        'decision = "allow"\nbytes_per_run = 99'
+    )
+    run = Governed(tmp_path, f"{setting}\n{rules(rule)}").run()
+    assert await allowed(run, "write", n=2, on=3, at="/a")
+    assert not await allowed(run, "write", n=2, on=3, at="/a/../b")
+
+
+async def test_a_tool_whose_name_is_a_pattern_is_not_allowed_by_a_setting_for_all(tmp_path: Path) -> None:
+    governed = Governed(tmp_path)
+    error = await denied(governed.run(), "*")
+    assert error.hint == "a person can write a rule into underpass.toml that allows it"
+    assert await allowed(governed.run("always"), "*"), "once"
+    assert not governed.path.read_text()
+    assert not await allowed(governed.run(run="r2"), "*")
+
+
 @pytest.mark.parametrize(
     ("trusted", "unknown", "expected"),
     [

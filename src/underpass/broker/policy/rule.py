@@ -98,11 +98,6 @@ class Rule:
         """Whether it counts calls or bytes."""
         return self.rate is not None or self.calls_per_run is not None or self.bytes_per_run is not None
 
-    @property
-    def names_tool(self) -> bool:
-        """Whether it is about particular tools of particular servers."""
-        return any(not _is_all(glob) for glob in self.tool) and any(not _is_all(glob) for glob in self.server)
-
     def fits_arguments(self, arguments: Mapping[str, Any]) -> bool:
         """Whether all predicates hold; an argument that is not given fits none."""
         surely = self.decision == "allow"
@@ -110,7 +105,3 @@ class Rule:
             name in arguments and predicate.holds(arguments[name], surely=surely)
             for name, predicate in self.arguments.items()
         )
-
-
-def _is_all(glob: Glob) -> bool:
-    return not glob.text.strip("*")
