@@ -43,8 +43,8 @@ def show(*, token: str, agent: str | None, config: Path | None, as_json: bool) -
     name, vault = canonical(token), _vault(config)
     found = _read(lambda: _found(vault, name, agent))
     if not found:
-        whose = "no agent" if agent is None else f"agent {agent:.60}"
-        raise ValidationFailed(f"{whose} has the token {name}", hint="forgotten tokens stand for nothing")
+        whose = "no agent has" if agent is None else f"agent {agent:.60} does not have"
+        raise ValidationFailed(f"{whose} the token {name}", hint="forgotten tokens stand for nothing")
     if as_json:
         values = [{"agent": owner, "value": value} for owner, value in found.items()]
         print_json({"token": name, "values": values})

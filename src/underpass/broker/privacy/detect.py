@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from underpass.broker.privacy.kinds import TOKEN, Found
 from underpass.broker.privacy.names import Names
-from underpass.broker.privacy.phones import INTERNATIONAL, NATIONAL, phone_as_a_whole, phones_inside
+from underpass.broker.privacy.phones import (
+    INTERNATIONAL,
+    NATIONAL,
+    international,
+    is_surely_none,
+    national,
+    without_dates,
+)
 
 
 class Span(NamedTuple):
@@ -22,6 +29,8 @@ class Span(NamedTuple):
 _LONGEST_LOCAL: Final = 64
 # The standard knows more signs, which in texts are punctuation before an address: `?to=ada@example.org`.
 _LOCAL: Final = re.compile(r"[\w.+'-]{1,64}+\Z")
+_NOBODY: Final = "git"
+"""Of `git@github.com:team/repository`."""
 _LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _DOMAIN: Final = rf"((?:{_LABEL}\.){{1,8}}(?:xn--[\w-]{{2,59}}|[^\W\d_]{{2,24}}))"
 _AT: Final = re.compile(f"@{_DOMAIN}")
@@ -54,8 +63,10 @@ class TooMuch(Exception):
     """There is more in a text than can be looked at in seconds."""
 
 
+MOST_ROWS: Final = 200_000
+"""Different rows of digits in one text that begin as an international telephone number does."""
 MOST_DOUBTFUL: Final = 100_000
-"""Rows of digits in one text that may be a telephone number in part; each takes 0.1 ms to look at."""
+"""The same that may have one of the country in them: each takes 0.1 ms."""
 
 
 class Detector:
@@ -75,7 +86,7 @@ class Detector:
         self._names = Names(names) if names and "name" in self._kinds else None
 
     def find(self, text: str) -> list[Span]:
-        """Return what is personal, in order; of what overlaps, what begins first and is the longest.
+        """Return what is personal, in order.
 
         Raises:
             TooMuch: it would take too long.
@@ -96,62 +107,67 @@ class Detector:
         return apart(text, found) if found else found
 
     def whole(self, text: str) -> Found | None:
-        """Return what a text is as a whole, blanks at its ends aside; None where it is none of all this."""
-        spans = self.find(text.strip())
-        if len(spans) == 1 and (spans[0].start, spans[0].end) == (0, len(text.strip())):
-            return spans[0].found
-        return None
+        """Return what a text is as a whole; None where it is none of all this. Raises ``TooMuch``."""
+        spans = self.find(text)
+        return spans[0].found if spans and (spans[0].start, spans[0].end) == (0, len(text)) else None
 
     def _phones(self, text: str) -> list[Span]:
         """Telephone numbers that exist, by the numbering plans of all countries."""
         found: list[Span] = []
-        windows: dict[str, list[tuple[int, int, str]]] = {}
-        doubtful = 0
-        for offset, window in self._windows(text):
-            if window not in windows:
-                spans = phone_as_a_whole(window, self._region)
-                if spans is None:
-                    doubtful += 1
-                    if doubtful > MOST_DOUBTFUL:
+        if "+" in text or "00" in text:
+            known: dict[str, tuple[int, str] | None] = {}
+            for match in INTERNATIONAL.finditer(text):
+                if (window := match[0]) not in known:
+                    if len(known) >= MOST_ROWS:
                         raise TooMuch
-                    spans = phones_inside(window, self._region)
-                windows[window] = spans
-            found += [
-                Span(offset + start, offset + end, Found("phone", normal))
-                for start, end, normal in windows[window]
-            ]
+                    known[window] = international(window)
+                if (number := known[window]) is not None:
+                    found.append(Span(match.start(), match.start() + number[0], Found("phone", number[1])))
+        if self._region is not None:
+            found += _nationals(text, self._region, found)
         return found
 
-    def _windows(self, text: str) -> Iterator[tuple[int, str]]:
-        """Yield what has as many digits as a telephone number, and no other signs than those have."""
-        taken: list[tuple[int, int]] = []
-        if "+" in text or "00" in text:
-            for match in INTERNATIONAL.finditer(text):
-                taken.append(match.span())
-                yield match.start(), match[0]
-        if self._region is None:
-            return
-        upcoming = 0
-        for match in NATIONAL.finditer(text):
-            while upcoming < len(taken) and taken[upcoming][1] <= match.start():
-                upcoming += 1
-            if upcoming == len(taken) or taken[upcoming][0] >= match.end():
-                yield match.start(), match[0]
+
+def _nationals(text: str, region: str, taken: Sequence[Span]) -> Iterator[Span]:
+    """Numbers without a country's prefix, beside those that have one."""
+    known: dict[str, list[tuple[int, int, str]]] = {}
+    doubtful = upcoming = 0
+    for match in NATIONAL.finditer(without_dates(text)):
+        while upcoming < len(taken) and taken[upcoming].end <= match.start():
+            upcoming += 1
+        if upcoming < len(taken) and taken[upcoming].start < match.end():
+            continue
+        if (window := match[0]) not in known:
+            if is_surely_none(window, region):
+                known[window] = []
+            else:
+                doubtful += 1
+                if doubtful > MOST_DOUBTFUL:
+                    raise TooMuch
+                known[window] = national(window, region)
+        for start, end, normal in known[window]:
+            yield Span(match.start() + start, match.start() + end, Found("phone", normal))
 
 
 def apart(text: str, spans: list[Span]) -> list[Span]:
-    """Return those of the ``spans`` that overlap neither each other nor a token."""
+    """Return the ``spans`` of a text so that none overlap.
+
+    One inside of another one is left out, as is one that overlaps a token. Two that overlap in part become
+    one, of no kind: what would be left of the one could tell.
+    """
     tokens = [match.span() for match in TOKEN.finditer(text)]
-    # A token counts first, then what begins first, then the longest, then the order of the kinds.
-    ordered = sorted(spans, key=lambda span: (span.start, -span.end))
     kept: list[Span] = []
-    end, upcoming = 0, 0
-    for span in ordered:
+    upcoming = 0
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         while upcoming < len(tokens) and tokens[upcoming][1] <= span.start:
             upcoming += 1
-        if span.start >= end and not (upcoming < len(tokens) and tokens[upcoming][0] < span.end):
+        if upcoming < len(tokens) and tokens[upcoming][0] < span.end:
+            continue
+        if not kept or span.start >= kept[-1].end:
             kept.append(span)
-            end = span.end
+        elif span.end > kept[-1].end:
+            start = kept.pop().start
+            kept.append(Span(start, span.end, Found("value", text[start : span.end])))
     return kept
 
 
@@ -164,7 +180,8 @@ def _emails(text: str) -> Iterator[Span]:
             local = _LOCAL.search(text, max(0, at - _LONGEST_LOCAL), at)
             if local is None:
                 continue
-            if name := local[0].lstrip(".'+-"):
+            name = local[0].lstrip(".'+-")
+            if name and name != _NOBODY:
                 start = at - len(name)
                 yield Span(start, domain.end(), Found("email", f"{name}{sign}{domain[1]}".casefold()))
 

@@ -87,7 +87,8 @@ class _Places:
 
 def _lower(text: str) -> str:
     """Make letters small, one by one where that would change how many they are."""
-    lower = text.lower()
+    # The capital letter of a dotless i is the same as that of any other.
+    lower = text.lower().replace("\u0131", "i")
     if len(lower) == len(text):
         return lower
     return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)

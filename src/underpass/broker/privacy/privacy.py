@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from hashlib import sha256
 from functools import partial
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +27,6 @@ _BIG: Final = 32_768
 """Characters from which a result is searched in a thread: it would hold up other runs."""
 _FACTS: Final = frozenset({"server", "tool", "known", "limit", "setting"})
 """Data of errors that are Underpass's own words, and no server's."""
-_LOG: Final = logging.getLogger("underpass.privacy")
 
 
 class PersonalData:
@@ -175,7 +173,9 @@ class PersonalCall:
             ToolFailed: it cannot be concealed, and so must not be seen.
             ToolLimitExceeded: there is too much in it.
         """
-        return value if self._result is None else await self._conceal(self._result, value, size)
+        if self._result is None:
+            return value
+        return await self._conceal(self._result, value, size, "was called, and what came back")
 
     async def concealed_error(self, error: ToolError) -> ToolError:
         """Return the error as the code may see it."""
@@ -185,7 +185,7 @@ class PersonalCall:
         more = {key: value for key, value in error.data.items() if key not in _FACTS}
         told: list[Any] = [error.message, error.hint, more]
         try:
-            told = await self._conceal(self._words, told, len(error.message))
+            told = await self._conceal(self._words, told, len(error.message), "failed, and why")
         except ToolError as cannot:
             return cannot
         return type(error)(told[0], hint=told[1], **facts, **told[2])
@@ -199,14 +199,14 @@ class PersonalCall:
         async def concealed(value: float, total: float | None, message: str | None) -> None:
             if message is not None:
                 try:
-                    message = await self._conceal(words, message, len(message))
+                    message = await self._conceal(words, message, len(message), "goes on, and how far")
                 except ToolError:
                     message = None
             await progress(value, total, message)
 
         return concealed
 
-    async def _conceal(self, concealer: Concealer, value: Any, size: int) -> Any:
+    async def _conceal(self, concealer: Concealer, value: Any, size: int, what: str) -> Any:
         tool = self._tool
         make = partial(tool.vault.tokens, self._agent)
         try:
@@ -214,9 +214,9 @@ class PersonalCall:
                 return concealer.conceal(value, make)
             return await anyio.to_thread.run_sync(concealer.conceal, value, make)
         except VaultUnusable as error:
-            _LOG.warning("the vault of personal data cannot be used: %s", error)
+            tool.vault.say(error)
             raise ToolFailed(
-                f"{tool.server}.{tool.tool} was called, but what came back cannot be shown: "
+                f"{tool.server}.{tool.tool} {what} cannot be shown: "
                 f"the vault of personal data cannot be used: {error}",
                 hint="a person has to look at it: it is in the state folder",
                 server=tool.server,
@@ -224,7 +224,7 @@ class PersonalCall:
             ) from None
         except TooMuch:
             raise ToolLimitExceeded(
-                f"{tool.server}.{tool.tool} was called, but what came back has too much personal data",
+                f"{tool.server}.{tool.tool} {what} cannot be shown: there is too much personal data in it",
                 hint="ask for less at once",
                 server=tool.server,
                 tool=tool.tool,

@@ -68,6 +68,7 @@ class Vault:
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
         self._cipher: AESGCM | None = None
+        self._said = False
         self._known: dict[str, tuple[bytes, bytes, dict[Found, str]]] = {}
         """By agent: its salt as it is kept, the same in clear, and the tokens that were made or found."""
 
@@ -136,6 +137,12 @@ class Vault:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._known.pop(agent, None)
         return count
+
+    def say(self, error: VaultUnusable) -> None:
+        """Say in the log, once, that the vault cannot be used."""
+        if not self._said:
+            _LOG.warning("the vault of personal data cannot be used: %s", error)
+        self._said = True
 
     def close(self) -> None:
         """Let the file go."""
