@@ -50,6 +50,9 @@ def _together(settings: dict[str, Any]) -> Area:
 FORKED_AREAS = {"forked": _together(_USUAL), "forked with little": _together(_SMALL)}
 """The same attempts, to be made in processes that are forked from a warm Deno."""
 
+SESSION_AREAS = {"in a session": _together(_USUAL), "in a session with little": _together(_SMALL)}
+"""The same attempts, each made in the second run of a session."""
+
 FORKED_NAMES = [
     *(
         f"{name}: {tried}"
@@ -57,4 +60,10 @@ FORKED_NAMES = [
         for tried in (*(attempt.name for attempt in area.attempts), NEIGHBOUR)
     ),
     f"forked: {HOST}",
+]
+
+SESSION_NAMES = [
+    f"{name}: {tried}"
+    for name, area in SESSION_AREAS.items()
+    for tried in (*(attempt.name for attempt in area.attempts), NEIGHBOUR, HOST)
 ]

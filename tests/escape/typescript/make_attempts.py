@@ -1,7 +1,7 @@
 """Makes every attempt in TypeScript and prints, as JSON, what came of each.
 
 A script, so that it can be started as another user: ``python make_attempts.py HOME``. Each attempt is made
-twice: in a Deno that is started by itself, and in one that is forked.
+three times: in a Deno that is started by itself, in one that is forked, and in the second run of a session.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.escape.attempt import Attempt
 from tests.escape.corpus import HOST, NEIGHBOUR, Area
 from tests.escape.make_attempts import Series, descriptors, more_descriptors
-from tests.escape.typescript.corpus import AREAS, FORKED_AREAS
+from tests.escape.typescript.corpus import AREAS, FORKED_AREAS, SESSION_AREAS
 from tests.escape.typescript.prelude import PRELUDE
 from tests.sandbox.warm_deno import SingleStarts, begin_to_fork, place_of, until_forked
 
@@ -31,6 +31,13 @@ Deno.writeTextFileSync("data/secret", "mine");
 Deno.writeTextFileSync("data/secret.json", "1");
 const answer = await callTool("demo", "wait", {});
 [answer, Deno.readTextFileSync("data/secret")]
+"""
+
+
+_BEFORE = """
+import { callTool } from "mcp-runtime";
+await callTool("demo", "echo", {});
+setInterval(() => {}, 1);
 """
 
 
@@ -48,17 +55,25 @@ class TypeScriptSeries(Series):
             verdicts = [await self._try(up, attempt, "", f"agent-{number}"), await self._run_of_another(up)]
         self._note(attempt.name, "; ".join(filter(None, verdicts)))
 
+    session: str | None = None
+    """The session that an attempt is made in, of an agent of its own."""
+
     async def _try(self, up: Underpass, attempt: Attempt, mark: str, agent: str) -> str:
         try:
             if attempt.before:
                 await up.run(attempt.before, agent=agent, language="typescript", check=False)
+            if self.session is not None:
+                await up.run(_BEFORE, agent=agent, session=self.session, language="typescript", check=False)
             result = await up.run(
                 PRELUDE + attempt.code,
                 agent=agent,
                 timeout=attempt.timeout,
                 language="typescript",
                 check=False,
+                session=self.session,
             )
+            if self.session is not None:
+                up.end_session(self.session, agent=agent)
             return attempt.verdict(result)
         except Exception as error:  # noqa: BLE001 - whatever reaches the host is the finding
             return f"the host failed with {error!r:.300}"
@@ -68,6 +83,12 @@ class TypeScriptSeries(Series):
             after = await up.run("6 * 7", agent="third", language="typescript", check=False)
             return "" if after.value == 42 else f"the next run failed: {after.error!r}"
         return "the next run did not end"
+
+
+class SessionSeries(TypeScriptSeries):
+    """The same, each in a session that had a run before."""
+
+    session = "s1"
 
 
 class ForkedSeries(TypeScriptSeries):
@@ -104,6 +125,8 @@ async def _main(home: Path) -> dict[str, Any]:
             patch.setattr(deno, "DenoSandbox", SingleStarts)
             for name, area in AREAS.items():
                 verdicts.update(await TypeScriptSeries(name, area, home).make())
+        for name, area in SESSION_AREAS.items():
+            verdicts.update(await SessionSeries(name, area, home).make())
         for series in forked:
             series.its_turn.set()
             await series.is_made.wait()

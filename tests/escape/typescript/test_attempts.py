@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.escape.typescript.corpus import AREAS, FORKED_NAMES, NAMES
+from tests.escape.typescript.corpus import AREAS, FORKED_NAMES, NAMES, SESSION_NAMES
 
 pytestmark = [
     pytest.mark.requirement("R05", "R11", "R14", "R15", "R43"),
@@ -17,12 +17,12 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *FORKED_NAMES])
+@pytest.mark.parametrize("name", [*NAMES, *FORKED_NAMES, *SESSION_NAMES])
 def test_an_attempt_comes_to_nothing(typescript_as_ourselves: dict[str, Any], name: str) -> None:
     assert typescript_as_ourselves["verdicts"][name] == ""
 
 
-@pytest.mark.parametrize("name", [*NAMES, *FORKED_NAMES])
+@pytest.mark.parametrize("name", [*NAMES, *FORKED_NAMES, *SESSION_NAMES])
 def test_an_attempt_comes_to_nothing_when_an_ordinary_user_started_it(
     typescript_as_ordinary_user: dict[str, Any], name: str
 ) -> None:
