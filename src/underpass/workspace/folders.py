@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from underpass.errors import ValidationFailed
+from underpass.errors import SandboxUnavailable, ValidationFailed
 
 PARTS: Final = ("data", "results", "checkpoints", "skills")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -33,12 +33,18 @@ class AgentFolders:
         self._owner = owner
         self._known: dict[str, Path] = {}
         root.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
+        mode = root.stat().st_mode
+        if os.geteuid() == 0 and mode & 0o011 != 0o011:
             # The owner is another user then, and must be able to pass through to its folder.
-            root.chmod(root.stat().st_mode | 0o011)
+            root.chmod(mode | 0o011)
 
     def ensure(self, agent: str) -> Path:
-        """Return the folder of ``agent``, and make it. Raises ``ValidationFailed`` for a bad name."""
+        """Return the folder of ``agent``, and make it.
+
+        Raises:
+            ValidationFailed: that is no name for an agent.
+            SandboxUnavailable: the disk does not allow it.
+        """
         known = self._known.get(agent)
         if known is not None and known.is_dir():
             return known
@@ -48,12 +54,21 @@ class AgentFolders:
                 hint="use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit",
             )
         folder = self._root / agent
-        for path in (folder, *(folder / part for part in PARTS)):
-            if not path.is_dir():
-                # Another process may be as far, and the agent's code may have put anything there.
-                with suppress(FileExistsError):
-                    path.mkdir(mode=0o700)
-                    if os.geteuid() == 0:
-                        os.chown(path, self._owner, self._owner, follow_symlinks=False)
+        try:
+            for path in (folder, *(folder / part for part in PARTS)):
+                self._make(path)
+        except OSError as error:
+            raise SandboxUnavailable(
+                f"the workspace of {agent!r} cannot be made: {error}",
+                hint="let whoever runs Underpass write there, and make room",
+            ) from error
         self._known[agent] = folder
         return folder
+
+    def _make(self, path: Path) -> None:
+        if not path.is_dir():
+            # Another process may be as far, and the agent's code may have put anything there.
+            with suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+                if os.geteuid() == 0:
+                    os.chown(path, self._owner, self._owner, follow_symlinks=False)

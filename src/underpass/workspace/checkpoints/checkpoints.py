@@ -139,7 +139,7 @@ class Checkpoints:
     def delete(self, agent: str, name: str) -> None:
         """Forget a checkpoint. Raises ``ValidationFailed`` when there is none."""
         self._references.get(agent, name)
-        with locked(self._lock(agent)):
+        with self._explained(), locked(self._lock(agent)):
             self._references.remove(agent, name)
 
     def export(self, agent: str, name: str, target: Path) -> int:
