@@ -24,6 +24,7 @@ from underpass.broker.source import ToolSource
 from underpass.broker.unwrap import unwrap
 from underpass.catalog import Change, Finding, Listing, Progress, ToolDefinition, ToolOutcome
 from underpass.catalog.digest import tool_digest
+from underpass.catalog.elicitation import filled_by
 from underpass.catalog.upstream import Method, tool_timeout
 from underpass.config import CallLimits
 from underpass.errors import (
@@ -290,6 +291,7 @@ class RunCalls:
         self._stages = broker.stages
         policy = broker.stages.policy
         self._gate = None if policy is None else policy.open_run(run, agent, asker, session)
+        self._fill = None if asker is None else asker.fill
         self._reads = reads
         self._made = 0
         self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
@@ -471,7 +473,8 @@ class RunCalls:
         server, name = tool.definition.server, tool.definition.name
         arguments = call.arguments if private is None else private.arguments
         course.reached = "server"
-        outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
+        with filled_by(self._fill):
+            outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
         try:
             text = result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)
             await self.direct.add(text)

@@ -15,6 +15,7 @@ from mcp import Client
 from mcp.server import MCPServer, Server
 from mcp.shared.exceptions import MCPError
 
+from underpass.catalog.elicitation import Elicitations
 from underpass.catalog.http import http_transport, login_of, sse_transport
 from underpass.catalog.identity import Identity, identity_of
 from underpass.catalog.oauth_bearer import Bearer
@@ -39,8 +40,9 @@ STDERR_IN_ERRORS = 2000
 class Attempt:
     """One life of a connection, from the decision to start it to its end."""
 
-    def __init__(self, number: int, deadline: float, clock: Clock) -> None:
+    def __init__(self, server: str, number: int, deadline: float, clock: Clock) -> None:
         self.number = number
+        self.elicitations = Elicitations(server)
         self.deadline = deadline
         self.use = Use(clock)
         self.began = clock.now()
@@ -183,7 +185,7 @@ class Connection:
     def _begin(self) -> Attempt:
         before = self._attempt
         number = 1 if before is None else before.number + 1
-        attempt = Attempt(number, anyio.current_time() + self._start_timeout, self._clock)
+        attempt = Attempt(self.name, number, anyio.current_time() + self._start_timeout, self._clock)
         self._attempt = attempt
         self._tasks.start_soon(self._own, attempt, before, name=f"server {self.name}")
         return attempt
@@ -269,9 +271,17 @@ class Connection:
 
     def _client(self, attempt: Attempt, source: ServerSpec | MCPServer | Server[Any]) -> Client:
         if not isinstance(source, ServerSpec):
-            return Client(source, cache=None, message_handler=self._noticed)
+            return self._made(attempt, source)
         attempt.wire = RawResults(self._transport(source, attempt), attempt.redactor)
-        return Client(attempt.wire, cache=None, message_handler=self._noticed)
+        return self._made(attempt, attempt.wire)
+
+    def _made(self, attempt: Attempt, server: Any) -> Client:
+        return Client(
+            server,
+            cache=None,
+            message_handler=self._noticed,
+            elicitation_callback=attempt.elicitations.answer,
+        )
 
     async def _noticed(self, message: object) -> None:
         if isinstance(message, types.ToolListChangedNotification):

@@ -73,7 +73,11 @@ class SdkUpstream:
         facts: dict[str, Any] = {"server": self.name, "tool": name}
         try:
             # Leaving this block early makes the SDK tell the server that the call is off.
-            with attempt.use, anyio.fail_after(timeout):
+            with (
+                attempt.use,
+                anyio.fail_after(timeout) as scope,
+                attempt.elicitations.during(name, scope),
+            ):
                 result = await attempt.client.call_tool(
                     name, dict(arguments), progress_callback=cast("ProgressFnT | None", progress)
                 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import click
 from rich.text import Text
 
+from underpass.broker.approvals.question import one_line
+from underpass.cli.forms import describe, read_value
 from underpass.cli.output import err
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from underpass.broker.approvals import Answer, Ask, Question
+    from underpass.catalog.elicitation import Filled, Form
 
 _ANSWERS: Final[dict[str, Answer]] = {
     "o": "once", "once": "once", "r": "run", "run": "run", "a": "always", "always": "always",
@@ -33,7 +36,7 @@ def terminal_ask(status: Status | None) -> Ask | None:
     Parameters:
         status: what moves on the terminal; it stands while the person types.
     """
-    return TerminalPrompt(status).ask if _is_attended() else None
+    return TerminalPrompt(status) if _is_attended() else None
 
 
 class TerminalPrompt:
@@ -48,6 +51,30 @@ class TerminalPrompt:
         async with self._free:
             with self._still():
                 return await self._ask(question)
+
+    async def fill(self, form: Form) -> Filled:
+        """Ask for one value after the other. The end of the input, or a value that is none, declines."""
+        async with self._free:
+            with self._still():
+                return await self._fill(form)
+
+    async def _fill(self, form: Form) -> Filled:
+        text = f"server {one_line(form.server)} asks during {one_line(form.tool)}: {one_line(form.message)}"
+        err().print(Text(text, style="yellow"), soft_wrap=True)
+        _forget_typed()
+        filled: dict[str, Any] = {}
+        for name, schema in form.schema.get("properties", {}).items():
+            click.echo(f"{one_line(describe(name, schema))}: ", err=True, nl=False)
+            typed = await _read_line()
+            try:
+                value = read_value(typed, schema)
+            except ValueError:
+                return "decline"
+            if value is not None:
+                filled[name] = value
+            elif name in form.schema.get("required", ()):
+                return "decline"
+        return filled
 
     async def _ask(self, question: Question) -> Answer:
         err().print(Text(question.text(), style="yellow"), soft_wrap=True)

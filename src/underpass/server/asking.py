@@ -24,6 +24,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from underpass.background import Background
 from underpass.broker.approvals import Answer, Ask, Question
+from underpass.broker.approvals.question import one_line
+from underpass.catalog.elicitation import Filled, Form
 
 SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -51,7 +53,7 @@ class Caller:
     """Who asked for a run: told of its progress, and asked about its calls.
 
     Parameters:
-        ask: puts a question to the person; None where the client cannot.
+        ask: the person; None where the client cannot ask.
     """
 
     def __init__(self, context: ServerRequestContext[Any], ask: Ask | None) -> None:
@@ -76,12 +78,12 @@ class _Paused:
     """One call, which goes on while its client is asked."""
 
     def __init__(self, context: ServerRequestContext[Any]) -> None:
-        self.caller = Caller(context, self._ask)
+        self.caller = Caller(context, self)
         self.scope = anyio.CancelScope()
         self.outcome: CallToolResult | Exception | None = None
-        self.open: dict[str, Question] = {}
+        self.open: dict[str, ElicitRequestFormParams] = {}
         """What has been asked and has no answer that was heard."""
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, ElicitResult] = {}
         self.changed = anyio.Event()
         self.until = 0.0
         """When it is given up, as ``anyio.current_time`` counts."""
@@ -103,26 +105,34 @@ class _Paused:
                 return
             await self.changed.wait()
 
-    def unanswered(self) -> dict[str, Question]:
+    def unanswered(self) -> dict[str, ElicitRequestFormParams]:
         """What there is to ask."""
-        return {number: question for number, question in self.open.items() if number not in self.answers}
+        return {number: form for number, form in self.open.items() if number not in self.answers}
 
     def answer(self, responses: Mapping[str, InputResponse]) -> None:
         """Take what the person said; what is not among it is asked again."""
         for number, response in responses.items():
             if number in self.open and isinstance(response, ElicitResult):
-                self.answers[number] = answer_of(response)
+                self.answers[number] = response
         self._change()
 
-    async def _ask(self, question: Question) -> Answer:
-        self.open[question.id] = question
+    async def ask(self, question: Question) -> Answer:
+        """Put a question to the person."""
+        return answer_of(await self._put(question.id, _form(question)))
+
+    async def fill(self, form: Form) -> Filled:
+        """Have a server's form filled in."""
+        return filled_of(await self._put(secrets.token_hex(4), _forwarded(form)))
+
+    async def _put(self, number: str, form: ElicitRequestFormParams) -> ElicitResult:
+        self.open[number] = form
         self._change()
         try:
-            while question.id not in self.answers:
+            while number not in self.answers:
                 await self.changed.wait()
-            return self.answers.pop(question.id)
+            return self.answers.pop(number)
         finally:
-            del self.open[question.id]
+            del self.open[number]
 
     def _change(self) -> None:
         self.changed.set()
@@ -183,9 +193,7 @@ class Rounds(Background):
         state = secrets.token_hex(16)
         paused.until = anyio.current_time() + self._wait_seconds + _KEPT
         self._paused[state] = paused
-        requests = {
-            number: ElicitRequest(params=_form(question)) for number, question in paused.unanswered().items()
-        }
+        requests = {number: ElicitRequest(params=form) for number, form in paused.unanswered().items()}
         # There may be none by now: the client comes back a moment later then.
         return InputRequiredResult(input_requests={**requests}, request_state=state)
 
@@ -206,7 +214,7 @@ async def with_questions(
     if not _can_ask(context):
         return await work(Caller(context, None))
     if context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-        return await work(Caller(context, _Elicitation(context).ask))
+        return await work(Caller(context, _Elicitation(context)))
     if rounds is None:
         return await work(Caller(context, None))
     return await rounds.answer(context, params, work)
@@ -219,14 +227,20 @@ class _Elicitation:
         self._context = context
 
     async def ask(self, question: Question) -> Answer | None:
-        form = _form(question)
+        result = await self._put(_form(question))
+        return None if result is None else answer_of(result)
+
+    async def fill(self, form: Form) -> Filled:
+        result = await self._put(_forwarded(form))
+        return "cancel" if result is None else filled_of(result)
+
+    async def _put(self, form: ElicitRequestFormParams) -> ElicitResult | None:
         try:
-            result = await self._context.session.elicit_form(
+            return await self._context.session.elicit_form(
                 form.message, form.requested_schema, related_request_id=self._context.request_id
             )
         except (MCPError, NoBackChannelError):
             return None
-        return answer_of(result)
 
 
 def answer_of(result: ElicitResult) -> Answer:
@@ -236,6 +250,17 @@ def answer_of(result: ElicitResult) -> Answer:
         if given == answer:
             return answer
     return "refuse"
+
+
+def filled_of(result: ElicitResult) -> Filled:
+    """Return what a person wrote into a server's form."""
+    return result.content or {} if result.action == "accept" else result.action
+
+
+def _forwarded(form: Form) -> ElicitRequestFormParams:
+    """Say whose words these are."""
+    message = f"Server {one_line(form.server)} asks during {one_line(form.tool)}: {form.message}"
+    return ElicitRequestFormParams(message=message, requested_schema=dict(form.schema))
 
 
 def _form(question: Question) -> ElicitRequestFormParams:

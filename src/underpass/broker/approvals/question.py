@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from underpass.catalog.elicitation import Filled, Form
 
 Answer = Literal["once", "run", "always", "refuse"]
 """``once``: this call; ``run``: this tool for the rest of the run; ``always``: a rule is written."""
@@ -56,8 +59,36 @@ class Question:
         }
 
 
-Ask = Callable[[Question], Awaitable[Answer | None]]
-"""Puts a question to a person: a prompt, a dialogue. None: nobody could be asked."""
+class Person(Protocol):
+    """Somebody who can be asked."""
+
+    async def ask(self, question: Question) -> Answer | None:
+        """Return the answer, or None where nobody can be asked. It may be cancelled."""
+        ...
+
+    async def fill(self, form: Form) -> Filled:
+        """Return what a server wants to know. It may be cancelled."""
+        ...
+
+
+AskFunction = Callable[[Question], Awaitable[Answer | None]]
+Ask = AskFunction | Person
+"""A person, or what puts only the questions about calls to one."""
+
+
+class OnlyAsked:
+    """A person who answers questions about calls, by a function, and none of a server's own."""
+
+    def __init__(self, ask: AskFunction) -> None:
+        self._ask = ask
+
+    async def ask(self, question: Question) -> Answer | None:
+        """Return what the function returns."""
+        return await self._ask(question)
+
+    async def fill(self, form: Form) -> Filled:  # noqa: ARG002 - the protocol fixes it
+        """Decide nothing."""
+        return "cancel"
 
 
 class Asker(Protocol):
@@ -70,6 +101,10 @@ class Asker(Protocol):
 
     async def ask(self, question: Question) -> Answer | None:
         """Return the person's answer, or None where nobody can be asked. It may be cancelled."""
+        ...
+
+    async def fill(self, form: Form) -> Filled:
+        """Return what a server wants to know, with the run's clock standing meanwhile."""
         ...
 
     def paused(self) -> AbstractAsyncContextManager[object]:
@@ -90,6 +125,10 @@ class PreparedAnswers:
         """Return the next answer."""
         self.asked.append(question)
         return self.answers.pop(0) if self.answers else None
+
+    async def fill(self, form: Form) -> Filled:  # noqa: ARG002 - the protocol fixes it
+        """Decide nothing."""
+        return "cancel"
 
     def paused(self) -> AbstractAsyncContextManager[object]:
         """Return a context that does nothing: there is no clock."""
