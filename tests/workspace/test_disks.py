@@ -77,7 +77,8 @@ async def once(kept):
         await up.call_tool("counter", "increment", {"label": "b"})
 
 def held():
-    return {path.name for path in (root / "workspace").rglob("*") if path.is_file() and path.name != "ballast"}
+    files = (path for path in (root / "workspace").rglob("*") if path.is_file())
+    return {path.name for path in files} - {"ballast"}
 
 anyio.run(once, True)
 for make, end in ((full, empty), (read_only, writable)):
@@ -112,6 +113,7 @@ def test_no_checkpoint_is_lost_and_none_is_half(tmp_path: Path) -> None:
     run(CHECKPOINTS, tmp_path, TESTS.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [".underpass", "workspace"])
 def test_runs_go_on_without_what_cannot_be_kept_and_it_is_said(tmp_path: Path, target: str) -> None:
     said = run(RUNS, tmp_path, tmp_path / target, TESTS / "servers" / "counting.py")
