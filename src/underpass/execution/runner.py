@@ -196,7 +196,11 @@ class Runner:
         if (result := await reuse(await kept_runs.find(key))) is not None:
             return result
         (result, kept), was_shared = await kept_runs.flights.share(
-            (key, epoch), work, lambda made: made[1] is not None
+            (key, epoch),
+            work,
+            lambda made: made[1] is not None,
+            now=kept_runs.now(),
+            good_for=kept_runs.seconds,
         )
         if not was_shared:
             return result

@@ -96,7 +96,9 @@ class ToolCache:
         async def work(_flight: Flight[Returned]) -> Returned:
             return self._keep(plan, key, now, freshness, await make())
 
-        result, was_shared = await self._flights.share((key, epoch), work, _is_for_all)
+        result, was_shared = await self._flights.share(
+            (key, epoch), work, _is_for_all, now=now, good_for=plan.seconds
+        )
         # Each has a value of its own: whoever changes his must not change another's.
         return result._replace(value=orjson.loads(result.encoded)) if was_shared else result
 

@@ -13,7 +13,8 @@ T = TypeVar("T")
 class Flight(Generic[T]):
     """One piece of work that is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: float = 0) -> None:
+        self.begun = begun
         self.result: T | None = None
         self.alone = False
         """Whether whoever waits has to do it as well."""
@@ -43,7 +44,13 @@ class Flights(Generic[T]):
         self._flights: dict[Hashable, Flight[T]] = {}
 
     async def share(
-        self, key: Hashable, work: Callable[[Flight[T]], Awaitable[T]], is_for_all: Callable[[T], bool]
+        self,
+        key: Hashable,
+        work: Callable[[Flight[T]], Awaitable[T]],
+        is_for_all: Callable[[T], bool],
+        *,
+        now: float,
+        good_for: float,
     ) -> tuple[T, bool]:
         """Return what the work gives, and whether another did it.
 
@@ -53,14 +60,20 @@ class Flights(Generic[T]):
         Parameters:
             work: given its flight, which it may leave as soon as it knows that it is for one alone.
             is_for_all: whether others may have a result.
+            now: seconds, as the cache counts them.
+            good_for: seconds for which a result is good, from the beginning of the work.
         """
-        while (flight := self._flights.get(key)) is not None and not flight.alone:
+        while (
+            (flight := self._flights.get(key)) is not None
+            and not flight.alone
+            and now < flight.begun + good_for
+        ):
             await flight.landed()
             if flight.result is not None:
                 return flight.result, True
             if flight.alone:
                 return await work(Flight()), False
-        flight = Flight[T]()
+        flight = Flight[T](now)
         if key in self._flights:
             return await work(flight), False
         self._flights[key] = flight

@@ -77,7 +77,8 @@ class KeptRuns:
         self._identity = identity
         self._workspaces = workspaces
         self._settings = (version("underpass"), sys.version, settings, servers.names)
-        self._seconds = seconds
+        self.seconds = seconds
+        self.now = store.now
         self._isolated = isolated
         self._packages: dict[str, set[str]] = {}
         for naming in ("server", "namespace"):
@@ -153,7 +154,7 @@ class KeptRuns:
         servers = await self._known({*named, *(read.server for read in reads.calls)})
         kept = KeptRun.of(result, servers, reads.calls)
         now = self._store.now()
-        until = min([now + self._seconds, *(read.freshness.until for read in reads.calls)])
+        until = min([now + self.seconds, *(read.freshness.until for read in reads.calls)])
         epochs = {(read.freshness.server, read.freshness.epoch) for read in reads.calls}
         entry = Entry("run", program.agent, now, until, ((EVERYTHING, epoch), *sorted(epochs)), kept.dump())
         if not self._store.is_good(entry) or ("", "") in servers.values():
