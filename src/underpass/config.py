@@ -240,7 +240,7 @@ class FlowSettings:
     private_values: Literal["allow", "ask", "deny"] = "ask"
     """What happens to a call that takes a private value to another server."""
     match_chars: int = 12
-    """Characters from which a piece of a private text is looked for in arguments."""
+    """Characters from which a private text, or a part that is like a code, is looked for in arguments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,7 +279,7 @@ async def test_a_session_remembers_what_its_runs_have_read(tmp_path: Path) -> No
     reads(first, {"secret": "correct horse battery staple"})
     await first.close()
     second = opened(of, "run2", session=session)
-    decision = await sends(second, text="the horse battery staples")
+    decision = await sends(second, text="so correct horse battery staples")
     assert decision is not None
     assert decision.rule == "flow: a private value"
     reads(second, server="web")
@@ -301,8 +301,8 @@ async def test_values_of_an_earlier_run_are_known_while_its_files_are_there(tmp_
     reads(flow, ["correct horse battery staple"])
     (workspace.data / "mail.json").write_text("correct horse battery staple")
     await flow.close()
-    decision = await sends(opened(of, "run2"), text="a correct horse b")
+    decision = await sends(opened(of, "run2"), text="a correct horse battery staple b")
     assert decision is not None
     assert decision.reason == "text of chat.post has what mail.read at [] gave"
     assert await sends(opened(of, "run2"), text="a correct cow") is None
-    assert await sends(opened(of, "run2", "another"), text="a correct horse b") is None
+    assert await sends(opened(of, "run2", "another"), text="a correct horse battery staple b") is None

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.broker.flows import flows, opened, reads, sends
 
 from underpass.broker.flow.fingerprints import Fingerprints, pieces
+from underpass.broker.flow.telling import RUN
 from underpass.broker.flow.text import normalised
 from underpass.broker.flow.values import PrivateValues, find
 from underpass.catalog import ToolDefinition
@@ -26,8 +27,24 @@ pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R20")]
 SECRET = "correct horse battery staple"
 CHAT = ToolDefinition("chat", "post")
 # Surrogates are no text in JSON.
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
-TELLING = TEXT.filter(lambda text: len(normalised(text)) >= 12 and len(set(normalised(text))) >= 12)
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+
+
+def tells(text: str) -> bool:
+    """Whether a text as a whole is recognised."""
+    plain = normalised(text)
+    return len(plain) >= 12 and len(set(plain)) >= 12 and not (plain.isalpha() and len(plain) < 20)
+
+
+TELLING = TEXT.filter(tells)
+LONG = st.text(st.characters(exclude_categories=("Cs",)), min_size=32, max_size=80).filter(
+    # White space at the ends or several of it in the middle is not counted.
+    lambda text: len(normalised(text)) >= RUN and len(set(normalised(text))) >= 20
+)
+CODE = st.text(string.ascii_lowercase + string.digits + "-_.@:/#", min_size=12, max_size=60).filter(
+    lambda text: all(len(set(text[at : at + 12])) >= 4 and any(map(str.isdigit, text[at : at + 12]))
+                     for at in range(len(text) - 11))
+)  # fmt: skip
 
 
 def known(*values: Any, server: str = "mail") -> PrivateValues:
@@ -68,10 +85,18 @@ def test_a_telling_value_is_found_wherever_it_was_and_wherever_it_goes(data: st.
 
 
 @settings(max_examples=60, deadline=None)
-@given(TELLING, TEXT, TEXT, st.data())
+@given(LONG, TEXT, TEXT, st.data())
 def test_a_long_enough_part_of_a_longer_text_is_found(value: str, before: str, after: str, data: Any) -> None:
     part = data.draw(st.just(value) | st.just(value.swapcase()) | st.just(value.replace(" ", "\n  ")))
     assert found(known({"a": f"{before}{value}{after}"}), {"b": f"{after}{part}{before}"}) is not None
+
+
+@settings(max_examples=60, deadline=None)
+@given(CODE, TEXT, TEXT, st.data())
+def test_any_twelve_characters_of_a_code_are_found(code: str, before: str, after: str, data: Any) -> None:
+    at = data.draw(st.integers(0, len(code) - 12))
+    part = code[at : at + 12]
+    assert found(known({"a": f"{before} {code} {after}"}), {"b": f"{after}{part}{before}"}) is not None
 
 
 @settings(max_examples=60, deadline=None)
@@ -105,6 +130,11 @@ def test_what_is_found_is_there(read: list[str], sent: str) -> None:
         (SECRET, {"url": f"https://e.org/?q={quote(SECRET)}"}, "url <- mail.read at the value"),
         ("a b c d e f g h", {"url": f"/?q={quote_plus('a b c d e f g h')}"}, "url <- mail.read at the value"),
         ({"a": SECRET}, {"text": json.dumps({"x": SECRET})}, "text <- mail.read at a"),
+        ({"a": f"so: {SECRET}, or not"}, {"text": f"so: {SECRET}, or so"}, "text <- mail.read at a"),
+        ({"a": "the key is sk-4Fz9kQ2mX7, keep it"}, {"text": "sk-4fz9kq2mx"}, "text <- mail.read at a"),
+        ({"a": "call +31 6 1234 5678 at once"}, {"text": "+31 6 1234 5678"}, "text <- mail.read at a"),
+        ({"a": "ann.meyer@example.org wrote"}, {"text": "ann.meyer@example.org"}, "text <- mail.read at a"),
+        ({"at": "2026-11-23T15:22:07Z"}, {"text": "2026-11-23T15:22:07Z"}, "text <- mail.read at at"),
     ],
 )
 def test_where_it_was_and_where_it_is_are_named(read: Any, sent: dict[str, Any], where: str) -> None:
@@ -123,6 +153,9 @@ def test_where_it_was_and_where_it_is_are_named(read: Any, sent: dict[str, Any],
         (12345678, {"text": "123456789"}),
         (1e30, {"number": 1e30}),
         (SECRET, {}),
+        ("in the middle of the road", {"text": "in the middle of a field"}),
+        ("configuration", {"text": "the configuration"}),
+        ({"at": "2026-11-23T15:22:07Z it began"}, {"text": "now it is 2026-11-23T15:58:11Z"}),
     ],
 )
 def test_what_tells_nothing_is_not_found(read: Any, sent: dict[str, Any]) -> None:
@@ -144,7 +177,8 @@ def test_what_the_tool_itself_says_is_no_secret() -> None:
     private = known({"mime": "application/vnd.ms-excel", "text": f"Posts a message to the channel {SECRET}"})
     assert found(private, {"kind": "application/vnd.ms-excel"}, tool) is None
     assert found(private, {"kind": "application/vnd.ms-excel"}) is not None
-    assert found(private, {"text": f"posts a message to the channel {SECRET}"}, tool) is not None
+    sent = f"posts a message to the channel {SECRET}"
+    assert found(private, {"text": sent}, tool) is not None
 
 
 def test_a_server_may_have_what_it_gave_itself() -> None:
@@ -154,27 +188,31 @@ def test_a_server_may_have_what_it_gave_itself() -> None:
     assert found(private, {"text": SECRET}, ToolDefinition("mail", "send")) is None
     other = ToolDefinition("web", "post")
     assert found(private, {"text": SECRET}, other) == "text <- mail.read at the value"
-    assert found(private, {"text": "ple and more"}, other) == "text <- chat.read at []"
+    assert found(private, {"text": f"{SECRET} and more"}, other) is not None
 
 
 def test_memory_is_bounded_and_what_came_first_is_known_best() -> None:
     letters = random.Random(7)
     prints = Fingerprints(12, most=1 << 14)
-    texts = ["".join(letters.choices(string.ascii_lowercase, k=4_000)) for _ in range(40)]
+    texts = ["".join(letters.choices(string.ascii_lowercase, k=4_000)) for _ in range(60)]
     strides: list[int] = []
     for number, text in enumerate(texts):
         strides.append(prints.stride)
         prints.add_text(f"s{number % 2}", f"text {number}", text)
-    assert (strides[0], strides[-1]) == (1, 0)
-    assert strides[: strides.index(0)] == sorted(strides[: strides.index(0)])
-    for number, (text, stride) in enumerate(zip(texts, strides, strict=True)):
-        # All pieces of the first are known, and of a later one at least one in so many characters.
-        length = 12 + 2 * stride - 1
-        for at in range(0, 4_000 - length, 101) if stride else ():
-            hits = [place for _, place in prints.hits(pieces(text[at : at + length], 12), unless="")]
-            assert hits[:1] == [f"text {number}"]
+    assert sorted(set(strides)) == [0, 4, 8, 16]
+    assert strides == [*sorted(filter(None, strides)), *[0] * strides.count(0)]
     prints.settle()
-    assert len(list(prints.hits(pieces(texts[0], 12), unless=""))) == 4_000 - 11
+    for number, (text, stride) in enumerate(zip(texts, strides, strict=True)):
+        hits = [place for _, place in prints.hits(pieces(text, 12), unless="")]
+        assert hits == [f"text {number}"] * (0 if stride == 0 else -(-3_989 // stride))
+
+
+def test_codes_are_remembered_whole_where_words_are_not() -> None:
+    prints = Fingerprints(12)
+    prints.add_text("s", "here", "so many words, and the key is sk-4fz9kq2mx7aa among them")
+    known = {at for at, _ in prints.hits(pieces("the key is sk-4fz9kq2mx7aa among", 12), unless="")}
+    assert known >= set(range(11, 15))
+    assert len(known) < 13
 
 
 def test_places_beyond_counting_have_no_name() -> None:
@@ -231,8 +269,13 @@ async def test_the_stricter_of_two_findings_holds_and_both_are_said(tmp_path: Pa
     )
 
 
-async def test_the_length_from_which_pieces_are_found_is_a_setting(tmp_path: Path) -> None:
+async def test_the_length_from_which_values_are_found_is_a_setting(tmp_path: Path) -> None:
     for length, is_found in ((8, True), (9, False)):
         run = opened(flows(tmp_path, FlowSettings(private=("mail",), match_chars=length)))
-        reads(run, "12:abcdefgh:34")
-        assert (await sends(run, text="abcdefgh") is not None) == is_found
+        reads(run, "12:abc9efgh:34")
+        assert (await sends(run, text="abc9efgh") is not None) == is_found
+
+
+def test_a_text_without_spaces_takes_no_longer_than_another() -> None:
+    private = known(["x" * 400_000, "1" + "," * 400_000, "a@" * 100_000])
+    assert found(private, {"text": "y" * 100_000 + "2" + " " * 100_000}) is None

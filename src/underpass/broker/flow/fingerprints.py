@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
+from underpass.broker.flow.telling import RUN, codes
+
 _HASH: Final = (1 << 48) - 1
 _PLACE_BITS: Final = 16
 _PLACES: Final = (1 << 12) - 1
@@ -19,6 +21,7 @@ _SORTED: Final = 1 << 16
 """Fingerprints that are sorted together at most: while they are, they take five times as much."""
 _SLOTS: Final = (1 << 21) - 1
 """A byte for each says whether there may be such a fingerprint."""
+STRIDE: Final = 4
 MOST: Final = 1 << 19
 """Fingerprints of one run: 4 MiB."""
 
@@ -28,9 +31,10 @@ def fingerprint(piece: str) -> int:
     return hash(piece) & _HASH
 
 
-def pieces(text: str, size: int, *, stride: int = 1) -> list[int]:
-    """Return the fingerprints of all pieces of ``size`` characters, or of each ``stride``-th."""
-    return [hash(text[at : at + size]) & _HASH for at in range(0, len(text) - size + 1, stride)]
+def pieces(text: str, size: int, begin: int = 0, end: int | None = None, stride: int = 1) -> list[int]:
+    """Return the fingerprints of the pieces of ``size`` characters between two places of a text."""
+    last = (len(text) if end is None else end) - size
+    return [hash(text[at : at + size]) & _HASH for at in range(begin, last + 1, stride)]
 
 
 @dataclass(slots=True)
@@ -78,9 +82,9 @@ class _OfServer:
 class Fingerprints:
     """What is remembered of the texts that some servers gave, in bounded memory.
 
-    The first quarter of a million characters are remembered whole: any piece of ``size`` characters is
-    found. Of as many after them each second piece is remembered, of as many again each fourth, and so on, so
-    that what is found of those is a little longer.
+    Of what is like a code each piece is remembered, and of running words each fourth: enough for a run of
+    ``RUN`` characters. When half of the room is taken it is each eighth, so that a run must be longer to be
+    found, and later each sixteenth. What comes when all is taken is not remembered.
 
     Parameters:
         size: the characters of a piece.
@@ -92,13 +96,15 @@ class Fingerprints:
         self._room = self._most = most
         self._servers: dict[str, _OfServer] = {}
         self._slots = bytearray(0)
+        self.strides: set[int] = set()
+        """Those of the texts that are remembered."""
 
     @property
     def stride(self) -> int:
-        """Characters from one piece of the next text that is remembered to the next; 0: there is no room."""
-        if self._room <= self._most >> 9:
+        """Characters from one piece of running words that is remembered to the next; 0: there is no room."""
+        if self._room <= self._most >> 3:
             return 0
-        return 1 << (self._most // self._room).bit_length() - 1
+        return STRIDE << (self._most // self._room).bit_length() - 1
 
     def add_text(self, server: str, place: str, text: str) -> None:
         """Remember a normalised text. One that is shorter than a piece is not remembered.
@@ -106,16 +112,26 @@ class Fingerprints:
         Parameters:
             place: where it came from, for whoever is told; it is kept.
         """
-        step, size = _CHUNK, self.size
-        for begin in range(0, len(text) - size + 1, step):
+        size = self.size
+        if self.stride and size <= len(text) <= RUN:
+            self._add(server, place, [fingerprint(f"={text}")])
+        for begin in range(0, len(text) - size + 1, _CHUNK):
             if (stride := self.stride) == 0:
                 return
-            self._add(server, place, pieces(text[begin : begin + step + size - 1], size, stride=stride))
+            self.strides.add(stride)
+            part = text[begin : begin + _CHUNK + size - 1]
+            self._add(server, place, pieces(part, size, stride=stride))
+            for first, last in codes(part, size):
+                self._add(server, place, pieces(part, size, first, last))
 
     def add_number(self, server: str, place: str, number: str) -> None:
         """Remember a number as a whole."""
         if self.stride:
             self._add(server, place, [fingerprint(f"#{number}")])
+
+    def is_whole(self, text: str, *, unless: str) -> bool:
+        """Whether a text is all of one that was given, and not a part only."""
+        return any(True for _ in self.hits([fingerprint(f"={text}")], unless=unless))
 
     def hits(self, prints: Sequence[int], *, unless: str) -> Iterator[tuple[int, str]]:
         """Give the index of each fingerprint that is known, and the place of what it is of.

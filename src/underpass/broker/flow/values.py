@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import orjson
 
-from underpass.broker.flow.fingerprints import Fingerprints, fingerprint, pieces
+from underpass.broker.flow.fingerprints import STRIDE, Fingerprints, fingerprint, pieces
+from underpass.broker.flow.telling import RUN, is_code, is_word, says_something
 from underpass.broker.flow.text import leaves, normalised, number, numbers, variants
 from underpass.catalog import ToolDefinition
 
@@ -17,8 +18,8 @@ WAITING: Final = 1 << 20
 """Bytes of results that wait until somebody looks for them: most runs send nothing to anyone."""
 _PIECE: Final = 1 << 14
 """Characters of an argument that are looked at together."""
-_FEWEST: Final = 4
-"""Different characters of which a piece must consist to tell anything: a ruled line tells nothing."""
+_LEAST_RUN: Final = RUN - 2 * (STRIDE - 1)
+"""What is seen at least of a run of running words, of which each fourth piece is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class PrivateValues:
     Results are kept as they came until somebody looks for them, and then as fingerprints. Thread-safe.
 
     Parameters:
-        size: characters from which a piece of a text is recognised.
+        size: characters from which a whole text, or a piece that is like a code, is recognised; running words
+            from ``RUN`` on.
     """
 
     def __init__(self, size: int) -> None:
@@ -124,17 +126,45 @@ class _Search:
 
     def _text(self, text: str) -> str | None:
         size = self._size
-        for begin in range(0, len(text) - size + 1, _PIECE):
-            part = text[begin : begin + _PIECE + size - 1]
+        overlap = RUN + size
+        for begin in range(0, max(1, len(text) - overlap), _PIECE):
+            part = text[begin : begin + _PIECE + overlap]
             of_part = pieces(part, size)
             for prints in self._known:
-                for at, source in prints.hits(of_part, unless=self._tool.server):
-                    if self._tells(part[at : at + size]):
-                        return source
+                if (source := self._source(prints, part, of_part)) is not None:
+                    return source
         return None
 
-    def _tells(self, piece: str) -> bool:
-        if len(set(piece)) < _FEWEST:
+    def _source(self, prints: Fingerprints, text: str, of_text: list[int]) -> str | None:
+        begins: dict[int, int] = {}
+        for at, source in prints.hits(of_text, unless=self._tool.server):
+            end = at + self._size
+            # A run goes on where the piece before it is known that was remembered together with this one.
+            before = (begins[at - step] for step in prints.strides if at - step in begins)
+            begin = begins[at] = next(before, at)
+            if (
+                (end - begin >= _LEAST_RUN and self._is_news(text[begin:end]))
+                or (is_code(text, at, end) and self._is_news(text[at:end]))
+                or self._whole(prints, text, at)
+            ):
+                return source
+        return None
+
+    def _whole(self, prints: Fingerprints, text: str, at: int) -> bool:
+        """Whether all of a text that was given begins here."""
+        for end in range(at + self._size, min(len(text), at + RUN) + 1):
+            piece = text[at:end]
+            if (
+                not is_word(piece)
+                and prints.is_whole(piece, unless=self._tool.server)
+                and self._is_news(piece)
+            ):
+                return True
+        return False
+
+    def _is_news(self, piece: str) -> bool:
+        """Whether a piece says something that the tool's own definition does not."""
+        if not says_something(piece):
             return False
         if self._definition is None:
             tool = self._tool
