@@ -329,13 +329,16 @@ class SuspiciousFlow:
 
     def __init__(self, effect: Any) -> None:
         self._effect = effect
+        self.is_silent = False
         self.seen: list[Any] = []
 
     def open_run(self, run: str, agent: str, session: object | None = None) -> SuspiciousFlow:
         return self
 
     async def check(self, call: Call) -> Decision | None:
-        return None if call.tool.name == "read" else Decision(self._effect, "flow: test", "it is private")
+        if self.is_silent or call.tool.name == "read":
+            return None
+        return Decision(self._effect, "flow: test", "it is private")
 
     def returned(self, server: str, tool: str, value: Any, encoded: bytes) -> None:
         self.seen.append(value)
@@ -367,6 +370,17 @@ async def test_a_rule_that_allows_the_flow_is_stronger_than_what_the_flow_finds(
     _, _, setting = error.hint.partition(":\n")
     assert 'flow = "allow"' in setting
     assert await allowed(Governed(tmp_path, f"{setting}\n{text}", flows=flow).run(), "write")
+
+
+async def test_yes_for_this_run_to_one_reason_is_not_yes_to_another(tmp_path: Path) -> None:
+    flow = SuspiciousFlow("ask")
+    flow.is_silent = True
+    governed = Governed(tmp_path, rules('tool = "write"\ndecision = "ask"'), flows=flow)
+    run = governed.run("run", "refuse")
+    assert await allowed(run, "write", n=1)
+    assert await allowed(run, "write", n=2)
+    flow.is_silent = False
+    assert (await denied(run, "write", n=3)).data["rule"] == "flow: test"
 
 
 async def test_always_about_the_flow_allows_the_flow(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ _DAYS: Final = 30.0
 _LOG: Final = logging.getLogger("underpass.approvals")
 
 Grant = tuple[str, str, str]
-"""A server, a tool, and the digest of its definition."""
+"""A server, a tool, and the digest of its definition with what asked: yes to one is no yes to another."""
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class Approvals:
         asker = asker or PreparedAnswers(attended=False)
         run = self._runs.setdefault(asker, _Run())
         tool = call.tool
-        grant = (tool.server, tool.name, call.digest)
+        grant = (tool.server, tool.name, f"{call.digest} {decision.rule}")
         if grant in run.granted:
             return True
         subject = Subject(call.run, *grant, argument_digest(call.arguments))

@@ -45,7 +45,7 @@ class Subject:
     server: str
     tool: str
     definition: str
-    """The digest of the tool's definition."""
+    """The digest of the tool's definition, and what asked."""
     digest: str
     """Of the arguments."""
 
