@@ -12,7 +12,7 @@ from tests.broker.audit.trails import all_lines, lines_of, put_lines, write_run
 
 from underpass.broker.audit import Chain, verify
 from underpass.broker.audit.files import HEAD, read_head, segment_path, segments
-from underpass.broker.audit.row import GENESIS
+from underpass.broker.audit.row import GENESIS, content_of
 
 pytestmark = pytest.mark.requirement("R37")
 SMALL = 8 * 2_000
@@ -39,7 +39,7 @@ def long(tmp_path: Path) -> Path:
 def write_rows(folder: Path, numbers: range) -> None:
     chain = Chain(folder, most_bytes=SMALL)
     for number in numbers:
-        chain.append([{"n": 0, "kind": "note", "at": "2026-11-23T09:00:00Z", "text": f"{number:060d}"}])
+        chain.append([content_of("note", {"text": f"{number:060d}"})])
     chain.close()
 
 
@@ -189,9 +189,9 @@ def test_a_writer_goes_on_after_a_row_that_cannot_be_read(long: Path) -> None:
 def test_a_writer_that_works_does_not_go_on_behind_a_cut(tmp_path: Path) -> None:
     chain = Chain(tmp_path)
     for number in range(5):
-        chain.append([{"n": 0, "kind": "note", "number": number}])
+        chain.append([content_of("note", {"number": number})])
     put_lines(tmp_path, lines_of(tmp_path)[:-2])
-    chain.append([{"n": 0, "kind": "note", "number": 5}])
+    chain.append([content_of("note", {"number": 5})])
     chain.close()
     assert any("the last rows were missing" in fault.what for fault in verify(tmp_path).faults)
 
@@ -273,10 +273,9 @@ def test_old_segments_are_removed_and_what_is_left_verifies(tmp_path: Path) -> N
 def test_rows_that_are_too_old_are_removed_by_segments(tmp_path: Path) -> None:
     write_rows(tmp_path, range(40))
     old = segments(tmp_path)
-    # Their rows say that they are of a day in 2026: the segments' own, of today.
     chain = Chain(tmp_path, days=1e-9, most_bytes=2**30)
     chain.prune()
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     chain.close()
     assert segments(tmp_path) == [old[-1]]
     assert verify(tmp_path).ok

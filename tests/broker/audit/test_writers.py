@@ -16,6 +16,7 @@ from tests.broker.audit.trails import all_lines, lines_of, make_call, put_lines,
 
 from underpass.broker.audit import AuditTrail, Chain, verify
 from underpass.broker.audit.files import HEAD, segment_path, segments
+from underpass.broker.audit.row import content_of
 
 pytestmark = pytest.mark.requirement("R37")
 TRIES = 60
@@ -48,7 +49,7 @@ def write_for_ever(folder: Path, name: str, report: int) -> None:
     chance = random.Random(name)
     for number in range(100_000):
         size = chance.choice((1, 2, 3, 200))
-        chain.append([{"n": 0, "kind": "note", "by": name, "batch": number, "of": size} for _ in range(size)])
+        chain.append([content_of("note", {"by": name, "batch": number, "of": size}) for _ in range(size)])
         os.write(report, b"%d\n" % number)
 
 
@@ -121,7 +122,7 @@ def test_a_decision_to_allow_a_call_outlives_its_process(tmp_path: Path) -> None
 def test_processes_that_write_in_turn_share_a_chain(tmp_path: Path) -> None:
     chains = [Chain(tmp_path, most_bytes=SMALL) for _ in range(3)]
     for number in range(60):
-        chains[number % 3].append([{"n": 0, "kind": "note", "number": number}])
+        chains[number % 3].append([content_of("note", {"number": number})])
     for chain in chains:
         chain.close()
     rows = [orjson.loads(line) for line in all_lines(tmp_path)]
@@ -131,11 +132,11 @@ def test_processes_that_write_in_turn_share_a_chain(tmp_path: Path) -> None:
 
 def test_what_a_process_had_written_of_a_row_when_it_died_is_no_row(tmp_path: Path) -> None:
     chain = Chain(tmp_path)
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     chain.close()
     lines = lines_of(tmp_path)
     assert put_lines(tmp_path, [*lines, b'{"n":3,"kind":"no']).ok
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     chain.close()
     assert verify(tmp_path).rows == 3
     assert verify(tmp_path).ok
@@ -144,12 +145,12 @@ def test_what_a_process_had_written_of_a_row_when_it_died_is_no_row(tmp_path: Pa
 @pytest.mark.parametrize("content", [b"", b'{"n":1,"kind":"se'])
 def test_a_process_that_died_with_a_new_segment_does_no_harm(tmp_path: Path, content: bytes) -> None:
     chain = Chain(tmp_path)
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     chain.close()
     segment_path(tmp_path, 1).chmod(0o400)
     segment_path(tmp_path, 2).write_bytes(content)
     assert verify(tmp_path).ok
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     chain.close()
     report = verify(tmp_path)
     assert (report.ok, report.segments, report.rows) == (True, 2, 4)
@@ -158,7 +159,7 @@ def test_a_process_that_died_with_a_new_segment_does_no_harm(tmp_path: Path, con
 def test_a_trail_that_died_before_its_first_row_begins_anew(tmp_path: Path) -> None:
     (tmp_path / HEAD).touch()
     chain = Chain(tmp_path)
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     chain.close()
     assert verify(tmp_path).ok
 
@@ -166,11 +167,11 @@ def test_a_trail_that_died_before_its_first_row_begins_anew(tmp_path: Path) -> N
 def test_a_trail_whose_folder_is_taken_away_goes_on_in_a_new_one(tmp_path: Path) -> None:
     folder = tmp_path / "audit"
     chain = Chain(folder)
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     chain.close()
     assert verify(folder).rows == 2
 
@@ -180,14 +181,14 @@ def test_a_writer_waits_for_another_one_and_not_for_ever(
 ) -> None:
     monkeypatch.setattr("underpass.broker.audit.files._PATIENCE", 0.01)
     chain, other = Chain(tmp_path), Chain(tmp_path)
-    chain.append([{"n": 0, "kind": "note"}])
+    chain.append([content_of("note", {"by": "me"})])
     with child(lambda report: _hold(tmp_path, report)) as (_, end):
         assert os.read(end, 100) == b"held\n"
         for each in (chain, other):
             with pytest.raises(OSError, match="another process holds the audit trail"):
-                each.append([{"n": 0, "kind": "note"}])
+                each.append([content_of("note", {"by": "me"})])
     for each in (chain, other):
-        each.append([{"n": 0, "kind": "note"}])
+        each.append([content_of("note", {"by": "me"})])
         each.close()
     assert verify(tmp_path).rows == 4
 
@@ -203,15 +204,15 @@ def _hold(folder: Path, report: int) -> None:
 def test_a_disk_that_is_full_leaves_the_chain_whole(tmp_path: Path) -> None:
     def work(report: int) -> None:
         chain = Chain(tmp_path)
-        chain.append([{"n": 0, "kind": "note"}])
+        chain.append([content_of("note", {"by": "me"})])
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.RLIM_INFINITY))
         try:
             while True:
-                chain.append([{"n": 0, "kind": "note", "text": "x" * 100}])
+                chain.append([content_of("note", {"text": "x" * 100})])
         except OSError as error:
             os.write(report, f"{error}\n".encode())
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        chain.append([{"n": 0, "kind": "note", "text": "there is room again"}])
+        chain.append([content_of("note", {"text": "there is room again"})])
         os.write(report, b"done\n")
 
     with child(work) as (_, end):

@@ -64,4 +64,6 @@ def put_lines(folder: Path, lines: Sequence[bytes], segment: int = 1) -> Report:
 
 
 def all_lines(folder: Path) -> list[bytes]:
-    return [line for number in segments(folder) for line in lines_of(folder, number)]
+    """All rows' lines; what a process had written of a row when it was killed is none."""
+    lines = (line for number in segments(folder) for line in lines_of(folder, number))
+    return [line for line in lines if line.endswith(b"\n")]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from underpass.broker.audit.files import (
     unlock,
     write_head,
 )
-from underpass.broker.audit.row import FORMAT, GENESIS, Row, key_name, line_of, read_row, sealer
+from underpass.broker.audit.row import FORMAT, GENESIS, Row, content_of, key_name, line_of, read_row, sealer
 
 _BEGINNING: Final = Head(0, GENESIS)
 _LARGEST: Final = 16 * 1024 * 1024
@@ -78,8 +78,8 @@ class Chain:
         self._settled = 0
         """The segment up to which everything is on the disk; 0 where that is not known."""
 
-    def append(self, rows: Sequence[Row]) -> None:
-        """Write rows: all, or none. Their ``n`` is set."""
+    def append(self, rows: Sequence[bytes]) -> None:
+        """Write rows: all, or none. Each is what ``content_of`` makes."""
         head = self._lock()
         try:
             self._write(head, self._find_end(head), rows)
@@ -101,9 +101,10 @@ class Chain:
         head = self._lock()
         try:
             end = self._find_end(head)
+            old = list(self._superfluous(end))
             rows = [
-                _row("pruned", segment=number, last=last["n"], closing=last["hash"])
-                for number, last in self._superfluous(end)
+                content_of("pruned", {"segment": number, "last": last["n"], "closing": last["hash"]})
+                for number, last in old
             ]
             if rows:
                 self._write(head, end, rows)
@@ -111,8 +112,8 @@ class Chain:
             if rows:
                 # Before what they are about is gone.
                 _sync(segment_path(self.folder, end.segment))
-            for row in rows:
-                segment_path(self.folder, row["segment"]).unlink(missing_ok=True)
+            for number, _ in old:
+                segment_path(self.folder, number).unlink(missing_ok=True)
         except BaseException:
             self.close()
             raise
@@ -150,13 +151,12 @@ class Chain:
         lock(self._head)
         return self._head
 
-    def _write(self, head: int, end: _End, rows: Sequence[Row]) -> None:
+    def _write(self, head: int, end: _End, rows: Sequence[bytes]) -> None:
         number, digest = end.number, end.hash
         lines: list[bytes] = []
         for row in rows:
             number += 1
-            row["n"] = number
-            line, digest = line_of(row, digest, self._seal)
+            line, digest = line_of(number, row, digest, self._seal)
             lines.append(line)
         content = b"".join(lines)
         try:
@@ -225,8 +225,8 @@ class Chain:
         turn_at = time.time() + self._segment_seconds
         end = self._end = _End(descriptor, segment, 0, previous.number, previous.hash, turn_at)
         os.ftruncate(descriptor, 0)
-        row = _row("segment", segment=segment, previous=previous.hash, format=FORMAT, key=self._key)
-        self._write(head, end, [row])
+        facts = {"segment": segment, "previous": previous.hash, "format": FORMAT, "key": self._key}
+        self._write(head, end, [content_of("segment", facts)])
         return end
 
     def _forget_end(self) -> None:
@@ -241,13 +241,9 @@ def _put(descriptor: int, content: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _row(kind: str, **facts: object) -> Row:
-    return {"n": 0, "at": datetime.now(UTC), "kind": kind, **facts}
-
-
-def _damage(what: str, head: Head | None) -> Row:
+def _damage(what: str, head: Head | None) -> bytes:
     number, digest = (None, None) if head is None else (head.number, head.hash)
-    return _row("damage", what=what, head=digest, head_row=number)
+    return content_of("damage", {"what": what, "head": digest, "head_row": number})
 
 
 def _sync(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +11,7 @@ import anyio.to_thread
 
 from underpass.background import Background
 from underpass.broker.audit.chain import Chain
-from underpass.broker.audit.row import Row
+from underpass.broker.audit.row import content_of, inside, now
 from underpass.broker.call import Call, Outcome, Reached
 from underpass.broker.journal.record import CallRecord, RunRecord, argument_digest
 from underpass.broker.policy.decision import Decision
@@ -35,7 +34,8 @@ class AuditTrail(Background):
     """The trail in the folder ``folder``; enter it before use. It is a ``Trail`` of the broker.
 
     A decision to make a call that may change something is written before the call is sent, and every
-    refusal at once. Other rows are written with the next such one, or soon.
+    refusal at once; where the trail is required, every decision. Other rows are written with the next
+    such one, or soon.
 
     Parameters:
         key: of the rows' hashes (see ``audit_key``).
@@ -48,9 +48,9 @@ class AuditTrail(Background):
         self._required = settings.required
         self._chain = Chain(folder, key=key, days=settings.days, most_bytes=most)
         self._pruning = Chain(folder, key=key, days=settings.days, most_bytes=most)
-        self._pending: list[Row] = []
-        self._decided: dict[int, Row] = {}
-        """The decisions about calls that have not ended, by the identity of their ``Call``."""
+        self._pending: list[bytes] = []
+        self._decided: dict[int, bytes] = {}
+        """What the decisions say about calls that have not ended, by the identity of their ``Call``."""
         self._lost = 0
         """Rows that could not be written, since the last that was."""
         self._said = False
@@ -63,55 +63,40 @@ class AuditTrail(Background):
 
     def began(self, run: RunRecord) -> None:
         """Note that a run begins, or goes on."""
-        self._later(
-            {
-                "n": 0,
-                "at": datetime.now(UTC),
-                "kind": "began",
-                "run": run.run,
-                "agent": run.agent,
-                "language": run.language,
-                "environment": run.environment,
-                "session": run.session,
-                "attempt": run.attempts,
-                "code": run.code_digest,
-            }
-        )
+        facts = {
+            "run": run.run,
+            "agent": run.agent,
+            "language": run.language,
+            "environment": run.environment,
+            "session": run.session,
+            "attempt": run.attempts,
+            "code": run.code_digest,
+        }
+        self._later(content_of("began", facts))
 
     def ended(self, run: RunRecord, cause: str) -> None:
         """Note how a run has ended."""
-        self._later(
-            {
-                "n": 0,
-                "at": datetime.now(UTC),
-                "kind": "ended",
-                "run": run.run,
-                "agent": run.agent,
-                "cause": cause,
-            }
-        )
+        self._later(content_of("ended", {"run": run.run, "agent": run.agent, "cause": cause}))
 
     def decided(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
         """Note a decision. Raises ``ToolUnavailable`` where it must be recorded and cannot be."""
         tool = call.tool
-        row: Row = {
-            "n": 0,
-            "at": datetime.now(UTC),
-            "kind": "decision",
-            "run": call.run,
-            "agent": call.agent,
-            "server": tool.server,
-            "tool": tool.name,
-            "definition": call.digest,
-            "arguments": argument_digest(call.arguments),
-            "decision": None if decision is None else decision.effect,
-            "rule": None if decision is None else decision.rule[:_LONGEST],
-            "outcome": outcome,
-        }
-        self._decided[id(call)] = row
-        self._pending.append(row)
-        self._due.set()
-        if outcome == "allowed" and tool.annotations.get("readOnlyHint") is True and not self._lost:
+        what = inside(
+            {
+                "run": call.run,
+                "agent": call.agent,
+                "server": tool.server,
+                "tool": tool.name,
+                "definition": call.digest,
+                "arguments": argument_digest(call.arguments),
+                "decision": None if decision is None else decision.effect,
+                "rule": None if decision is None else decision.rule[:_LONGEST],
+                "outcome": outcome,
+            }
+        )
+        self._decided[id(call)] = what
+        self._later(b'"at":"%b","kind":"decision",%b' % (now(), what))
+        if outcome == "allowed" and not self._required and tool.annotations.get("readOnlyHint") is True:
             return
         if not self.write() and self._required and outcome == "allowed":
             raise ToolUnavailable(
@@ -125,24 +110,24 @@ class AuditTrail(Background):
         self, run: str, agent: str, call: ToolCall, reached: Reached, about: Call | CallRecord | None
     ) -> None:
         """Note that a call has ended."""
-        decided = self._decided.pop(id(about), _NOTHING)
-        definition, arguments = decided.get("definition"), decided.get("arguments")
-        if isinstance(about, CallRecord):
-            definition, arguments = about.definition, about.digest
-        self._later(
+        what = self._decided.pop(id(about), None)
+        if what is None:
+            known = about if isinstance(about, CallRecord) else None
+            what = inside(
+                {
+                    "run": run,
+                    "agent": agent,
+                    "server": _name(call.server),
+                    "tool": _name(call.tool),
+                    "definition": None if known is None else known.definition,
+                    "arguments": None if known is None else known.digest,
+                    "decision": None,
+                    "rule": None,
+                    "outcome": None,
+                }
+            )
+        how = inside(
             {
-                "n": 0,
-                "at": datetime.now(UTC),
-                "kind": "call",
-                "run": run,
-                "agent": agent,
-                "server": _name(call.server),
-                "tool": _name(call.tool),
-                "definition": definition,
-                "arguments": arguments,
-                "decision": decided.get("decision"),
-                "rule": decided.get("rule"),
-                "outcome": decided.get("outcome"),
                 "reached": reached,
                 "error": call.error,
                 "bytes_in": call.bytes_in,
@@ -150,26 +135,27 @@ class AuditTrail(Background):
                 "duration_ms": round(call.duration_ms, 3),
             }
         )
+        self._later(b'"at":"%b","kind":"call",%b,%b' % (now(), what, how))
 
     def write(self) -> bool:
         """Write what waits; returns whether that went well."""
         if not self._pending:
             return True
         pending, self._pending = self._pending, []
-        if self._lost:
-            pending.insert(0, {"n": 0, "at": datetime.now(UTC), "kind": "lost", "rows": self._lost})
+        lost = [content_of("lost", {"rows": self._lost})] if self._lost else []
         try:
-            self._chain.append(pending)
+            self._chain.append([*lost, *pending] if lost else pending)
         except OSError as error:
-            self._lost += len(pending) - (1 if self._lost else 0)
+            self._lost += len(pending)
             self._say(error)
             return False
         self._lost = 0
         return True
 
-    def _later(self, row: Row) -> None:
+    def _later(self, row: bytes) -> None:
+        if not self._pending:
+            self._due.set()
         self._pending.append(row)
-        self._due.set()
         if len(self._pending) >= _MANY:
             self.write()
 
@@ -193,9 +179,6 @@ class AuditTrail(Background):
             then = "calls are refused" if self._required else "what happens now is not recorded"
             _LOG.warning("the audit trail cannot be written, so %s: %s", then, error)
         self._said = True
-
-
-_NOTHING: Final[Row] = {}
 
 
 def _name(name: str) -> str:
