@@ -103,6 +103,19 @@ def test_list_shows_the_rules_and_what_holds_without_them(folder: Path, tmp_path
     assert "There are no rules." in underpass("policy", "list", cwd=tmp_path).stdout
 
 
+def test_list_names_servers_that_are_none(tmp_path: Path) -> None:
+    write_config(tmp_path, "git")
+    (tmp_path / "underpass.toml").write_text(
+        '[policy]\ntrusted = ["gti"]\n[[policy.rules]]\nserver = ["g*", "gut"]\ndecision = "deny"\n'
+    )
+    warnings = [
+        "trusted: no server is named gti; did you mean git?",
+        "rule 1: no server is named gut; did you mean git?",
+    ]
+    assert underpass("policy", "list", cwd=tmp_path).stdout.splitlines()[-2:] == warnings
+    assert underpass("policy", "list", "--json", cwd=tmp_path).json["warnings"] == warnings
+
+
 def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "underpass.toml").write_text('[[policy.rules]]\nserver = "git"\ndecision = "alow"\n')
     done = underpass("policy", "list", cwd=tmp_path)

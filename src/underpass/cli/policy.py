@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import click
 
 from underpass.broker.policy.book import RuleBook
+from underpass.broker.policy.glob import Glob
 from underpass.broker.policy.rule import Rule
 from underpass.broker.policy.ruling import Plan, Ruling, Rulings
 from underpass.broker.policy.setting import written
@@ -20,7 +21,7 @@ from underpass.cli.output import out, print_json, progress, table, text
 from underpass.cli.running import configuration, open_catalog, run_async
 from underpass.config import SETTINGS_NAME, PolicySettings, find_config, load_settings
 from underpass.discovery.directory import ToolDirectory
-from underpass.errors import ToolNotFound
+from underpass.errors import ToolNotFound, did_you_mean
 from underpass.toml_lines import line_of
 
 _STYLES = {"allow": "green", "ask": "yellow", "deny": "red"}
@@ -81,6 +82,7 @@ def list_(*, config: Path | None, as_json: bool) -> None:
     path = config or find_config(Path.cwd())
     folder = path.absolute().parent if path else Path.cwd()
     settings = load_settings(folder).policy
+    strangers = list(_strangers(settings, open_catalog(path).names))
     if as_json:
         print_json(
             {
@@ -90,6 +92,7 @@ def list_(*, config: Path | None, as_json: bool) -> None:
                 ],
                 "trusted": list(settings.trusted),
                 "unknown": settings.unknown,
+                "warnings": strangers,
             }
         )
         return
@@ -116,6 +119,8 @@ def list_(*, config: Path | None, as_json: bool) -> None:
         text(f"  what only reads is allowed, by the word of trusted servers ({trusted})"), soft_wrap=True
     )
     out().print(text(f"  everything else is {_WORDS[settings.unknown]}"))
+    for stranger in strangers:
+        out().print(text(stranger, "yellow"), soft_wrap=True)
 
 
 async def _plan(config: Path | None, settings: PolicySettings, name: str, agent: str) -> Plan:
@@ -132,6 +137,18 @@ async def _plan(config: Path | None, settings: PolicySettings, name: str, agent:
             if found is None:
                 raise
             return await rulings.plan(found[0], agent, request=True)
+
+
+def _strangers(settings: PolicySettings, servers: Sequence[str]) -> Iterator[str]:
+    """Say which names of servers are of none: a rule with a slip in it is about nothing."""
+    named = [("trusted", Glob(name)) for name in settings.trusted]
+    for number, rule in enumerate(settings.rules, 1):
+        named += [(f"rule {number}", glob) for glob in rule.server]
+    for where, glob in named:
+        if not any(glob.matches(server) for server in servers):
+            close = did_you_mean(glob.text, servers)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            yield f"{where}: no server is named {glob.text}{hint}"
 
 
 def _object(arguments: str) -> Mapping[str, Any]:
