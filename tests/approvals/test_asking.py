@@ -102,13 +102,9 @@ async def test_a_call_is_made_when_the_person_allows_it_and_is_a_catchable_error
         assert not done
 
 
-def _underpass(tmp_path: Path, done: list[str], **settings: Any) -> Any:
-    return Underpass.open(
-        {"files": files(done)},
-        sandbox="none",
-        home=tmp_path,
-        settings={**ASK, "run.check": False, **settings},
-    )
+def _underpass(tmp_path: Path, done: list[str], *, sandbox: str = "none", **settings: Any) -> Any:
+    chosen = {**ASK, "run.check": False, **settings}
+    return Underpass.open({"files": files(done)}, sandbox=sandbox, home=tmp_path, settings=chosen)
 
 
 @pytest.mark.parametrize(("answer", "asked"), [("once", 3), ("run", 1), ("always", 1)])
@@ -196,16 +192,27 @@ def _thinks(seconds: float) -> Person:
     return Person("once", meanwhile=think)
 
 
-@pytest.mark.parametrize("language", ["python", pytest.param("typescript", marks=needs_deno)])
-async def test_the_clock_of_the_run_stands_while_the_person_thinks(tmp_path: Path, language: str) -> None:
+@pytest.mark.parametrize("sandbox", ["process", "none"])
+@pytest.mark.parametrize("language", ["python", "session", pytest.param("typescript", marks=needs_deno)])
+async def test_the_clock_of_the_run_stands_while_the_person_thinks(
+    tmp_path: Path, language: str, sandbox: str
+) -> None:
     code = {
         "python": PYTHON + "await files.remove(path='a')",
         "typescript": 'import { files } from "mcp-servers";\nreturn await files.remove({ path: "a" });',
     }
-    async with _underpass(tmp_path, []) as up:
+    code["session"] = code["python"]
+    session = "s1" if language == "session" else None
+    async with _underpass(tmp_path, [], sandbox=sandbox) as up:
 
         async def attempt(seconds: float) -> RunResult:
-            return await up.run(code[language], language=language, timeout=seconds, ask=_thinks(seconds))
+            return await up.run(
+                code[language],
+                language="python" if session else language,
+                session=session,
+                timeout=seconds,
+                ask=_thinks(seconds),
+            )
 
         result = await in_time(attempt, lambda result: result.ok)
     assert result.value == {"path": "a"}
@@ -246,7 +253,7 @@ async def test_nobody_who_answers_in_time_refuses_and_the_run_does_not_wait_agai
         return None
 
     code = CATCHES + CATCHES.replace("found", "again").replace('"a"', '"b"') + "[found, again]"
-    async with _underpass(tmp_path, [], **{"policy.wait_seconds": 0.3}) as up:
+    async with _underpass(tmp_path, [], sandbox="none", **{"policy.wait_seconds": 0.3}) as up:
         result = await up.run(code, ask=ask)
     assert len(asked) == 1
     assert all("nobody answered within 0.3 s" in text for text in result.value)

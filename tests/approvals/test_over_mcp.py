@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import anyio
+import httpx2
 import mcp_types as types
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.context import ClientRequestContext
+from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from tests.approvals.test_asking import ASK, AT_ONCE, PYTHON, files
 from tests.cli.command_line import BIN, write_config
 from tests.execution.conftest import server
 from tests.patience import LONG
+from tests.server.http_service import project, serving
 
 from underpass import Underpass
 from underpass.server.asking import Rounds
@@ -212,3 +215,43 @@ async def test_a_client_of_each_era_is_asked_over_stdio(tmp_path: Path, mode: st
     assert result.structured_content["value"] == "UTC"
     assert refused.structured_content["error"]["type"] == "PermissionDenied"
     assert "time.get_current_time" in human.shown[0].message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_client_of_each_era_is_asked_over_http(tmp_path: Path, mode: str) -> None:
+    folder = project(tmp_path)
+    (folder / "underpass.toml").write_text('[policy]\nunknown = "ask"\n')
+    human = Human("once")
+    code = "from mcp_servers import testkit\nawait testkit.math_add(a=40, b=2)"
+    with serving(folder) as service, anyio.fail_after(LONG):
+        headers = {"Authorization": f"Bearer {service.token}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=LONG) as http,
+            Client(
+                streamable_http_client(service.url, http_client=http),
+                mode=mode,
+                elicitation_callback=human,
+            ) as client,
+        ):
+            result = await client.call_tool("run_code", {"code": code})
+            human.answers = ["refuse"]
+            refused = await client.call_tool("run_code", {"code": code})
+    assert not result.is_error, result
+    assert refused.structured_content["error"]["type"] == "PermissionDenied"
+    assert "testkit.math_add" in human.shown[0].message
+
+
+async def test_what_no_client_comes_back_to_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("underpass.server.asking._SWEEP", 0.05)
+    monkeypatch.setattr("underpass.server.asking._KEPT", 0.1)
+    done: list[str] = []
+    async with connected(tmp_path, done, Human("once"), "auto", **{"policy.wait_seconds": 0.2}) as (
+        client,
+        _,
+    ):
+        asked = await _asked(client)
+        await anyio.sleep(0.6)
+        with pytest.raises(MCPError):
+            await _retried(client, ONE, asked.request_state, _answers(asked))
+    assert not done
