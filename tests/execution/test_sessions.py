@@ -374,11 +374,14 @@ async def test_nothing_is_left_when_underpass_ends(opened: Open, tmp_path: Path)
         for name in ("s1", "s2"):
             await up.run("x = 1", session=name)
         numbers = {int(line.split()[0]) for line in stats(up)}
-        found = read_notices(tmp_path / ".underpass/sessions")
-        assert [(each["name"], each["pid"], each["busy"]) for each in found] == [
-            ("s1", os.getpid(), False),
-            ("s2", os.getpid(), False),
-        ]
+        expected = [("s1", os.getpid(), False), ("s2", os.getpid(), False)]
+        found: list[tuple[str, int, bool]] = []
+        with anyio.fail_after(30):
+            # It is written beside the runs.
+            while found != expected:
+                await anyio.lowlevel.checkpoint()
+                notices = read_notices(tmp_path / ".underpass/sessions")
+                found = [(each["name"], each["pid"], each["busy"]) for each in notices]
     assert len(numbers) == 2
     assert not numbers & processes()
     assert read_notices(tmp_path / ".underpass/sessions") == []

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Protocol
 
 import anyio
+from anyio import to_thread
 
 from underpass.background import Background
 from underpass.config import SessionSettings
@@ -73,6 +74,8 @@ class Sessions(Background):
         self._clock = clock
         self._sessions: dict[tuple[str, str], Session] = {}
         self._some_idle = anyio.Event()
+        self._news = anyio.Event()
+        """Set where other processes are to learn something."""
         self._watches: dict[Turn, anyio.CancelScope] = {}
 
     async def __aexit__(
@@ -83,8 +86,10 @@ class Sessions(Background):
     ) -> None:
         for session in list(self._sessions.values()):
             _end(session)
-        self._notice.remove()
         await super().__aexit__(kind, error, trace)
+
+    async def _finish(self) -> None:
+        self._notice.remove()
 
     def list(self) -> list[SessionInfo]:
         """Return the sessions that there are, the longest unused first."""
@@ -249,6 +254,7 @@ class Sessions(Background):
 
     async def _work(self) -> None:
         """Wake only when a session's time may be over: an idle session costs nothing."""
+        self._tasks.start_soon(self._write)
         while True:
             if (left := self.expire()) is None:
                 self._some_idle = anyio.Event()
@@ -267,7 +273,15 @@ class Sessions(Background):
             turn.kill()
 
     def _tell(self) -> None:
-        self._notice.write([self._info(each) for each in self._sessions.values() if each.held is not None])
+        """Let other processes know, soon: no run is to wait for a file."""
+        self._news.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news = anyio.Event()
+            live = [self._info(each) for each in self._sessions.values() if each.held is not None]
+            await to_thread.run_sync(self._notice.write, live)
 
     def _info(self, session: Session) -> SessionInfo:
         busy = session.turn.locked()
