@@ -24,7 +24,7 @@ _DECISIONS = ("allow", "ask", "deny", "allowed", "refused", "unanswered")
 
 @click.group(epilog=examples("underpass audit show --decision refused", "underpass audit verify"))
 def command() -> None:
-    """Show and verify the record of runs, decisions and tool calls. It can only grow."""
+    """Show and verify the record of runs, decisions and tool calls. `show` and `verify` have --json."""
 
 
 @command.command(
