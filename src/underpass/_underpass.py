@@ -540,6 +540,7 @@ def _privacy(stack: AsyncExitStack, settings: Settings, state: Path, catalog: Ca
 
     servers = [server.name for server in catalog.states()]
     privacy = PersonalData(settings.privacy, state / "privacy", servers)
+    catalog.mask = privacy.mask
     stack.callback(privacy.close)
     return privacy
 

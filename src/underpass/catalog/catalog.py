@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -110,6 +111,8 @@ class Catalog:
         }
         self._asking: set[str] = set()
         """The servers that are asked again in the background."""
+        self.mask: Callable[[str, str], str] | None = None
+        """Takes personal data out of what a server, given by its name, says on its way."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -354,6 +357,7 @@ class Catalog:
             max_result_bytes=limit,
             secrets=self._secrets,
             tools_changed=lambda: self._changed(name),
+            mask=str if self.mask is None else partial(self.mask, name),
             clock=self._clock,
         )
         return SdkUpstream(connection, listing_timeout=self._settings.start_timeout, max_result_bytes=limit)

@@ -85,6 +85,7 @@ class Connection:
         max_result_bytes: a larger answer is refused.
         secrets: what ``keyring://`` refers to.
         tools_changed: called when the server says that its list of tools changed.
+        mask: takes personal data out of what the server says on its way.
         clock: what idleness, pings and pauses go by.
     """
 
@@ -98,9 +99,11 @@ class Connection:
         max_result_bytes: int,
         secrets: SecretStore,
         tools_changed: Callable[[], object],
+        mask: Callable[[str], str] = str,
         clock: Clock | None = None,
     ) -> None:
         self._secrets = secrets
+        self._mask = mask
         self._tools_changed = tools_changed
         self.name = name
         self._source = source
@@ -186,6 +189,7 @@ class Connection:
         before = self._attempt
         number = 1 if before is None else before.number + 1
         attempt = Attempt(self.name, number, anyio.current_time() + self._start_timeout, self._clock)
+        attempt.tail.mask = self._mask
         self._attempt = attempt
         self._tasks.start_soon(self._own, attempt, before, name=f"server {self.name}")
         return attempt

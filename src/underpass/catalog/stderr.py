@@ -17,6 +17,8 @@ class Tail:
         self._cut = False
         self.redact: Callable[[str], str] = str
         """Takes secrets out of the text; a server prints what it likes."""
+        self.mask: Callable[[str], str] = str
+        """Takes personal data out of it."""
         self.margin = 0
         """Characters of the longest secret: where the text is cut, that much is left out."""
 
@@ -34,7 +36,7 @@ class Tail:
         """The last ``limit`` bytes as text."""
         data = b"".join(self._chunks)
         cut = self._cut or len(data) > KEPT_BYTES
-        text = self.redact(data[-KEPT_BYTES:].decode("utf-8", errors="replace"))
+        text = self.mask(self.redact(data[-KEPT_BYTES:].decode("utf-8", errors="replace")))
         # Redacted as a whole first: half a secret would not be recognised.
         text = text[self.margin :] if cut else text
         return text.encode()[-limit:].decode("utf-8", errors="replace").strip()

@@ -201,7 +201,9 @@ async def test_a_large_result_kept_elsewhere_a_session_and_what_was_observed_hav
         assert TOKEN.search(value)
         failed = await up.run("from mcp_servers import crm\nawait crm.die()", check=False)
         assert failed.error is not None
-        assert not [value for value in VALUES if value.lower() in json.dumps(failed.to_dict()).lower()]
+        told = [failed.to_dict(), await up.list_servers(), [state.stderr for state in up.catalog.states()]]
+        assert not [value for value in VALUES if value.lower() in json.dumps(told).lower()]
+        assert "cannot go on with [email]" in json.dumps(told)
     assert leaks(folder) == []
 
 

@@ -75,6 +75,23 @@ class PersonalData:
             restore=restore,
         )
 
+    def mask(self, server: str, text: str) -> str:
+        """Return what a server with personal data says on its way: to people, and belonging to no agent.
+
+        What is found becomes its kind, as in ``[email]``.
+        """
+        if not any(
+            fnmatchcase(server, name) or fnmatchcase(server, name.partition(".")[0])
+            for name in (*self._settings.servers, *self._settings.fields)
+        ):
+            return text
+        parts: list[str] = []
+        end = 0
+        for span in self._detector.find(text):
+            parts += (text[end : span.start], f"[{span.found.kind}]")
+            end = span.end
+        return "".join([*parts, text[end:]])
+
     def close(self) -> None:
         """Let the vault go."""
         self.vault.close()
