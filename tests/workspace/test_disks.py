@@ -47,6 +47,11 @@ for make, end, why in ((full, empty, "disk is full"), (read_only, writable, "dis
         refused(lambda: checkpoints.delete(AGENT, "one"), why)
         refused(lambda: checkpoints.collect(grace=0), why)
     end(place.state)
+    if make is read_only:
+        make(place.workspaces)
+        refused(lambda: checkpoints.restore(AGENT, "one"), "pre-restore-")
+        assert place.files() == changed
+        end(place.workspaces)
     checkpoints.create(AGENT, "two")
     assert checkpoints.verify() == []
     checkpoints.restore(AGENT, "one")

@@ -115,6 +115,8 @@ NO_NAMES = {
     "a\0b": "which no name may",
     "a\nb": "which no name may",
     "\u202egpj.exe": "which no name may",
+    "a\x1b[2Jb": "which no name may",
+    "\ud800x": "which no name may",
     "x" * 4096: "is too long",
     "é" * 128: "is too long",
     "a/" * 600: "is too long",

@@ -17,7 +17,15 @@ _RESERVED: Final = ("mcp-servers",)
 
 def is_name(agent: str) -> bool:
     """Whether an agent can be called so; its folder is."""
-    return _NAME.fullmatch(agent) is not None and agent not in _RESERVED
+    return _NAME.fullmatch(agent) is not None and agent.casefold() not in _RESERVED
+
+
+def no_name(agent: str) -> ValidationFailed:
+    """Return the error for what is no name of an agent."""
+    return ValidationFailed(
+        f"{agent!r:.100} is no name for an agent",
+        hint="use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit",
+    )
 
 
 class AgentFolders:
@@ -49,10 +57,7 @@ class AgentFolders:
         if known is not None and known.is_dir():
             return known
         if not is_name(agent):
-            raise ValidationFailed(
-                f"{agent!r} is no name for an agent",
-                hint="use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit",
-            )
+            raise no_name(agent)
         folder = self._root / agent
         try:
             for path in (folder, *(folder / part for part in PARTS)):

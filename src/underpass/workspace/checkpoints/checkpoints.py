@@ -36,6 +36,13 @@ _GRACE: Final = 3_600.0
 _AUTOMATIC: Final = 5
 """Automatic checkpoints of an agent that are kept."""
 _DAY: Final = 86_400.0
+_MEANING: Final = {
+    errno.ENOSPC: "the disk is full: nothing was lost; make room and try again",
+    errno.EROFS: "the disk is read-only; checkpoints are kept in the state folder",
+    errno.EACCES: "a file or folder in the workspace is closed to whoever runs Underpass",
+    errno.EEXIST: "choose a file that does not exist yet",
+}
+"""What a disk's error means, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,15 @@ class Checkpoints:
             remove_leftovers(self._workspaces)
             status = os.fstat(top)
             owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
-            Restoring(self._workspaces / agent, self._objects, owner).apply(now, wanted, changes)
+            try:
+                Restoring(self._workspaces / agent, self._objects, owner).apply(now, wanted, changes)
+            except OSError as error:
+                why = _MEANING.get(error.errno or 0, "something else works on these files at the same time")
+                raise ExecutionError(
+                    f"the restore of {name!r} stopped half-way: {error}",
+                    hint=f"{why}; restore {name!r} again, or {before.name!r}, which is what was there",
+                    before=before.name,
+                ) from error
             return Restored(checkpoint, tuple(changes), before)
 
     def diff(self, agent: str, name: str, other: str | None = None) -> list[Difference]:
@@ -322,15 +337,9 @@ class Checkpoints:
         try:
             yield
         except OSError as error:
-            hints = {
-                errno.ENOSPC: "the disk is full: nothing was lost; make room and try again",
-                errno.EROFS: "the disk is read-only; checkpoints are kept in the state folder",
-                errno.EACCES: "a file or folder in the workspace is closed to whoever runs Underpass",
-                errno.EEXIST: "choose a file that does not exist yet",
-            }
             raise ExecutionError(
                 f"the workspace cannot be kept or restored: {error}",
-                hint=hints.get(error.errno or 0, "see the message; what was kept before is untouched"),
+                hint=_MEANING.get(error.errno or 0, "see the message; what was kept before is untouched"),
             ) from error
 
     def _reading(self, agent: str) -> Reading:

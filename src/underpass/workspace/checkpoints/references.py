@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from underpass.errors import ValidationFailed, did_you_mean
 from underpass.workspace.checkpoints import durable
+from underpass.workspace.folders import is_name, no_name
 
 _FORMAT: Final = 1
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -55,7 +56,7 @@ class References:
         """Return the agents that have checkpoints."""
         if not self._folder.is_dir():
             return []
-        return sorted(path.name for path in self._folder.iterdir() if path.is_dir())
+        return sorted(path.name for path in self._folder.iterdir() if is_name(path.name) and path.is_dir())
 
     def of(self, agent: str) -> list[Checkpoint]:
         """Return an agent's checkpoints, the oldest first. A file that cannot be read is left out."""
@@ -64,7 +65,7 @@ class References:
 
     def files(self, agent: str) -> Iterator[tuple[Path, Checkpoint | None]]:
         """Return the file of each reference, and None with one that cannot be read."""
-        for path in sorted((self._folder / agent).glob("*.json")):
+        for path in sorted(self._of(agent).glob("*.json")):
             if not path.name.startswith("."):
                 yield path, _load(path)
 
@@ -109,7 +110,12 @@ class References:
 
     def _path(self, agent: str, name: str) -> Path:
         self.check(name)
-        return self._folder / agent / f"{name}.json"
+        return self._of(agent) / f"{name}.json"
+
+    def _of(self, agent: str) -> Path:
+        if not is_name(agent):
+            raise no_name(agent)
+        return self._folder / agent
 
 
 def _load(path: Path) -> Checkpoint | None:
