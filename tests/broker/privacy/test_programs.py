@@ -180,6 +180,22 @@ async def test_without_settings_nothing_is_concealed_and_there_is_no_vault(tmp_p
     assert not (folder / ".underpass" / "privacy").exists()
 
 
+async def test_what_was_kept_before_it_was_concealed_is_not_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    config, cached = configured(folder), {"cache.tools": ["crm.*"], "cache.runs": True}
+    async with Underpass.open(config, settings=cached) as up:
+        assert (await ran(up, CONTACT)).value["email"] == EMAIL
+        assert (await ran(up, CONTACT)).cached
+    async with Underpass.open(config, settings={**SETTINGS, **cached}) as up:
+        first, second = [(await ran(up, CONTACT)) for _ in range(2)]
+        assert TOKEN.fullmatch(first.value["email"])
+        assert (first.cached, second.cached) == (False, True)
+        assert second.value == first.value
+        other = await ran(up, CONTACT, agent="other")
+        assert other.value["email"] != first.value["email"]
+
+
 async def test_files_that_tools_return_are_not_searched(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
