@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from underpass.broker.flow.marks import Inherited, Label, Marks, Sources, file_name, no_sources, now
 from underpass.broker.flow.tools import Sink, ToolLabels
-from underpass.broker.flow.values import PrivateValues, find
+from underpass.broker.flow.values import WAITING, PrivateValues, find
 from underpass.broker.policy.decision import SEVERITY, Decision
 from underpass.config import FlowSettings
 
@@ -121,10 +121,14 @@ class RunFlow:
 
     async def check(self, call: Call) -> Decision | None:
         """Return what speaks against a call; None where nothing does."""
+        if self._memory.values.waiting > WAITING:
+            await anyio.to_thread.run_sync(self._memory.values.settle)
         sink = self._flows.tools.sink(call.tool, call.digest)
         if sink == "no":
             return None
-        inherited, own = self._inherited.look(), self._memory.sources
+        if self._inherited.is_stale():
+            await anyio.to_thread.run_sync(self._inherited.look)
+        inherited, own = self._inherited.sources, self._memory.sources
         private = {**inherited["private"], **own["private"]}
         if not private:
             return None
@@ -179,7 +183,7 @@ class RunFlow:
             known += self._flows.left_by(self._agent)
         search = partial(find, known, call.tool, call.arguments)
         waiting = sum(each.waiting for each in known)
-        if len(call.encoded) + waiting <= _INLINE:
+        if len(call.encoded) + waiting <= _INLINE and not any(each.is_busy for each in known):
             match = search()
         else:
             match = await anyio.to_thread.run_sync(search)

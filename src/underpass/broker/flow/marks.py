@@ -86,6 +86,10 @@ class Marks:
             mark = _Mark(label, server, tool, run, since, path)
             self._unwritten.setdefault(agent, []).append(mark)
 
+    def unwritten(self, agent: str) -> int:
+        """How many marks of an agent this process alone knows."""
+        return len(self._unwritten.get(agent, ()))
+
     def of_others(self, agent: str, run: str) -> tuple[Sources, bool]:
         """Return the labels that other runs gave an agent's files.
 
@@ -156,23 +160,32 @@ class Inherited:
         self._marks = marks
         self._agent = agent
         self._run = run
-        self._looked: int | None = None
+        self._path = marks.folder / agent
+        self._looked: int | None = 0
         self.sources = no_sources()
         """Those known so far. It may have read a file by then, so none goes again."""
 
-    def look(self) -> Sources:
-        """Return the labels that the run may have by now."""
+    def is_stale(self) -> bool:
+        """Whether there may be more by now."""
+        return self._looked is None or self._looked != self._changed()
+
+    def look(self) -> None:
+        """Learn the labels that the run may have by now. It reads files: call it in a thread."""
+        changed = self._changed()
+        sources, unsure = self._marks.of_others(self._agent, self._run)
+        for label, tools in sources.items():
+            self.sources[label] |= tools
+        # A mark that is put a moment after this look would not be seen by the folder's time.
+        self._looked = None if unsure or changed > now() else changed
+
+    def _changed(self) -> int:
+        """When a mark was put or removed last; 0 where there are none at all."""
+        if unwritten := self._marks.unwritten(self._agent):
+            return -unwritten
         try:
-            changed = os.stat(self._marks.folder / self._agent).st_mtime_ns  # noqa: PTH116 - each call waits
+            return os.stat(self._path).st_mtime_ns  # noqa: PTH116 - each call of a run waits for it
         except OSError:
-            changed = 0
-        if changed != self._looked:
-            sources, unsure = self._marks.of_others(self._agent, self._run)
-            for label, tools in sources.items():
-                self.sources[label] |= tools
-            # A mark that is put a moment after this look would not be seen by the folder's time.
-            self._looked = None if unsure or changed > now() else changed
-        return self.sources
+            return 0
 
 
 def file_name(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Final
 
 import orjson
@@ -15,7 +16,7 @@ from underpass.broker.flow.text import leaves, normalised, number, numbers, vari
 from underpass.catalog import ToolDefinition
 
 WAITING: Final = 1 << 20
-"""Bytes of results that wait until somebody looks for them: most runs send nothing to anyone."""
+"""Bytes of results that may wait until somebody looks for them: most runs send nothing to anyone."""
 _PIECE: Final = 1 << 14
 """Characters of an argument that are looked at together."""
 _LEAST_RUN: Final = RUN - 2 * (STRIDE - 1)
@@ -49,24 +50,38 @@ class PrivateValues:
         self._waiting: list[tuple[str, str, bytes]] = []
         self._bytes = 0
         self._door = Lock()
-        self._at_work = Lock()
+        self._at_work = RLock()
 
     def add(self, server: str, tool: str, encoded: bytes) -> None:
         """Note what a tool gave, as JSON."""
         self.any = True
-        with self._door:
-            self._waiting.append((server, tool, encoded))
-            self._bytes += len(encoded)
-        if self._bytes > WAITING:
-            self.settle()
+        if self.prints.stride:
+            with self._door:
+                self._waiting.append((server, tool, encoded))
+                self._bytes += len(encoded)
 
     @property
     def waiting(self) -> int:
         """Bytes of results that are kept as they came."""
         return self._bytes
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether another thread works on them."""
+        if self._at_work.acquire(blocking=False):
+            self._at_work.release()
+            return False
+        return True
+
+    @contextmanager
+    def settled(self) -> Generator[Fingerprints]:
+        """Keep fingerprints alone, and give them; nothing is added meanwhile."""
+        with self._at_work:
+            self.settle()
+            yield self.prints
+
     def settle(self) -> None:
-        """Keep fingerprints alone."""
+        """Keep fingerprints alone. It may take a second: call it in a thread."""
         prints = self.prints
         with self._at_work:
             with self._door:
@@ -85,15 +100,15 @@ def find(values: Iterable[PrivateValues], tool: ToolDefinition, arguments: Mappi
 
     What the tool's own definition says is no secret of anyone's, and what its server gave it knows.
     """
-    known = [each for each in values if each.any]
+    # Always in the same order: who waits for one must not hold another that is waited for.
+    known = sorted({id(each): each for each in values if each.any}.items())
     if not known:
         return None
-    for each in known:
-        each.settle()
-    search = _Search([each.prints for each in known], tool)
-    for path, value in leaves(dict(arguments), every_key=True):
-        if (source := search.source(value)) is not None:
-            return Match(source, path)
+    with ExitStack() as stack:
+        search = _Search([stack.enter_context(each.settled()) for _, each in known], tool)
+        for path, value in leaves(dict(arguments), every_key=True):
+            if (source := search.source(value)) is not None:
+                return Match(source, path)
     return None
 
 
