@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
-from mcp.client.context import ClientRequestContext
-from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+
+if TYPE_CHECKING:
+    from mcp.client.context import ClientRequestContext
+    from mcp_types import ElicitRequestParams, ElicitResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,9 @@ class Elicitations:
 
     async def answer(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG002 - the SDK fixes it
         """Answer one question of the server's."""
+        # Everyone imports this module, and the SDK takes a third of a second.
+        from mcp_types import ElicitRequestFormParams, ElicitResult
+
         call = _CALL.get() or (self._calls[0] if len(self._calls) == 1 else None)
         if call is None or call.fill is None or not isinstance(params, ElicitRequestFormParams):
             return ElicitResult(action="cancel")

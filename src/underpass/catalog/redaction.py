@@ -8,12 +8,14 @@ import re
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 from weakref import WeakSet
 
-import mcp_types as types
 import orjson
+
+if TYPE_CHECKING:
+    import mcp_types as types
 
 SHORTEST = 4
 """Characters of the shortest secret that is looked for: a shorter one would be found in every text."""
@@ -85,6 +87,8 @@ class Redactor:
         """Take the secrets out of what a server sent, in place."""
         if not self._pattern:
             return
+        import mcp_types as types  # late: everyone imports this module
+
         if isinstance(message, types.JSONRPCResponse):
             self._value(message.result)
         elif isinstance(message, types.JSONRPCError):
