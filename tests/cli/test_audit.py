@@ -6,21 +6,24 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
-from click.testing import CliRunner
-from tests.cli.command_line import underpass, write_config
+from tests.cli.command_line import Finished, underpass, write_config
 
 from underpass import PermissionDenied, ToolNotFound, Underpass
-from underpass.broker.audit import AuditTrail
+from underpass.broker.audit import AuditTrail, Chain
+from underpass.broker.audit.files import segment_path
+from underpass.broker.audit.row import content_of
 from underpass.broker.call import Call
 from underpass.broker.policy.decision import Decision
 from underpass.catalog.definition import ToolDefinition
-from underpass.cli.audit import command
+from underpass.cli.main import main
 from underpass.execution.result import ToolCall
 
+Audit = Callable[..., Finished]
 pytestmark = pytest.mark.requirement("R37")
 
 
@@ -43,6 +46,17 @@ def project(tmp_path: Path) -> Path:
 
     anyio.run(work)
     return tmp_path
+
+
+@pytest.fixture
+def audit(project: Path, capsys: pytest.CaptureFixture[str]) -> Audit:
+    def run(*arguments: str) -> Finished:
+        with pytest.raises(SystemExit) as exit_:
+            main(["audit", *arguments, "--config", str(project / ".mcp.json")])
+        shown = capsys.readouterr()
+        return Finished(int(str(exit_.value.code)), shown.out, shown.err)
+
+    return run
 
 
 def test_the_youngest_rows_are_shown(project: Path) -> None:
@@ -76,61 +90,58 @@ def test_the_youngest_rows_are_shown(project: Path) -> None:
         (("--since", "2026-01-01T00:00+02:00", "--run", "r1"), ["decision", "call"]),
     ],
 )
-def test_rows_are_chosen(project: Path, options: tuple[str, ...], kinds: list[str]) -> None:
-    arguments = ["show", "--json", *options, "--config", str(project / ".mcp.json")]
-    shown = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    assert [row["kind"] for row in json.loads(shown.stdout)["rows"]] == kinds
+def test_rows_are_chosen(audit: Audit, options: tuple[str, ...], kinds: list[str]) -> None:
+    assert [row["kind"] for row in audit("show", "--json", *options).json["rows"]] == kinds
 
 
-def test_what_is_no_time_is_said(project: Path) -> None:
-    done = underpass("audit", "show", "--since", "yesterday", cwd=project)
+def test_what_is_no_time_is_said(audit: Audit) -> None:
+    done = audit("show", "--since", "yesterday")
     assert done.status == 1
     assert "'yesterday' is no time" in done.stderr
 
 
-def test_a_trail_verifies_until_it_is_changed(project: Path) -> None:
-    done = underpass("audit", "verify", cwd=project)
+def test_a_trail_verifies_until_it_is_changed(project: Path, audit: Audit) -> None:
+    done = audit("verify")
     assert (done.status, done.stderr) == (0, "")
     assert "6 rows, 1 to 6, are as they were written" in done.stdout
     head = done.stdout.rpartition("head: ")[2].strip()
-    again = underpass("audit", "verify", "--head", head, "--json", cwd=project)
+    again = audit("verify", "--head", head, "--json")
     assert again.json == {
         "ok": True, "rows": 6, "segments": 1, "first": 1, "last": 6, "head": head, "keyed": False,
         "noted_row": 6, "faults": [],
     }  # fmt: skip
-    assert (
-        "the noted hash is that of row 6" in underpass("audit", "verify", "--head", head, cwd=project).stdout
-    )
+    assert "the noted hash is that of row 6" in audit("verify", "--head", head).stdout
     (path,) = (project / ".underpass" / "audit").glob("*.jsonl")
     path.write_bytes(path.read_bytes().replace(b"git_push", b"git_pull"))
-    done = underpass("audit", "verify", cwd=project)
+    done = audit("verify")
     assert done.status == 1
     assert "segment 1, line 5: row 5 was changed, or another one before it" in done.stderr
     assert "are not as they were written" in done.stdout
-    assert underpass("audit", "verify", "--json", cwd=project).json["ok"] is False
+    assert audit("verify", "--json").json["ok"] is False
 
 
-def test_a_head_has_to_be_one(project: Path) -> None:
-    done = underpass("audit", "verify", "--head", "5cb1", cwd=project)
+def test_a_head_has_to_be_one(audit: Audit) -> None:
+    done = audit("verify", "--head", "5cb1")
     assert (done.status, "64 hexadecimal digits" in done.stderr) == (1, True)
-    done = underpass("audit", "verify", "--head", "5c" * 32, cwd=project)
+    done = audit("verify", "--head", "5c" * 32)
     assert (done.status, "no row has the hash" in done.stderr) == (1, True)
 
 
-def test_the_key_of_the_settings_is_used(project: Path) -> None:
+def test_the_key_of_the_settings_is_used(
+    project: Path, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (project / "underpass.toml").write_text('[audit]\nkey = "keyring://gone"\n')
-    done = underpass("audit", "verify", cwd=project)
+    done = audit("verify")
     assert (done.status, "the secret gone is not set" in done.stderr) == (2, True)
-    done = underpass("audit", "verify", cwd=project, env={"UNDERPASS_AUDIT_KEY": "other"})
+    monkeypatch.setenv("UNDERPASS_AUDIT_KEY", "other")
+    done = audit("verify")
     assert (done.status, "the newest rows are made without one" in done.stderr) == (1, True)
 
 
-def test_all_rows_are_exported(project: Path) -> None:
+def test_all_rows_are_exported(project: Path, audit: Audit) -> None:
     (path,) = (project / ".underpass" / "audit").glob("*.jsonl")
-    assert underpass("audit", "export", cwd=project).stdout.encode() == path.read_bytes()
-    rows = list(
-        csv.DictReader(io.StringIO(underpass("audit", "export", "--format", "csv", cwd=project).stdout))
-    )
+    assert audit("export").stdout.encode() == path.read_bytes()
+    rows = list(csv.DictReader(io.StringIO(audit("export", "--format", "csv").stdout)))
     kept = [json.loads(line) for line in path.read_bytes().splitlines()][1:]
     assert [(row["kind"], row["hash"]) for row in rows] == [(row["kind"], row["hash"]) for row in kept]
     # A spreadsheet must not take a name for a formula.
@@ -144,9 +155,19 @@ def test_without_a_trail_it_is_said(tmp_path: Path) -> None:
         assert (done.status, "there is no audit trail" in done.stderr) == (1, True)
 
 
-def test_what_other_rows_say_is_shown(project: Path) -> None:
+def test_what_other_rows_say_is_shown(project: Path, audit: Audit) -> None:
     folder = project / ".underpass" / "audit"
     (folder / "head").unlink()
-    assert underpass("run", "-c", "1", cwd=project).status == 0
-    shown = underpass("audit", "show", cwd=project).stdout
+    chain = Chain(folder)
+    chain.append([content_of("pruned", {"last": 7}), content_of("lost", {"rows": 3})])
+    chain.close()
+    shown = audit("show").stdout
     assert "the head was missing" in shown
+    assert "rows up to 7 were removed" in shown
+    assert "3 rows could not be written" in shown
+
+
+def test_a_trail_that_cannot_be_read_is_said(project: Path, audit: Audit) -> None:
+    segment_path(project / ".underpass" / "audit", 2).mkdir()
+    done = audit("show")
+    assert (done.status, "the audit trail cannot be read" in done.stderr) == (2, True)
