@@ -18,6 +18,7 @@ from underpass.broker.audit import verify
 from underpass.broker.journal import JournalStore
 from underpass.catalog.definition import ToolDefinition
 from underpass.catalog.digest import tool_digest
+from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.upstream import InMemoryUpstream, ToolOutcome
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R37")]
@@ -310,8 +311,10 @@ said
     assert [row["reached"] for row in world.rows("call")][-2:] == ["server", "server"]
 
 
-async def test_the_key_of_the_settings_keys_the_trail(world: World) -> None:
-    async with world.opened(**{"audit.key": "secret"}) as up:
+@pytest.mark.parametrize("setting", ["secret", "keyring://audit"])
+async def test_the_key_of_the_settings_keys_the_trail(world: World, setting: str) -> None:
+    SecretStore(world.folder.parent).set("audit", "secret")
+    async with world.opened(**{"audit.key": setting}) as up:
         await up.run("1")
     assert verify(world.folder, key=b"secret").is_keyed
     assert not verify(world.folder).ok
