@@ -291,3 +291,19 @@ async def test_where_nothing_is_private_nothing_is_followed(world: World) -> Non
     async with world.opened(**{"flow.private": ()}) as up:
         assert (await up.run(OBEYS)).error is None
     assert not (world.home / ".underpass" / "flow").exists()
+
+
+async def test_a_run_that_is_given_up_leaves_no_label_where_it_left_no_file(world: World) -> None:
+    marks = world.home / ".underpass" / "flow" / "default"
+    write = "from pathlib import Path\nPath('data/mail.txt').write_text('x')\n"
+    for before, labelled in (("", False), (write, True)):
+        async with world.opened() as up:
+            with anyio.CancelScope() as scope:
+
+                async def give_up(*_: Any, scope: anyio.CancelScope = scope) -> None:
+                    scope.cancel()
+
+                code = f"{READ}{before}from mcp_runtime import progress\nawait progress(1)\nwhile True: pass"
+                await up.run(code, on_progress=give_up)
+            assert scope.cancelled_caught
+        assert any(marks.iterdir()) == labelled

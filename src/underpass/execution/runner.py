@@ -260,6 +260,7 @@ class Runner:
             reads=None if watch is None else watch.reads,
         )
         files = FilesOfRun(self._checkpoints, program.agent, name)
+        interrupted = False
         try:
             await quota.begin()
             if program.rollback_on_error:
@@ -281,12 +282,15 @@ class Runner:
             if watch is not None and is_watched:
                 watch.after = await self._kept.fingerprint(program.agent)
         except BaseException:
+            interrupted = True
             if program.rollback_on_error:
                 await files.settle(failed=True)
             raise
         finally:
             lease.release()
             quota.leave()
+            if interrupted:
+                await calls.close()
         if quota.error is not None:
             outcome.error = quota.error
         spoke = outcome.done is not None
