@@ -264,6 +264,12 @@ async def test_a_listing_holds_for_as_long_as_its_server_says(
         with anyio.fail_after(LONG):
             while names(servers.known()["s"]) != ["add", "sub", "turn"]:
                 await checkpoint()
+        lists(tmp_path, tool("add"))
+        now -= 1_000_000
+        await servers.ready("s")
+        with anyio.fail_after(LONG):
+            while names(servers.known()["s"]) != ["add", "turn"]:
+                await checkpoint()
 
 
 async def test_a_server_that_cannot_list_again_keeps_its_tools(tmp_path: Path) -> None:

@@ -138,7 +138,8 @@ class ServerTools:
         manifest = self._manifest
         if manifest is None or (ttl := manifest.listing.origin.ttl) is None:
             return False
-        return time.time() >= manifest.listed_at + max(ttl, _SHORTEST_TTL)
+        # A listing from the future was made before the clock went back.
+        return not 0 <= time.time() - manifest.listed_at < max(ttl, _SHORTEST_TTL)
 
     def _runs(self) -> bool:
         return self._life() is not None

@@ -43,8 +43,13 @@ _SCHEMA: Final = (
         content_bytes INTEGER, error TEXT
     )""",
 )
-_RESULTS: Final = "CREATE TABLE results (number INTEGER PRIMARY KEY, result BLOB NOT NULL)"
-"""Since version 2."""
+_SINCE_2: Final = (
+    "CREATE TABLE results (number INTEGER PRIMARY KEY, result BLOB NOT NULL)",
+    # The few calls with large results; looking for them must not mean to look at every call.
+    "CREATE INDEX contents ON calls (content, content_bytes) WHERE content IS NOT NULL",
+)
+_AT_ONCE: Final = 20
+"""Runs that are removed in one step, for which whoever writes waits."""
 _RUN: Final = (
     "SELECT run, begun, agent, language, environment, filename, timeout, max_tokens, checked, rollback,"
     " codes.code, session, host, boot, attempts, ended, cause, (SELECT count(*) FROM calls"
@@ -146,14 +151,19 @@ class JournalStore:
         if not self.path.exists():
             return
         with closing(self._open()) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            _remove(connection, "SELECT number FROM runs WHERE begun < ?", time.time() - days * 86_400)
+            removed = _remove(
+                connection, "SELECT number FROM runs WHERE begun < ?", time.time() - days * 86_400
+            )
             while _size(connection) > most_bytes:
                 count = connection.execute("SELECT count(*) / 10 + 1 FROM runs").fetchone()[0]
-                if not _remove(connection, "SELECT number FROM runs ORDER BY number LIMIT ?", count):
+                if not (
+                    more := _remove(connection, "SELECT number FROM runs ORDER BY number LIMIT ?", count)
+                ):
                     break
+                removed += more
+            if removed:
+                connection.execute("DELETE FROM codes WHERE digest NOT IN (SELECT code FROM runs)")
             kept = {row[0] for row in connection.execute("SELECT content FROM calls WHERE content NOT NULL")}
-            connection.execute("COMMIT")
         contents = ObjectStore(self.contents)
         for digest, facts in contents.all():
             if digest not in kept and facts.st_mtime < time.time() - _YOUNG:
@@ -223,15 +233,15 @@ def _lay_out(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         version = _version(connection)
         if version in {0, 1}:
-            for statement in (*(_SCHEMA if version == 0 else ()), _RESULTS):
+            for statement in (*(_SCHEMA if version == 0 else ()), *_SINCE_2):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {(version := VERSION)}")
         connection.execute("COMMIT")
     if version != VERSION:
         raise _none_of_ours(f"its format is {version}, and this version knows {VERSION}")
-    found = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table'")
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
     tables = {" ".join(row[0].split()) for row in found}
-    if not tables.issuperset(" ".join(statement.split()) for statement in (*_SCHEMA, _RESULTS)):
+    if not tables.issuperset(" ".join(statement.split()) for statement in (*_SCHEMA, *_SINCE_2)):
         raise _none_of_ours("its tables are not those of a journal")
 
 
@@ -252,21 +262,29 @@ def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
 
 
 def _remove(connection: sqlite3.Connection, which: str, value: float) -> int:
-    """Remove the runs whose numbers the query ``which`` gives; returns how many they were."""
+    """Remove the runs whose numbers a query gives, a few at a time; returns how many they were."""
     numbers = connection.execute(which, (value,)).fetchall()
-    calls = ((number << SHIFT, (number + 1) << SHIFT) for (number,) in numbers)
-    connection.executemany("DELETE FROM calls WHERE key > ? AND key < ?", calls)
-    connection.executemany("DELETE FROM results WHERE number = ?", numbers)
-    connection.executemany("DELETE FROM runs WHERE number = ?", numbers)
-    if count := len(numbers):
-        connection.execute("DELETE FROM codes WHERE digest NOT IN (SELECT code FROM runs)")
-    return count
+    for first in range(0, len(numbers), _AT_ONCE):
+        some = numbers[first : first + _AT_ONCE]
+        begun = time.monotonic()
+        connection.execute("BEGIN IMMEDIATE")
+        calls = ((number << SHIFT, (number + 1) << SHIFT) for (number,) in some)
+        connection.executemany("DELETE FROM calls WHERE key > ? AND key < ?", calls)
+        connection.executemany("DELETE FROM results WHERE number = ?", some)
+        connection.executemany("DELETE FROM runs WHERE number = ?", some)
+        connection.execute("COMMIT")
+        # Writers that wait look seldom: half of the time is theirs.
+        time.sleep(time.monotonic() - begun)
+    return len(numbers)
 
 
 def _size(connection: sqlite3.Connection) -> int:
     size = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count"
     pages = connection.execute(f"{size}, pragma_page_size").fetchone()[0]
-    return pages + connection.execute("SELECT total(content_bytes) FROM calls").fetchone()[0]
+    return (
+        pages
+        + connection.execute("SELECT total(content_bytes) FROM calls WHERE content NOT NULL").fetchone()[0]
+    )
 
 
 def _run(row: Sequence[Any]) -> RunRecord:
