@@ -211,11 +211,15 @@ async def test_names_that_deno_has_are_a_programs_own_and_no_other_modules(opene
             "[URL, Map, JSON, Error, Object, Promise, performance, new Event().kind, fetch('a').URL, status,\n"
             "  (await demo.echo({ URL })).URL]",
             "name = 'changed'; ({ name })",
+            "class Person { constructor(public name: string, readonly status = name + '!') { name += '?'; } }\n"
+            "enum Kind { name = 2, twice = name * 2 }\n"
+            "[new Person('p').name, new Person('p').status, Kind.twice, name]",
         )
     assert seen == [
         [{"name": "in", "URL": "http://x"}, "fetch", "Event"],
         ["http://x", 1, 2, 3, 4, 5, 6, "mine", "http://x", 7, "http://x"],
         {"name": "changed"},
+        ["p", "p!", 4, "changed"],
     ]
 
 
@@ -442,6 +446,20 @@ async def test_each_run_has_its_own_limit_of_calls(opened: Open) -> None:
         assert over.error is not None
         assert over.error.type == "ToolLimitExceeded"
         assert await values(up, "await call(4)") == [4]
+
+
+async def test_modules_of_the_workspace_are_imported_for_later_programs(opened: Open) -> None:
+    async with opened() as up:
+        seen = await values(
+            up,
+            "Deno.writeTextFileSync('lib.ts', 'export const six: number = 6; export default (n: number) => n;');\n"
+            "Deno.writeTextFileSync('data.json', '[7]');",
+            'import same, { six } from "./lib.ts";\nimport data from "./data.json" with { type: "json" };\n'
+            'import * as lib from "./lib.ts";',
+            "[same(5), six, ...data, lib.six]",
+            'import { six } from "./lib.ts";\n[six, (await import("./lib.ts")).six]',
+        )
+    assert (seen[2], seen[3]) == ([5, 6, 7, 6], [6, 6])
 
 
 async def test_any_server_can_be_imported_later(opened: Open) -> None:

@@ -208,16 +208,22 @@ class KeptNames:
             source = statement.child_by_field_name("source")
             assert source is not None
             path = self._edits.edited(source.start_byte, source.end_byte).decode()
+            attributes = "".join(
+                f" {_text(each)}" for each in statement.children if each.type == "import_attribute"
+            )
             module = f"{_DECLARED}{number}"
             given = ", ".join(f'{self._kept(local)}: "{name}"' for local, name in names.items())
-            self.imports += f"import * as {module} from {path};"
+            self.imports += f"import * as {module} from {path}{attributes};"
             self._begin.append(f"{NAMES}.imported({module}, {{ {given} }});")
 
     def _rename(self) -> None:
         """Give what Deno has as well its other name, wherever the program names it."""
+        others = [each for node in walk(self._root) for each in _properties(node)]
         for node in walk(self._root, but=_IMPORT):
             name = _text(node) if node.type in {"identifier", *_SHORTHANDS} else ""
             if name not in self._shadowed or node.start_byte in self._done:
+                continue
+            if any(other == name and _holds(scope, node) for other, scope in others):
                 continue
             self._edits.replace(node, self._kept(name))
             if node.type in _SHORTHANDS:
@@ -293,6 +299,23 @@ def _imports(statement: Node) -> Iterator[_Import]:
             if name is not None and not _is_type(specifier):
                 exported = _text(name).strip("\"'")
                 yield _Import(alias or name, exported, alias=alias is not None, statement=statement)
+
+
+def _properties(node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the names of properties that are variables, too, and where: none of them can be renamed."""
+    if node.type == "enum_body":
+        for member in node.named_children:
+            yield _text(member.child_by_field_name("name") or member), node
+    elif node.type == "accessibility_modifier" or _text(node) == "readonly":
+        # `constructor(public name: string)`
+        parameter = node.parent
+        pattern = None if parameter is None else parameter.child_by_field_name("pattern")
+        if parameter is not None and pattern is not None and parameter.parent is not None:
+            yield _text(pattern), parameter.parent.parent or parameter.parent
+
+
+def _holds(scope: Node, node: Node) -> bool:
+    return scope.start_byte <= node.start_byte and node.end_byte <= scope.end_byte
 
 
 def _is_type(node: Node) -> bool:
