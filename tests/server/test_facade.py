@@ -283,8 +283,9 @@ async def test_a_program_may_be_in_a_session_that_the_argument_names() -> None:
 async def test_a_program_may_be_in_typescript_where_that_can_be_run() -> None:
     async with connected(server("git", "git_log"), typescript=True) as (client, backend):
         run_code = (await client.list_tools()).tools[0]
-        await client.call_tool("run_code", {"code": "1", "language": "typescript"})
+        await client.call_tool("run_code", {"code": "1", "language": "typescript", "session": "s1"})
         chosen = backend.language
+        assert backend.session == "s1"
         await client.call_tool("run_code", {"code": "1"})
         wrong = await client.call_tool("run_code", {"code": "1", "language": "cobol"})
     assert "Python or TypeScript" in (run_code.description or "")
