@@ -141,6 +141,7 @@ async def test_a_journal_that_cannot_be_read_is_said(world: World, caplog: pytes
 async def test_a_journal_of_the_first_format_is_carried_on(world: World) -> None:
     run = await died(world, READS, at="b")
     world.change("DROP TABLE results")
+    world.change("DROP INDEX contents")
     world.change("PRAGMA user_version = 1")
     async with world.opened(**AUTO):
         await until(lambda: cause(world, run))
