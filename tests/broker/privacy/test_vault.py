@@ -32,7 +32,8 @@ def test_the_files_have_no_value_and_only_their_owner_reads_them(tmp_path: Path)
     vault = Vault(tmp_path / "privacy")
     (token,) = vault.tokens("default", values(EMAIL))
     assert vault.values("default", [token, "EMAIL_aaaaaaaa"]) == {token: EMAIL}
-    files = list(vault.folder.iterdir())
+    files = [file for file in vault.folder.iterdir() if file.name != ".gitignore"]
+    assert (vault.folder / ".gitignore").read_text() == "*\n"
     assert {FILE_NAME, "privacy-key"} <= {file.name for file in files}
     assert not [file for file in files if EMAIL.encode() in file.read_bytes()]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}

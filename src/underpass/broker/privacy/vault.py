@@ -226,7 +226,10 @@ class Vault:
     def _open(self) -> tuple[sqlite3.Connection, AESGCM]:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # SQLite gives its other files the mode of this one.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        ignored = self.folder / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text("*\n", encoding="ascii")
         connection = sqlite3.connect(
             self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
         )
