@@ -179,12 +179,12 @@ def test_a_trail_whose_folder_is_taken_away_goes_on_in_a_new_one(tmp_path: Path)
 def test_a_writer_waits_for_another_one_and_not_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("underpass.broker.audit.files._PATIENCE", 0.01)
+    monkeypatch.setattr("underpass.broker.audit.chain.PATIENCE", 0.01)
     chain, other = Chain(tmp_path), Chain(tmp_path)
     chain.append([content_of("note", {"by": "me"})])
     with child(lambda report: _hold(tmp_path, report)) as (_, end):
         assert os.read(end, 100) == b"held\n"
-        for each in (chain, other):
+        for each in (chain, chain, other):
             with pytest.raises(OSError, match="another process holds the audit trail"):
                 each.append([content_of("note", {"by": "me"})])
     for each in (chain, other):

@@ -15,6 +15,7 @@ from typing import Final
 
 from underpass.broker.audit.files import (
     HEAD,
+    PATIENCE,
     Head,
     first_line,
     lock,
@@ -75,6 +76,8 @@ class Chain:
         self._segment_seconds = max(_DAY, days * _DAY / _AGES)
         self._head: int | None = None
         self._end: _End | None = None
+        self._patience = PATIENCE
+        """Nothing, after a process that holds the lock was waited for in vain: it may have been stopped."""
         self._settled = 0
         """The segment up to which everything is on the disk; 0 where that is not known."""
 
@@ -140,15 +143,21 @@ class Chain:
             self._head = None
 
     def _lock(self) -> int:
+        patience, self._patience = self._patience, 0.0
+        head = self._locked_head(patience)
+        self._patience = PATIENCE
+        return head
+
+    def _locked_head(self, patience: float) -> int:
         if self._head is not None:
-            lock(self._head)
+            lock(self._head, patience)
             if self._end is not None and self._end.holds():
                 return self._head
             # Another process has written; or the files are no longer those that are open here.
             self.close()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._head = open_to_write(self.folder / HEAD)
-        lock(self._head)
+        lock(self._head, patience)
         return self._head
 
     def _write(self, head: int, end: _End, rows: Sequence[bytes]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 HEAD: Final = "head"
 _SUFFIX: Final = ".jsonl"
-_PATIENCE: Final = 5.0
+PATIENCE: Final = 5.0
 """Seconds to wait for another process that writes; each needs a few microseconds."""
 _PAUSE: Final = 0.0005
 _END_BYTES: Final = 64 * 1024
@@ -86,7 +86,7 @@ def first_line(descriptor: int) -> bytes:
     return os.read(descriptor, _END_BYTES).partition(b"\n")[0]
 
 
-def lock(descriptor: int) -> None:
+def lock(descriptor: int, patience: float = PATIENCE) -> None:
     """Keep other writers away until ``unlock``. Raises ``OSError``: another one takes too long."""
     if sys.platform == "win32":
         return
@@ -98,7 +98,7 @@ def lock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             now = time.monotonic()
-            end = end or now + _PATIENCE
+            end = end or now + patience
             if now > end:
                 raise OSError(error.errno, "another process holds the audit trail") from error
             # As SQLite waits: the other one is done in less time than another thread takes to start.
