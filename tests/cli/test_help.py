@@ -43,7 +43,7 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
 
 
 def test_underpass_is_imported_without_the_sdk_and_without_what_few_use() -> None:
-    late = {"mcp", "mcp_types", "pydantic", "pydantic_ai", "sqlite3", "jinja2", "rs_bpe", "phonenumbers"}
+    late = {"mcp", "mcp_types", "pydantic", "pydantic_ai", "sqlite3", "rs_bpe", "phonenumbers"}
     code = f"import sys\nfrom underpass import Underpass\nprint(sorted({late} & set(sys.modules)))"
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
