@@ -14,7 +14,7 @@ from underpass import ConfigError
 from underpass.broker.flow import Flows
 from underpass.config import FlowSettings
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R20")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R12")]
 
 MIXED = "flow: private and untrusted data"
 

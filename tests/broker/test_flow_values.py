@@ -24,7 +24,7 @@ from underpass.broker.flow.values import PrivateValues, find
 from underpass.catalog import ToolDefinition
 from underpass.config import FlowSettings
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R20")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R12")]
 
 SECRET = "correct horse battery staple"
 CHAT = ToolDefinition("chat", "post")

@@ -19,7 +19,7 @@ from underpass.broker.journal import JournalStore
 from underpass.catalog.definition import ToolDefinition
 from underpass.catalog.upstream import InMemoryUpstream, ToolOutcome
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R20")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R12")]
 
 SCRIPT = Path(__file__).parents[1] / "servers" / "correspondence.py"
 MIXED = "flow: private and untrusted data"
@@ -249,6 +249,7 @@ async def test_the_variables_of_a_session_carry_what_it_has_read(world: World) -
         assert (await up.run(strange + POST.format(text="'x'"), session="s")).error is None
 
 
+@pytest.mark.requirement("R20")
 async def test_a_resumed_run_has_read_what_it_read_in_its_first_life(tmp_path: Path) -> None:
     scope = anyio.CancelScope()
     cut = True
