@@ -26,8 +26,8 @@ from underpass.catalog import InMemoryUpstream, ToolDefinition
 from underpass.catalog.identity import Identity
 from underpass.config import CacheSettings
 
-CALLS = 4_000
-ROUNDS = 9
+CALLS = 500
+ROUNDS = 60
 SERVER = Path(__file__).parents[1] / "tests" / "servers" / "remembering.py"
 PROGRAM = 'from mcp_servers import notes\n(await notes.read(name="a"))["text"]'
 NUMBER = {"type": "integer"}
@@ -41,7 +41,7 @@ def broker(store: ResultStore | None, tools: tuple[str, ...]) -> Broker:
     cache = store and ToolCache(
         store,
         Declarations(CacheSettings(tools=tools), ()),
-        lambda server: Identity(server, server, lasts=True),
+        {"calculator": Identity("one", "calculator", lasts=True)}.get,
         is_used=True,
         timeout=60,
     )
@@ -71,13 +71,16 @@ async def within_the_broker(folder: Path) -> None:
             seen["none"].append(await calls(none, turn * CALLS, 1))
             seen["miss"].append(await calls(kept, turn * CALLS, 1))
             seen["hit"].append(await calls(kept, turn * CALLS, 0))
-        for _ in range(3):
-            seen["write"].append(await calls(writes, 0, 1))
-    middle = {name: sorted(values)[len(values) // 2] for name, values in seen.items()}
-    print(f"a call without a cache: {middle['none']:.1f} µs")
-    print(f"a call that is made and kept: {middle['miss'] - middle['none']:+.1f} µs")
-    print(f"a call that is answered from memory: {middle['hit']:.1f} µs")
-    print(f"a call that writes: {middle['write'] - middle['none']:+.1f} µs")
+            if not turn % 4:
+                seen["write"].append(await calls(writes, 0, 1))
+            # The loop lets go of what the calls have left.
+            await anyio.sleep(0.15)
+    # Whatever else the machine does only adds.
+    least = {name: min(values) for name, values in seen.items()}
+    print(f"a call without a cache: {least['none']:.1f} µs")
+    print(f"a call that is made and kept: {least['miss'] - least['none']:+.1f} µs")
+    print(f"a call that is answered from memory: {least['hit']:.1f} µs")
+    print(f"a call that writes: {least['write'] - least['none']:+.1f} µs")
 
 
 async def median(work: Callable[[], Awaitable[object]], times: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
@@ -18,6 +18,18 @@ from underpass.catalog.identity import Identity
 from underpass.errors import ToolFailed, ToolLimitExceeded
 
 Make = Callable[[], Awaitable[Returned]]
+
+
+class Digest(Protocol):
+    """A digest of what is known so far."""
+
+    def copy(self) -> Digest: ...
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
 _KNOWN: Final = 10_000
 """Tools that are remembered."""
 
@@ -32,8 +44,8 @@ class _Plan:
     """Where the server's epochs are."""
     reads: bool
     seconds: float
-    prefix: bytes
-    """What all keys of its calls begin with, before they are digested."""
+    prefix: Digest
+    """Of what all keys of its calls begin with."""
 
 
 class ToolCache:
@@ -86,18 +98,35 @@ class ToolCache:
         if epoch is None:
             return await make()
         key, now = _key(plan, call), self._store.now()
-        entry = await self._store.find(key)
+        entry = await self._store.find(key) if self._store.has(key) else None
         # The time to live may have been made shorter since.
         if entry is not None and now < entry.stored + plan.seconds:
             return _returned(entry, plan)
-
         freshness = Freshness(now + plan.seconds, plan.place, epoch)
+        if (flight := self._flights.begin((key, epoch), now)) is None:
+            return await self._join(plan, key, freshness, make)
+        try:
+            returned = self._keep(plan, key, freshness, await make())
+            flight.alone = not returned.portable
+            flight.result = returned if returned.portable else None
+        except Exception:
+            flight.alone = True
+            raise
+        else:
+            return returned
+        finally:
+            self._flights.end((key, epoch), flight)
+
+    async def _join(self, plan: _Plan, key: str, freshness: Freshness, make: Make) -> Returned:
+        """Wait for the same call that is under way."""
 
         async def work(_flight: Flight[Returned]) -> Returned:
-            return self._keep(plan, key, now, freshness, await make())
+            return self._keep(plan, key, freshness, await make())
 
+        now = freshness.until - plan.seconds
+        flight = (key, freshness.epoch)
         result, was_shared = await self._flights.share(
-            (key, epoch), work, _is_for_all, now=now, good_for=plan.seconds
+            flight, work, _is_for_all, now=now, good_for=plan.seconds
         )
         # Each has a value of its own: whoever changes his must not change another's.
         return result._replace(value=orjson.loads(result.encoded)) if was_shared else result
@@ -117,26 +146,25 @@ class ToolCache:
             # One that was given up, or had no answer, may still happen.
             self._epochs.end(plan.place, known=known, longest=self._timeout)
 
-    def _keep(
-        self, plan: _Plan, key: str, asked: float, freshness: Freshness, returned: Returned
-    ) -> Returned:
+    def _keep(self, plan: _Plan, key: str, freshness: Freshness, returned: Returned) -> Returned:
         until, place, epoch = freshness
         if not returned.portable or not self._epochs.is_current(place, epoch):
             return returned
+        asked = until - plan.seconds
         entry = Entry("call", plan.name, asked, until, ((place, epoch),), returned.encoded)
         self._store.put(key, entry, lasting=plan.identity.lasts)
-        return returned._replace(freshness=freshness)
+        return Returned(returned.value, returned.encoded, freshness=freshness)
 
     def _plan(self, call: Call) -> _Plan | None:
         tool = call.tool
         known = (tool.server, tool.name, call.digest)
         identity = self._identity(tool.server)
         plan = self._plans.get(known)
-        if plan is None or plan.identity != identity:
+        if plan is None or (plan.identity is not identity and plan.identity != identity):
             if identity is None:
                 return None
             treatment = self._declarations.about(tool)
-            prefix = orjson.dumps(["call", identity.digest, tool.name, call.digest])
+            prefix = hashlib.sha256(orjson.dumps(["call", identity.digest, tool.name, call.digest]))
             place = self._epochs.place(identity.entry)
             if len(self._plans) >= _KNOWN:
                 self._plans.clear()
@@ -147,7 +175,7 @@ class ToolCache:
 
 
 def _key(plan: _Plan, call: Call) -> str:
-    digest = hashlib.sha256(plan.prefix)
+    digest = plan.prefix.copy()
     digest.update(orjson.dumps([call.agent, call.arguments], option=orjson.OPT_SORT_KEYS))
     return digest.hexdigest()
 

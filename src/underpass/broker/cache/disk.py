@@ -52,12 +52,15 @@ class DiskEntries:
         """Bytes since the folder was looked through; it has to be, before the first is written."""
         self._made: set[str] = set()
 
-    def size_of(self, key: str) -> int | None:
-        """Return the bytes of an entry's file; None where there is none."""
-        try:
-            return os.stat(self._name(key)).st_size  # noqa: PTH116 - a Path takes longer than the call
-        except OSError:
-            return None
+    def has(self, key: str) -> bool:
+        """Whether there is a file: an error would take longer."""
+        return os.access(self._name(key), os.F_OK)
+
+    def size_of(self, key: str) -> int:
+        """Return the bytes of an entry's file; 0 where there is none any more."""
+        with suppress(OSError):
+            return Path(self._name(key)).stat().st_size
+        return 0
 
     def read(self, key: str) -> Entry | None:
         """Return an entry, which counts as used; None where there is none, or none that is whole."""

@@ -13,6 +13,8 @@ T = TypeVar("T")
 class Flight(Generic[T]):
     """One piece of work that is under way."""
 
+    __slots__ = ("_landed", "alone", "begun", "result")
+
     def __init__(self, begun: float = 0) -> None:
         self.begun = begun
         self.result: T | None = None
@@ -42,6 +44,18 @@ class Flights(Generic[T]):
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, Flight[T]] = {}
+
+    def begin(self, key: Hashable, now: float) -> Flight[T] | None:
+        """Begin work that nobody does yet; whoever gets it calls ``end``. None where someone does."""
+        if key in self._flights:
+            return None
+        flight = self._flights[key] = Flight[T](now)
+        return flight
+
+    def end(self, key: Hashable, flight: Flight[T]) -> None:
+        """Tell those who wait that the work is over."""
+        del self._flights[key]
+        flight.land()
 
     async def share(
         self,
@@ -73,10 +87,8 @@ class Flights(Generic[T]):
                 return flight.result, True
             if flight.alone:
                 return await work(Flight()), False
-        flight = Flight[T](now)
-        if key in self._flights:
-            return await work(flight), False
-        self._flights[key] = flight
+        if (flight := self.begin(key, now)) is None:
+            return await work(Flight()), False
         try:
             result = await work(flight)
             if not flight.alone and is_for_all(result):
@@ -89,5 +101,4 @@ class Flights(Generic[T]):
         else:
             return result, False
         finally:
-            del self._flights[key]
-            flight.land()
+            self.end(key, flight)

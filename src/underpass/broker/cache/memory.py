@@ -25,6 +25,10 @@ class MemoryEntries:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def has(self, key: str) -> bool:
+        """Whether there is such an entry."""
+        return key in self._entries
+
     def get(self, key: str) -> Entry | None:
         """Return an entry, which counts as used."""
         entry = self._entries.get(key)
@@ -34,11 +38,13 @@ class MemoryEntries:
 
     def put(self, key: str, entry: Entry) -> None:
         """Keep an entry in place of the one before."""
-        self.remove(key)
-        if entry.size * _LARGEST > self._most:
+        size = entry.size
+        if key in self._entries:
+            self.remove(key)
+        if size * _LARGEST > self._most:
             return
         self._entries[key] = entry
-        self.size += entry.size
+        self.size += size
         while self.size > self._most:
             _, oldest = self._entries.popitem(last=False)
             self.size -= oldest.size

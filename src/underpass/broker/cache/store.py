@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +33,10 @@ _DAY: Final = 86_400.0
 _LOG: Final = logging.getLogger("underpass.cache")
 
 
-def seconds() -> float:
-    """Return seconds that all processes of this machine count alike, and that go on while it sleeps."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.time() if clock is None else time.clock_gettime(clock)
+seconds: Final[Callable[[], float]] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time
+)
+"""Seconds that all processes of this machine count alike, and that go on while it sleeps."""
 
 
 class ResultStore(Background):
@@ -65,15 +67,20 @@ class ResultStore(Background):
         self._due = anyio.Event()
         self._said = False
 
+    def has(self, key: str) -> bool:
+        """Whether ``find`` may find an entry."""
+        return self._memory.has(key) or (self._disk is not None and self._disk.has(key))
+
     async def find(self, key: str) -> Entry | None:
         """Return an entry that is still good."""
         entry = self._memory.get(key)
         if entry is not None and self.is_good(entry):
             return entry
-        if self._disk is None or (size := self._disk.size_of(key)) is None:
+        if self._disk is None or not self._disk.has(key):
             return None
         read = self._disk.read
-        entry = read(key) if size <= _SMALL else await anyio.to_thread.run_sync(read, key)
+        small = self._disk.size_of(key) <= _SMALL
+        entry = read(key) if small else await anyio.to_thread.run_sync(read, key)
         if entry is None or not self.is_good(entry):
             return None
         self._memory.put(key, entry)
@@ -95,7 +102,8 @@ class ResultStore(Background):
         if lasting and self._disk is not None and self._pending_size + entry.size <= self._most_pending:
             self._pending[key] = entry
             self._pending_size += entry.size
-            self._due.set()
+            if not self._due.is_set():
+                self._due.set()
 
     async def _work(self) -> None:
         tidied = False
