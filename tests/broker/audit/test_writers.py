@@ -228,5 +228,5 @@ def test_a_disk_that_is_full_leaves_the_chain_whole(tmp_path: Path) -> None:
 def test_a_trail_is_verified_while_it_is_written(tmp_path: Path) -> None:
     with child(lambda report: write_for_ever(tmp_path, "one", report)) as (_, end):
         assert os.read(end, 100)
-        reports = [verify(tmp_path) for _ in range(20)]
-    assert [report.faults for report in reports] == [[]] * 20
+        reports = [verify(tmp_path) for _ in range(4)]
+    assert [report.faults for report in reports] == [[]] * 4
