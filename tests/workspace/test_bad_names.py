@@ -69,6 +69,20 @@ def test_what_is_no_name_is_refused_by_all_that_takes_one(tmp_path: Path, name: 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_what_code_put_in_the_place_of_a_folder_stays_and_stops_no_host(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    for part in ("data", "results"):
+        (place.folder / part).rmdir()
+    (place.folder / "data").touch()
+    (place.folder / "results").symlink_to(tmp_path / "nowhere")
+    before = sorted(tmp_path.rglob("*"))
+    assert AgentFolders(place.workspaces, owner=0).ensure(AGENT) == place.folder
+    assert sorted(tmp_path.rglob("*")) == before
+    assert KeptResults(place.workspaces).list(AGENT) == []
+    with pytest.raises(OSError, match="results"):
+        keep(place.folder, "x.json", b"1")
+
+
 def test_the_command_line_refuses_them_in_one_line(tmp_path: Path) -> None:
     for command in (
         ("workspace", "checkpoint", "../x"),

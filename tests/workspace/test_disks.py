@@ -102,12 +102,15 @@ import anyio
 from underpass import SandboxUnavailable, Underpass
 
 async def once():
-    async with Underpass.open(None, home=sys.argv[1], settings={"run.check": False}) as up:
-        try:
+    try:
+        async with Underpass.open(None, home=sys.argv[1], settings={"run.check": False}) as up:
             await up.run("1")
-        except SandboxUnavailable as error:
-            print(error.message)
+    except SandboxUnavailable as error:
+        print(error.message)
 
+read_only(sys.argv[1])
+anyio.run(once)
+writable(sys.argv[1])
 Path(sys.argv[1], "workspace").mkdir(mode=0o755)
 read_only(Path(sys.argv[1], "workspace"))
 anyio.run(once)
@@ -131,4 +134,6 @@ def test_runs_go_on_without_what_cannot_be_kept_and_it_is_said(tmp_path: Path, t
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
 def test_a_workspace_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    assert "the workspace of 'default' cannot be made" in run(FRESH, tmp_path)
+    said = run(FRESH, tmp_path)
+    assert "the folder of workspaces" in said
+    assert "the workspace of 'default' cannot be made" in said

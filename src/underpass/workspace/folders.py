@@ -34,17 +34,23 @@ class AgentFolders:
     Parameters:
         root: the folder of all workspaces; made when it is missing.
         owner: the user that the agents' code runs as; owns what is made here.
+
+    Raises:
+        SandboxUnavailable: the disk does not allow it.
     """
 
     def __init__(self, root: Path, *, owner: int) -> None:
         self._root = root
         self._owner = owner
         self._known: dict[str, Path] = {}
-        root.mkdir(parents=True, exist_ok=True)
-        mode = root.stat().st_mode
-        if os.geteuid() == 0 and mode & 0o011 != 0o011:
-            # The owner is another user then, and must be able to pass through to its folder.
-            root.chmod(mode | 0o011)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            mode = root.stat().st_mode
+            if os.geteuid() == 0 and mode & 0o011 != 0o011:
+                # The owner is another user then, and must be able to pass through to its folder.
+                root.chmod(mode | 0o011)
+        except OSError as error:
+            raise _cannot_be_made(f"the folder of workspaces {root}", error) from error
 
     def ensure(self, agent: str) -> Path:
         """Return the folder of ``agent``, and make it.
@@ -63,10 +69,7 @@ class AgentFolders:
             for path in (folder, *(folder / part for part in PARTS)):
                 self._make(path)
         except OSError as error:
-            raise SandboxUnavailable(
-                f"the workspace of {agent!r} cannot be made: {error}",
-                hint="let whoever runs Underpass write there, and make room",
-            ) from error
+            raise _cannot_be_made(f"the workspace of {agent!r}", error) from error
         self._known[agent] = folder
         return folder
 
@@ -77,3 +80,9 @@ class AgentFolders:
                 path.mkdir(mode=0o700)
                 if os.geteuid() == 0:
                     os.chown(path, self._owner, self._owner, follow_symlinks=False)
+
+
+def _cannot_be_made(what: str, error: OSError) -> SandboxUnavailable:
+    return SandboxUnavailable(
+        f"{what} cannot be made: {error}", hint="let whoever runs Underpass write there, and make room"
+    )
