@@ -52,9 +52,15 @@ class DiskEntries:
         """Bytes since the folder was looked through; it has to be, before the first is written."""
         self._made: set[str] = set()
 
-    def has(self, key: str) -> bool:
-        """Whether there is a file: an error would take longer."""
-        return os.access(self._name(key), os.F_OK)
+    def keys(self) -> set[str]:
+        """Return the keys of all files."""
+        found: set[str] = set()
+        with suppress(OSError):
+            for folder in os.listdir(self.folder):  # noqa: PTH208 - there may be thousands
+                if len(folder) == 2:
+                    with suppress(OSError):
+                        found.update(os.listdir(self.folder / folder))  # noqa: PTH208
+        return found
 
     def size_of(self, key: str) -> int:
         """Return the bytes of an entry's file; 0 where there is none any more."""

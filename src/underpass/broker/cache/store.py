@@ -29,6 +29,9 @@ _WRITE_AFTER: Final = 0.1
 """Seconds for which what is to be written is collected."""
 _SMALL: Final = 262_144
 """Bytes up to which a file is read at once; a larger one is read in a thread, beside other runs."""
+_LOOK_AFTER: Final = 2.0
+"""Seconds after which it is looked what other processes have written: asking for each file takes longer than
+most of a call's way through the broker."""
 _DAY: Final = 86_400.0
 _LOG: Final = logging.getLogger("underpass.cache")
 
@@ -62,21 +65,36 @@ class ResultStore(Background):
         lasts = settings.disk_mb and boot()
         self._disk = entries_of(folder, settings.disk_mb) if lasts else None
         self._most_pending = settings.memory_mb * _MB
-        self._pending: dict[str, Entry] = {}
+        self._there: set[str] | None = None
+        """The keys of what is on disk; None before someone has looked."""
+        self._looked = 0.0
+        self._pending: list[tuple[str, Entry]] = []
         self._pending_size = 0
         self._due = anyio.Event()
         self._said = False
 
     def has(self, key: str) -> bool:
         """Whether ``find`` may find an entry."""
-        return self._memory.has(key) or (self._disk is not None and self._disk.has(key))
+        if self._memory.has(key):
+            return True
+        if self._disk is None:
+            return False
+        if self._there is None:
+            return True
+        if self.now() - self._looked > _LOOK_AFTER and not self._due.is_set():
+            self._due.set()
+        return key in self._there
 
     async def find(self, key: str) -> Entry | None:
         """Return an entry that is still good."""
         entry = self._memory.get(key)
         if entry is not None and self.is_good(entry):
             return entry
-        if self._disk is None or not self._disk.has(key):
+        if self._disk is None:
+            return None
+        if self._there is None:
+            await anyio.to_thread.run_sync(self._look)
+        if self._there is not None and key not in self._there:
             return None
         read = self._disk.read
         small = self._disk.size_of(key) <= _SMALL
@@ -100,7 +118,7 @@ class ResultStore(Background):
         """
         self._memory.put(key, entry)
         if lasting and self._disk is not None and self._pending_size + entry.size <= self._most_pending:
-            self._pending[key] = entry
+            self._pending.append((key, entry))
             self._pending_size += entry.size
             if not self._due.is_set():
                 self._due.set()
@@ -112,6 +130,7 @@ class ResultStore(Background):
             await anyio.sleep(_WRITE_AFTER)
             self._due = anyio.Event()
             await anyio.to_thread.run_sync(self._write, self._take())
+            await anyio.to_thread.run_sync(self._look)
             if not tidied:
                 tidied = True
                 await anyio.to_thread.run_sync(self._forget_other_boots)
@@ -120,16 +139,20 @@ class ResultStore(Background):
         self._write(self._take())
         self.epochs.close()
 
-    def _take(self) -> dict[str, Entry]:
-        pending, self._pending, self._pending_size = self._pending, {}, 0
+    def _look(self) -> None:
+        if self._disk is not None:
+            self._there, self._looked = self._disk.keys(), self.now()
+
+    def _take(self) -> list[tuple[str, Entry]]:
+        pending, self._pending, self._pending_size = self._pending, [], 0
         return pending
 
-    def _write(self, entries: dict[str, Entry]) -> None:
+    def _write(self, entries: list[tuple[str, Entry]]) -> None:
         disk, now = self._disk, self.now()
         if disk is None:
             return
         try:
-            for key, entry in entries.items():
+            for key, entry in entries:
                 if entry.until > now:
                     disk.write(key, entry, entry.until - now)
         except OSError as error:
