@@ -213,13 +213,14 @@ async def test_names_that_deno_has_are_a_programs_own_and_no_other_modules(opene
             "name = 'changed'; ({ name })",
             "class Person { constructor(public name: string, readonly status = name + '!') { name += '?'; } }\n"
             "enum Kind { name = 2, twice = name * 2 }\n"
-            "[new Person('p').name, new Person('p').status, Kind.twice, name]",
+            "const other: typeof name = name; let { status: code }: { status: typeof status } = { status: 8 };\n"
+            "[new Person('p').name, new Person('p').status, Kind.twice, name, other, code]",
         )
     assert seen == [
         [{"name": "in", "URL": "http://x"}, "fetch", "Event"],
         ["http://x", 1, 2, 3, 4, 5, 6, "mine", "http://x", 7, "http://x"],
         {"name": "changed"},
-        ["p", "p!", 4, "changed"],
+        ["p", "p!", 4, "changed", "changed", 8],
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,16 +24,17 @@ class _Edit:
 
 
 class Edits:
-    """Changes of one text."""
+    """Changes of one text. Where one is inside what another replaces, the other counts."""
 
     def __init__(self, source: bytes) -> None:
         self.source = source
         self._edits: list[_Edit] = []
+        self._are_sorted = True
 
     @property
     def shifts(self) -> list[Shift]:
         """Where lines are not what they were, in their order."""
-        return sorted(edit.shift for edit in self._edits if edit.shift is not None)
+        return sorted(edit.shift for edit in self._within(0, len(self.source)) if edit.shift is not None)
 
     def insert_before(self, node: Node, text: str) -> None:
         """Put text before a node."""
@@ -47,19 +49,18 @@ class Edits:
         self._put(node.start_byte, node.end_byte, text.encode(), node.end_point)
 
     def blank(self, node: Node) -> None:
-        """Replace a node by blanks; whatever was changed inside it goes with it."""
+        """Replace a node by blanks."""
         self.blank_from(node.start_byte, node.end_byte)
 
     def blank_from(self, start: int, end: int) -> None:
-        """Replace a part of the text by blanks, as ``blank``."""
-        self._edits = [edit for edit in self._edits if not start <= edit.start < end]
+        """Replace a part of the text by blanks."""
         self._put(start, end, bytes(byte if byte in b"\r\n" else 32 for byte in self.source[start:end]))
 
     def edited(self, start: int, end: int) -> bytes:
         """Return a part of the text as it is now."""
         parts: list[bytes] = []
         at = start
-        for edit in sorted(each for each in self._edits if start <= each.start and each.end <= end):
+        for edit in self._within(start, end):
             parts += (self.source[at : edit.start], edit.text)
             at = edit.end
         return b"".join((*parts, self.source[at:end]))
@@ -68,6 +69,25 @@ class Edits:
         more = len(text) - (end - start)
         shift = (point[0] + 1, point[1], more) if point is not None and more else None
         self._edits.append(_Edit(start, end, len(self._edits), text, shift))
+        self._are_sorted = False
+
+    def _within(self, start: int, end: int) -> Iterator[_Edit]:
+        """Yield the changes of a part, in their order."""
+        if not self._are_sorted:
+            self._edits.sort()
+            self._are_sorted = True
+        at = start
+        for number in range(bisect_left(self._edits, start, key=_start), len(self._edits)):
+            edit = self._edits[number]
+            if edit.start > end:
+                return
+            if edit.start >= at and edit.end <= end:
+                yield edit
+                at = edit.end
+
+
+def _start(edit: _Edit) -> int:
+    return edit.start
 
 
 def walk(node: Node, *, but: frozenset[str] = frozenset()) -> Iterator[Node]:

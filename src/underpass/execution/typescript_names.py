@@ -218,7 +218,9 @@ class KeptNames:
 
     def _rename(self) -> None:
         """Give what Deno has as well its other name, wherever the program names it."""
-        others = [each for node in walk(self._root) for each in _properties(node)]
+        others = [
+            each for node in walk(self._root) for each in _properties(node) if each[0] in self._shadowed
+        ]
         for node in walk(self._root, but=_IMPORT):
             name = _text(node) if node.type in {"identifier", *_SHORTHANDS} else ""
             if name not in self._shadowed or node.start_byte in self._done:
@@ -306,7 +308,7 @@ def _properties(node: Node) -> Iterator[tuple[str, Node]]:
     if node.type == "enum_body":
         for member in node.named_children:
             yield _text(member.child_by_field_name("name") or member), node
-    elif node.type == "accessibility_modifier" or _text(node) == "readonly":
+    elif node.type in {"accessibility_modifier", "readonly"}:
         # `constructor(public name: string)`
         parameter = node.parent
         pattern = None if parameter is None else parameter.child_by_field_name("pattern")

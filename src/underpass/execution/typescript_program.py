@@ -137,7 +137,7 @@ class TypeScriptProgram:
         kept = None
         if shadowed is not None and self.unclear is None:
             kept = KeptNames(self._root, edits, shadowed)
-        hoisted = [self._hoist(node) for node in statements if node.type == "import_statement"]
+        hoisted = self._hoist([node for node in statements if node.type == "import_statement"])
         for at, node in enumerate(statements):
             last = at == len(statements) - 1
             if node.type == "export_statement":
@@ -166,14 +166,16 @@ class TypeScriptProgram:
             if literal is not None and literal.type == "string" and literal.text is not None:
                 yield literal.text[1:-1].decode(), literal, node
 
-    def _hoist(self, node: Node) -> bytes:
-        """Take an import out of its place, and return it as one line."""
-        for inner in walk(node):
-            if inner.type == "comment":
-                self._edits.blank(inner)
-        line = self._edits.edited(node.start_byte, node.end_byte).replace(b"\r", b" ").replace(b"\n", b" ")
-        self._edits.blank(node)
-        return line.rstrip(b"; ") + b";"
+    def _hoist(self, imports: list[Node]) -> list[bytes]:
+        """Take imports out of their places, and return each as one line."""
+        for node in imports:
+            for inner in walk(node):
+                if inner.type == "comment":
+                    self._edits.blank(inner)
+        lines = [self._edits.edited(node.start_byte, node.end_byte) for node in imports]
+        for node in imports:
+            self._edits.blank(node)
+        return [line.replace(b"\r", b" ").replace(b"\n", b" ").rstrip(b"; ") + b";" for line in lines]
 
     def _export(self, node: Node, *, last: bool) -> None:
         """A function cannot export: what is exported is only declared, and a default is the value."""
