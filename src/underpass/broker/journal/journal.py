@@ -80,7 +80,8 @@ class Journal(Background):
         if record.cause is None and record.ended is None and self._presence.lives(record.host):
             raise ValidationFailed(f"run {run} has not ended yet", hint="its process still works on it")
         if record.cause is not None and record.cause not in RESUMABLE:
-            how = "with its value" if record.cause == "ok" else f"with {record.cause}"
+            values = {"ok": "with its value", "cached": "with the value of an equal run"}
+            how = values.get(record.cause, f"with {record.cause}")
             raise ValidationFailed(
                 f"run {run} ended by itself, {how}: there is nothing to resume",
                 hint="`underpass run` runs a program anew",
