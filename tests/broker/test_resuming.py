@@ -131,6 +131,19 @@ async def test_a_run_that_cannot_go_on_is_left_to_a_person(
     assert f"run {run} could not be continued: " in caplog.text
 
 
+async def test_after_a_stop_of_the_machine_a_call_that_may_have_happened_is_left_to_a_person(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = await died(world, READS, at="b")
+    world.change("UPDATE runs SET boot = 'an earlier one'")
+    async with world.opened(**AUTO):
+        await until(lambda: cause(world, run))
+    assert cause(world, run) == "CallUnknown"
+    assert world.made == ["a", "b", "b"]
+    assert f"run {run} needs a decision: it is not known whether this has happened: call 3" in caplog.text
+    assert (await world.resume(run, call_again=[3])).ok
+
+
 async def test_a_journal_that_cannot_be_read_is_said(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.store.path.mkdir(parents=True)
     async with world.opened(**AUTO) as up:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.patience import LONG
 from tests.servers.real import command
 
 BIN = Path(sys.executable).parent
@@ -43,7 +44,7 @@ def underpass(
         input=stdin.encode(),
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=LONG,
     )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from tests.escape.conftest import SOURCE, interpreter, packages
+from tests.patience import LONG
 
 _LAUNCHER = Path(__file__).parents[1] / "escape" / "like_a_container.py"
 _NOBODY = 65_534
@@ -57,5 +58,5 @@ def run(
 ) -> tuple[int, bytes, bytes]:
     """Run ``code`` there; returns its exit status, output and errors."""
     with start(code, *arguments, home=home, landlock=landlock, as_root=as_root) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=LONG)
         return process.returncode, out, err

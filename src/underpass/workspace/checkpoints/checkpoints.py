@@ -38,6 +38,7 @@ _AUTOMATIC: Final = 5
 _DAY: Final = 86_400.0
 _MEANING: Final = {
     errno.ENOSPC: "the disk is full: nothing was lost; make room and try again",
+    errno.EDQUOT: "the quota on this disk is used up: nothing was lost; make room and try again",
     errno.EROFS: "the disk is read-only; checkpoints are kept in the state folder",
     errno.EACCES: "a file or folder in the workspace is closed to whoever runs Underpass",
     errno.EEXIST: "choose a file that does not exist yet",
