@@ -46,21 +46,9 @@ def test_a_run_is_answered_from_the_cache_which_can_be_shown_and_cleared(tmp_pat
     assert underpass("cache", "show", cwd=tmp_path).stdout == "nothing is kept\n"
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ('tools = "git.git_log"', "cache.tools must be a list of tools"),
-        ('tools = ["git_log"]', "'git_log' names no tool"),
-        ("tools = [1]", "1 names no tool"),
-        ("ttl = 5", "cache.ttl must be a table of seconds"),
-        ('ttl = {"git.git_log" = -1}', "must be seconds, 0 or more"),
-        ('ttl = {"git.git_log" = true}', "must be seconds, 0 or more"),
-        ("ttl_seconds = 0", "cache.ttl_seconds must be a number above 0"),
-    ],
-)
-def test_a_mistake_in_the_settings_is_named(tmp_path: Path, line: str, said: str) -> None:
-    (tmp_path / "underpass.toml").write_text(f"[cache]\n{line}\n")
+def test_a_mistake_in_the_settings_is_named(tmp_path: Path) -> None:
+    (tmp_path / "underpass.toml").write_text('[cache]\ntools = ["git_log"]\n')
     (tmp_path / ".mcp.json").write_text('{"mcpServers": {}}')
     refused = underpass("run", "-c", "1", cwd=tmp_path)
     assert refused.status == 2
-    assert said in refused.stderr.replace("\n", " ")
+    assert "'git_log' names no tool" in refused.stderr.replace("\n", " ")

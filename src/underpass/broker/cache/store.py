@@ -93,7 +93,7 @@ class ResultStore(Background):
         if self._disk is None:
             return None
         if self._there is None:
-            await anyio.to_thread.run_sync(self._look)
+            self._look()  # once, and it takes a few milliseconds
         if self._there is not None and key not in self._there:
             return None
         read = self._disk.read
