@@ -16,7 +16,7 @@ from underpass.errors import ConfigError
 
 @click.group(epilog=examples("underpass cache show", "underpass cache clear"))
 def command() -> None:
-    """Show and forget the results that are kept of calls and runs."""
+    """Show and forget the results that are kept of calls and runs. Each command has --json."""
 
 
 @command.command(epilog=examples("underpass cache show", "underpass cache show --json"))
