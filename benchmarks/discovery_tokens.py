@@ -27,9 +27,9 @@ from underpass.codegen.calls import Language
 from underpass.codegen.names import identifiers
 from underpass.discovery import ToolIndex
 from underpass.discovery.hit import Hit
+from underpass.discovery.hit_texts import HitTexts
 from underpass.metrics import tokens
 from underpass.server.definitions import definitions
-from underpass.discovery.hit_texts import HitTexts
 
 _ROUNDS = 3
 _LANGUAGES: tuple[Language, ...] = ("python", "typescript")
