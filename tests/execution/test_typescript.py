@@ -678,3 +678,20 @@ async def test_modules_that_nobody_has_used_for_a_week_are_removed(tmp_path: Pat
     assert (again.value, result.value) == (1, 2)
     assert kept >= {used.name, "lately"}
     assert len(kept) == 3
+
+
+async def test_a_worker_computes_and_what_it_prints_goes_nowhere(opened: Open) -> None:
+    code = """
+const inside = "console.log('no'); Deno.stdout.writeSync(new Uint8Array(9));" +
+  "onmessage = (event) => postMessage(event.data * 2)";
+const address = URL.createObjectURL(new Blob([inside], { type: "text/javascript" }));
+const worker = new Worker(address, { type: "module" });
+const answer = new Promise((resolve) => { worker.onmessage = (event) => resolve(event.data); });
+worker.postMessage(21);
+console.log("yes");
+const value = await answer;
+worker.terminate();
+value
+"""
+    result = await run(opened, code)
+    assert (result.value, result.stdout, result.error) == (42, "yes\n", None)

@@ -27,6 +27,7 @@ import { begin, end, enter, guardTimers, isOver } from "./runs.ts";
 import { callTool, ToolError, workspace } from "./runtime.ts";
 import { forgetRoom, putText } from "./workspace.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
+import { guardWorkers } from "./workers.ts";
 
 /** What the host sends. */
 interface Frame {
@@ -80,6 +81,7 @@ let failRun: (thrown: unknown) => void = () => {};
 /** Make ready whatever does not depend on the program. */
 export async function prepare(): Promise<void> {
   install();
+  guardWorkers();
   await rehearse();
 }
 
