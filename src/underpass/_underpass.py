@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import anyio.to_thread
-
+from underpass._places import python_place, sessions_of, typescript_place, workspaces_of
+from underpass._stages import OperatorStages, stages_of
 from underpass.broker import Broker
-from underpass.broker.approvals import Approvals, Ask
-from underpass.broker.audit import AuditTrail, audit_key
-from underpass.broker.cache.cache import ToolCache
-from underpass.broker.cache.declared import Declarations
-from underpass.broker.cache.store import ResultStore
-from underpass.broker.call import Stages
-from underpass.broker.flow import Flows
+from underpass.broker.approvals import Ask
 from underpass.broker.journal import Decisions, Journal, JournaledRun, RunRecord
-from underpass.broker.policy.book import RuleBook
-from underpass.broker.policy.gate import OperatorPolicy
 from underpass.catalog.catalog import Catalog
-from underpass.catalog.identity import Identity
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.manifest_cache import ManifestCache
 from underpass.checking.checker import Checker
 from underpass.codegen.documentation import Detail
 from underpass.codegen.documentation import Language as CallLanguage
-from underpass.config import SETTINGS_NAME, Settings, load_settings, state_dir
+from underpass.config import Settings, load_settings, state_dir
 from underpass.discovery import minilm
 from underpass.discovery.directory import ToolDirectory
 from underpass.discovery.groups import HitGroup
@@ -42,22 +32,17 @@ from underpass.execution.language import Language
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult
 from underpass.execution.resuming import Resuming
-from underpass.execution.reuse import KeptRuns
 from underpass.execution.runner import Program, Runner
 from underpass.execution.sessions import SessionInfo, Sessions
-from underpass.execution.sessions.notice import Notice
 from underpass.metrics import tokens
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
-from underpass.sandbox.modules import SharedModules
 from underpass.shapes.recorder import ShapeRecorder
 from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
 if TYPE_CHECKING:
-    from underpass.broker.privacy.privacy import PersonalData
-    from underpass.execution.typescript import DenoPlace, TypeScript
-    from underpass.sandbox.process import ProcessLimits
+    pass
 
 
 class Underpass:
@@ -74,11 +59,9 @@ class Underpass:
         shapes: ShapeRecorder,
         checker: Checker,
         journal: Journal,
-        approvals: Approvals,
         directory: ToolDirectory,
-        stages: Stages,
+        stages: OperatorStages,
         sessions: Sessions,
-        kept_runs: KeptRuns,
         languages: Sequence[Language] = (),
     ) -> None:
         self.catalog = catalog
@@ -87,23 +70,23 @@ class Underpass:
         self.settings = settings
         self.state = state
         """The state folder."""
-        self.approvals = approvals
+        self.approvals = stages.approvals
         """Asks people about calls."""
         self.directory = directory
         """Where tools are found."""
         self._broker = Broker(
-            catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer, stages=stages
+            catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer, stages=stages.stages
         )
         self._checker = checker
         self._sessions = sessions
         self._journal = journal
-        self.checkpoints = Checkpoints(_workspaces(state), state, settings.workspace)
+        self.checkpoints = Checkpoints(workspaces_of(state), state, settings.workspace)
         """The states of agents' files that are kept. It does not wait: call it in a thread."""
         self._runner = Runner(
             sandbox,
             broker=self._broker,
             modules=GeneratedModules(catalog),
-            workspaces=_workspaces(state),
+            workspaces=workspaces_of(state),
             questions=Questions(self.directory, catalog.states).by_name(),
             settings=settings.run,
             quotas=quotas,
@@ -111,7 +94,7 @@ class Underpass:
             checker=checker,
             journal=journal,
             sessions=sessions,
-            kept=kept_runs,
+            kept=stages.kept_runs,
             more=languages,
         )
 
@@ -163,53 +146,20 @@ class Underpass:
             manifests=None if path is None else ManifestCache(state / "manifests"),
         )
         async with AsyncExitStack() as stack:
-            modules = GeneratedModules(catalog).shared()
-            place = await _sandbox(stack, chosen, _workspaces(state), modules)
-            quotas = WorkspaceQuotas(_workspaces(state), chosen.workspace, file_mb=chosen.run.file_mb)
+            place = await python_place(stack, chosen, state, catalog)
+            quotas = WorkspaceQuotas(workspaces_of(state), chosen.workspace, file_mb=chosen.run.file_mb)
             await stack.enter_async_context(quotas)
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
-            key = await anyio.to_thread.run_sync(audit_key, chosen.audit.key, state)
-            trail = await stack.enter_async_context(AuditTrail(state / "audit", chosen.audit, key=key))
-            book = RuleBook(chosen.policy.rules, beside / SETTINGS_NAME)
-            approvals = Approvals(state / "approvals", chosen.policy, remember=book.remember)
-            stack.callback(approvals.close)
             await stack.enter_async_context(catalog)
             checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
             embeddings = minilm.embeddings(state / minilm.FILE_NAME, chosen.discovery.semantic)
             if embeddings is not None:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
-            policy = OperatorPolicy.of(
-                chosen.policy,
-                book,
-                categories=directory.category,
-                approvals=approvals,
-                flows=_flows(chosen, state, catalog),
-                trail=trail,
-            )
-            kept = await stack.enter_async_context(ResultStore(state / "cache", chosen.cache))
-            privacy = _privacy(stack, chosen, state, catalog)
-            identity = _identities(catalog, privacy)
-            cache = ToolCache(
-                kept,
-                Declarations(chosen.cache, chosen.policy.trusted),
-                identity,
-                is_used=chosen.cache.is_used,
-                timeout=chosen.calls.timeout,
-            )
-            runs = KeptRuns(
-                kept,
-                catalog,
-                _workspaces(state),
-                identity=identity,
-                settings=repr(chosen),
-                seconds=chosen.cache.ttl_seconds,
-                by_default=chosen.cache.runs,
-                isolated=chosen.sandbox.tier != "none",
-            )
-            typescript = await _typescript(stack, chosen, state, catalog, shapes)
-            sessions = await _sessions(stack, chosen, state, catalog, (place, typescript.sandbox))
+            stages = await stages_of(stack, chosen, state, catalog, directory, beside=beside)
+            typescript = await typescript_place(stack, chosen, state, catalog, shapes)
+            sessions = await sessions_of(stack, chosen, state, catalog, (place, typescript.sandbox))
             up = cls(
                 catalog,
                 place,
@@ -219,11 +169,9 @@ class Underpass:
                 shapes=shapes,
                 checker=checker,
                 journal=journal,
-                approvals=approvals,
                 directory=directory,
-                stages=Stages(policy=policy, privacy=privacy, cache=cache, trail=trail),
+                stages=stages,
                 sessions=sessions,
-                kept_runs=runs,
                 languages=[typescript],
             )
             if chosen.journal.resume == "auto":
@@ -388,7 +336,7 @@ class Underpass:
         from underpass.sandbox.user import owner
         from underpass.workspace.outside import OutsideBlobs
 
-        workspaces = _workspaces(self.state)
+        workspaces = workspaces_of(self.state)
         blobs = OutsideBlobs(workspaces, owner=owner(workspaces), agent=agent)
         asker = None if ask is None else OutsideAsker(ask)
         return await self._broker.call(server, tool, arguments or {}, agent=agent, blobs=blobs, asker=asker)
@@ -507,147 +455,3 @@ class Underpass:
         ``tools`` is how many there are, None where that is not known; no server is started.
         """
         return server_list(self.catalog.states())
-
-
-def _flows(settings: Settings, state: Path, catalog: Catalog) -> Flows | None:
-    """What follows private data; None where nothing is private."""
-    if not settings.flow.private:
-        return None
-    return Flows(
-        settings.flow,
-        trusted=settings.policy.trusted,
-        servers=catalog.names,
-        state=state,
-        workspaces=_workspaces(state),
-    )
-
-
-def _workspaces(state: Path) -> Path:
-    """The agents' folders stand beside the state, because people look into them."""
-    return state.parent / "workspace"
-
-
-def _typescript_folder(state: Path) -> Path:
-    """Where generated modules are that sandboxes see."""
-    return state / "modules" / "typescript"
-
-
-def _privacy(stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog) -> PersonalData | None:
-    """What conceals personal data; None where nothing is to be concealed or restored."""
-    if not settings.privacy.is_used:
-        return None
-    from underpass.broker.privacy.privacy import PersonalData
-
-    servers = [server.name for server in catalog.states()]
-    privacy = PersonalData(settings.privacy, state / "privacy", servers)
-    catalog.mask = privacy.mask
-    stack.callback(privacy.close)
-    return privacy
-
-
-def _identities(catalog: Catalog, privacy: PersonalData | None) -> Callable[[str], Identity | None]:
-    """Which server answers, for what is kept of its answers: not what was kept before it was concealed."""
-    if privacy is None:
-        return catalog.identity
-
-    def identity(server: str) -> Identity | None:
-        found = catalog.identity(server)
-        if found is None or not found.digest:
-            return found
-        return found._replace(digest=f"{found.digest} {privacy.digest}")
-
-    return identity
-
-
-async def _sandbox(
-    stack: AsyncExitStack, settings: Settings, workspaces: Path, modules: SharedModules
-) -> Sandbox:
-    if settings.sandbox.tier == "none":
-        from underpass.sandbox.none import NoSandbox
-
-        return NoSandbox(workspaces, max_frame=settings.run.result_bytes * 2)
-    from underpass.sandbox.process import ProcessSandbox
-
-    limits = _limits(settings)
-    sandbox = ProcessSandbox(workspaces, limits, walls=settings.sandbox.walls, modules=modules)
-    return await stack.enter_async_context(sandbox)
-
-
-async def _sessions(
-    stack: AsyncExitStack,
-    settings: Settings,
-    state: Path,
-    catalog: Catalog,
-    places: tuple[Sandbox, DenoPlace],
-) -> Sessions:
-    """What keeps sandboxes between runs; nothing is started before there is a session.
-
-    Parameters:
-        places: where ordinary runs are, in Python and in TypeScript.
-    """
-    from underpass.sandbox.deno_permissions import DenoPermissions
-    from underpass.sandbox.none import NoSandbox
-
-    python, typescript = places
-    pool: dict[str, Any] = {"idle": 1, "max_alive": settings.sessions.max}
-    if not isinstance(python, NoSandbox):
-        from underpass.sandbox.session_sandbox import SessionSandbox
-
-        modules = GeneratedModules(catalog).shared()
-        python = await stack.enter_async_context(
-            SessionSandbox(
-                _workspaces(state), _limits(settings), walls=settings.sandbox.walls, modules=modules, **pool
-            )
-        )
-    if not isinstance(typescript, DenoPermissions):
-        from underpass.sandbox.deno_session import DenoSessionSandbox
-
-        typescript = await stack.enter_async_context(
-            DenoSessionSandbox(_workspaces(state), _typescript_folder(state), _limits(settings), **pool)
-        )
-    return await stack.enter_async_context(
-        Sessions(
-            {"python": python, "typescript": typescript},
-            GeneratedModules(catalog),
-            settings.sessions,
-            cpu_seconds=settings.run.cpu_seconds,
-            notice=Notice(state / "sessions"),
-        )
-    )
-
-
-def _limits(settings: Settings) -> ProcessLimits:
-    from underpass.sandbox.process import ProcessLimits
-
-    return ProcessLimits(
-        memory_mb=settings.run.memory_mb,
-        cpu_seconds=settings.run.cpu_seconds,
-        file_mb=settings.run.file_mb,
-        tmp_mb=settings.run.tmp_mb,
-        open_files=settings.run.open_files,
-        max_frame=settings.run.result_bytes * 2,
-    )
-
-
-async def _typescript(
-    stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog, shapes: ShapeRecorder
-) -> TypeScript:
-    """What runs programs in TypeScript; nothing is started before there is one."""
-    from underpass.execution.typescript import TypeScript
-    from underpass.execution.typescript_modules import TypeScriptModules
-
-    folder = _typescript_folder(state)
-    modules = TypeScriptModules(catalog, folder, shapes.find)
-    limits = _limits(settings)
-    if settings.sandbox.tier == "none" or sys.platform != "linux":
-        from underpass.sandbox.deno_permissions import DenoPermissions
-
-        place = DenoPermissions(
-            _workspaces(state), folder, memory_mb=limits.memory_mb, max_frame=limits.max_frame
-        )
-        return TypeScript(place, modules)
-    from underpass.sandbox.deno import DenoSandbox
-
-    return TypeScript(
-        await stack.enter_async_context(DenoSandbox(_workspaces(state), folder, limits)), modules
-    )
