@@ -333,7 +333,7 @@ def test_tools_searches_by_meaning_where_the_extra_is_installed(
         pytest.skip("the extra `semantic` is not installed")
     (tmp_path / "tools.jsonl").write_text(MANIFEST)
     (tmp_path / ".underpass").mkdir()
-    arguments = ("tools", "history of my repository", "--manifest", "tools.jsonl", "--json")
+    arguments = ("tools", "what happened in my repository", "--manifest", "tools.jsonl", "--json")
     assert json.loads(underpass(*arguments, cwd=tmp_path).stdout) == []
     assert not (tmp_path / ".underpass" / minilm.FILE_NAME).exists()
     monkeypatch.setenv("UNDERPASS_DISCOVERY_SEMANTIC", "auto")
