@@ -23,7 +23,7 @@ test: $(VENV)/.dev
 
 # The suites that take minutes: soaks, fuzzing, the whole corpus through a type checker.
 test-slow: $(VENV)/.dev
-	$(BIN)/pytest -m slow || $(BIN)/pytest $(AGAIN)
+	$(BIN)/pytest -m slow -n auto --maxprocesses 2 || $(BIN)/pytest $(AGAIN)
 
 # Ten thousand runs of every kind, and then a look at what they left: about a minute.
 soak: $(VENV)/.dev
