@@ -1,5 +1,6 @@
 """A disk that is full, and one that is read-only: nothing is lost, all is said, and it goes on after."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -133,6 +134,7 @@ def test_runs_go_on_without_what_cannot_be_kept_and_it_is_said(tmp_path: Path, t
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
+@pytest.mark.skipif(os.geteuid() != 0, reason="in a namespace of its own no user is another")
 def test_a_workspace_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     said = run(FRESH, tmp_path)
     assert "the folder of workspaces" in said

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.broker.audit.trails import all_lines, lines_of, put_lines, write_run
+from tests.broker.audit.trails import all_lines, lines_of, overwrite, put_lines, write_run
 
 from underpass.broker.audit import Chain, verify
 from underpass.broker.audit.files import HEAD, read_head, segment_path, segments
@@ -67,7 +67,7 @@ def test_every_change_of_one_byte_is_found(folder: Path, change: int) -> None:
     for place in range(len(content)):
         changed = bytearray(content)
         changed[place] ^= change
-        path.write_bytes(changed)
+        overwrite(path, changed)
         assert not verify(folder).ok, f"byte {place}: {bytes(changed[place - 10 : place + 10])!r}"
 
 
@@ -79,12 +79,12 @@ def test_any_other_bytes_in_place_of_any_are_found(folder: Path, data: st.DataOb
     begin = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(begin, min(begin + 300, len(content))))
     instead = data.draw(st.binary(max_size=50).filter(lambda put: put != content[begin:end]))
-    path.write_bytes(content[:begin] + instead + content[end:])
+    overwrite(path, content[:begin] + instead + content[end:])
     # What is only begun is no row: a process that is killed leaves it so.
     found = verify(folder)
     only_more = begin == end == len(content) and b"\n" not in instead
     assert found.ok == only_more
-    path.write_bytes(content)
+    overwrite(path, content)
 
 
 def test_every_removal_is_found(folder: Path) -> None:
@@ -126,15 +126,15 @@ def test_a_missing_segment_is_found(long: Path) -> None:
         content = path.read_bytes()
         path.unlink()
         assert not verify(long).ok
-        path.write_bytes(content)
+        overwrite(path, content)
     assert verify(long).ok
 
 
 def test_segments_that_change_places_are_found(long: Path) -> None:
     one, other = segment_path(long, 1), segment_path(long, 2)
     first, second = one.read_bytes(), other.read_bytes()
-    one.write_bytes(second)
-    other.write_bytes(first)
+    overwrite(one, second)
+    overwrite(other, first)
     assert not verify(long).ok
 
 

@@ -302,7 +302,7 @@ def test_an_exported_archive_has_the_files_as_they_were(place: Place, tmp_path: 
     target = tmp_path / "x.tar.gz"
     assert place.checkpoints.export(AGENT, "x", target) == 1
     with tarfile.open(target) as archive:
-        archive.extractall(tmp_path / "out", filter="data")
+        archive.extractall(tmp_path / "out")  # our own archive; the first 3.11 knows no `filter`
     assert (tmp_path / "out/data/link").read_text() == "one"
     with pytest.raises(ExecutionError) as caught:
         place.checkpoints.export(AGENT, "x", target)
