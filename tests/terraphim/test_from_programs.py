@@ -96,6 +96,9 @@ def test_a_program_finds_terms_and_whether_they_are_connected(folder: Path, name
 
 
 def test_every_tool_gives_a_program_its_plain_value(folder: Path) -> None:
+    # One of them is destructive by its own word, and here is nobody to be asked.
+    rule = '[[policy.rules]]\nserver = "terraphim"\ntool = "update_config_tool"\ndecision = "allow"\n'
+    (folder / "underpass.toml").write_text(rule)
     (folder / "all.py").write_text(ALL_TOOLS)
     ran = underpass("run", "all.py", "--json", cwd=folder)
     assert ran.status == 0, ran.stdout + ran.stderr
