@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
@@ -9,25 +10,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 
-class Background:
-    """An async context manager with one task of its own; leaving it ends the task.
-
-    A subclass says what the task does, and what comes after its end.
-    """
+class TaskOwner:
+    """An async context manager with tasks of its own, which end when it is left."""
 
     _tasks: TaskGroup
-
-    async def _work(self) -> None:
-        """What goes on; it is cancelled in the end."""
-        raise NotImplementedError
-
-    async def _finish(self) -> None:
-        """What is left to do once the task has ended; by default nothing."""
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._work)
         return self
 
     async def __aexit__(
@@ -39,4 +29,31 @@ class Background:
         self._tasks.cancel_scope.cancel()
         # The body's own error goes on as it is, not inside a group.
         await self._tasks.__aexit__(None, None, None)
+
+
+class Background(TaskOwner, ABC):
+    """One that has work to do from the beginning to the end.
+
+    A subclass says what the work is, and what comes after its end.
+    """
+
+    @abstractmethod
+    async def _work(self) -> None:
+        """What goes on; it is cancelled in the end."""
+
+    async def _finish(self) -> None:
+        """What is left to do once the work has ended; by default nothing."""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._tasks.start_soon(self._work)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
         await self._finish()

@@ -10,8 +10,7 @@ from underpass.agent.prompt import direct_prompt
 from underpass.agent.talk import Talk, arguments_of
 from underpass.agent.toolbox import DirectTools, definition
 from underpass.catalog.definition import ToolDefinition as McpTool
-from underpass.discovery.known_tools import definition_text
-from underpass.metrics import tokens
+from underpass.discovery.known_tools import definition_tokens
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ToolCallPart
@@ -76,12 +75,8 @@ class ByCalls:
         listings = await catalog.listings()
         known = catalog.known()
         every = [tool for listing in known.values() for tool in listing.tools]
-        size = 0
-        for tool in every:
-            size += tokens.count(definition_text(tool))
-            if size > _FEW:
-                return None
-        return every if len(known) == len(listings) else None
+        is_all = len(known) == len(listings) and definition_tokens(every, _FEW) is not None
+        return every if is_all else None
 
     async def _fitting(self, queries: Sequence[str]) -> list[McpTool]:
         groups = await self._up.directory.search_each(queries, limit=_FITTING)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from underpass.catalog.definition import Listing
-from underpass.discovery.known_tools import definition_text
+from underpass.discovery.known_tools import definition_tokens
 from underpass.errors import ServerUnavailable
-from underpass.metrics import tokens
 
 _SMALL: Final = 1_200
 """Tokens of all definitions up to which direct calls can be the cheaper way: about what the prompt for
@@ -40,12 +39,9 @@ def choose(
     """
     if _TYPESCRIPT.search(command):
         return "typescript", "the command names the language"
-    size = 0
-    for listing in listings.values():
-        for tool in listing.tools if isinstance(listing, Listing) else ():
-            size += tokens.count(definition_text(tool))
-            if size > _SMALL:
-                return "python", f"the definitions of all tools take more than {_SMALL:,} tokens"
+    tools = (tool for each in listings.values() if isinstance(each, Listing) for tool in each.tools)
+    if (size := definition_tokens(tools, _SMALL)) is None:
+        return "python", f"the definitions of all tools take more than {_SMALL:,} tokens"
     if bulk := _BULK.search(command):
         return "python", f"the command looks at several things ({bulk.group(0).lower()!r})"
     return "direct", f"few tools, and one call answers: all definitions take {size:,} tokens"

@@ -6,11 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 import anyio
-from anyio.abc import TaskGroup
 
+from underpass.background import TaskOwner
 from underpass.catalog.definition import Listing
 from underpass.checking.folder import ProjectFolder
 from underpass.checking.language_server import LanguageServer, ServerDied
@@ -80,7 +80,7 @@ class Check:
         return self._verdict or Verdict(skipped="the check took too long")
 
 
-class Checker:
+class Checker(TaskOwner):
     """Checks programs against the generated modules of a catalog; enter it before use.
 
     Nothing is started, written or imported before the first check of a language.
@@ -115,20 +115,14 @@ class Checker:
         """Programs in which nothing was found, with the listings that they were checked against."""
         self._going_on = 0
 
-    async def __aenter__(self) -> Self:
-        self._tasks: TaskGroup = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        return self
-
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._tasks.cancel_scope.cancel()
         try:
-            await self._tasks.__aexit__(None, None, None)
+            await super().__aexit__(kind, error, trace)
         finally:
             for folder in self._folders:
                 folder.close()

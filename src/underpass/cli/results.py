@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.table import Table
 
 from underpass.cli.options import config_option, examples, json_option
-from underpass.cli.output import out, plain, print_json, text
+from underpass.cli.output import out, plain, print_json, table, text
 from underpass.config import find_config, state_dir
 from underpass.errors import ValidationFailed
 from underpass.workspace.kept import KeptResult, KeptResults
@@ -48,14 +47,11 @@ def list_(*, agent: str | None, config: Path | None, as_json: bool) -> None:
     if not found:
         out().print("no results are kept: a value that is too large for an answer is")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("handle", "agent", "made (UTC)"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("bytes", justify="right")
+    rows = table("handle", "agent", "made (UTC)", ">bytes")
     for each in found[:_LISTED]:
         when = f"{each.modified:%Y-%m-%d %H:%M:%S}"
-        table.add_row(text(each.handle, "bold"), text(each.agent), when, f"{each.bytes:,}")
-    out().print(table)
+        rows.add_row(text(each.handle, "bold"), text(each.agent), when, f"{each.bytes:,}")
+    out().print(rows)
     if len(found) > _LISTED:
         out().print(text(f"… and {len(found) - _LISTED:,} more; --json lists all", "dim"))
 

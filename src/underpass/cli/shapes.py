@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from underpass.cli.options import config_option, examples, json_option
-from underpass.cli.output import out, print_json, text
+from underpass.cli.output import out, print_json, table, text
 from underpass.codegen.names import identifiers
 from underpass.config import find_config, state_dir
 from underpass.errors import ConfigError, ServerNotFound, ToolNotFound
@@ -48,14 +47,11 @@ def list_(*, server: str | None, config: Path | None, as_json: bool) -> None:
     if not found:
         out().print("nothing observed yet: call tools with `underpass run`")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("tool", "results"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("observed", justify="right")
+    rows = table("tool", "results", ">observed")
     for stored in found:
         name = f"{stored.key.server}.{stored.key.tool}"
-        table.add_row(text(name, "bold"), text(summary(stored.shape)), f"{stored.shape.count:,}")
-    out().print(table)
+        rows.add_row(text(name, "bold"), text(summary(stored.shape)), f"{stored.shape.count:,}")
+    out().print(rows)
 
 
 @command.command(epilog=examples("underpass shapes show github.list_issues"))

@@ -80,6 +80,16 @@ def definition_text(tool: ToolDefinition) -> str:
     return orjson.dumps(shown).decode()
 
 
+def definition_tokens(tools: Iterable[ToolDefinition], most: int) -> int | None:
+    """Return the tokens of the tools' definitions together; None where they are more than ``most``."""
+    size = 0
+    for tool in tools:
+        size += tokens.count(definition_text(tool))
+        if size > most:
+            return None
+    return size
+
+
 def _fits(texts: Iterable[str], room: int) -> bool:
     for text in texts:
         if room <= 0 or len(text) > room * _LEAST_TOKEN:

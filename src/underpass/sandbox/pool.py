@@ -6,11 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import anyio
-from anyio.abc import TaskGroup
-
+from underpass.background import TaskOwner
 from underpass.errors import Overloaded
 from underpass.sandbox import user
 from underpass.sandbox.child_process import ChildProcess
@@ -46,7 +44,7 @@ class ProcessLimits:
         }
 
 
-class Pool:
+class Pool(TaskOwner):
     """Waiting children: one zygote for each environment, replaced when it dies.
 
     Parameters:
@@ -81,11 +79,6 @@ class Pool:
         self._started: list[ZygoteProcess] = []
         """Every zygote that has not ended, those that are being replaced included."""
 
-    async def __aenter__(self) -> Self:
-        self._tasks: TaskGroup = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        return self
-
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -94,9 +87,7 @@ class Pool:
     ) -> None:
         for zygote in list(self._started):
             await zygote.close()
-        self._tasks.cancel_scope.cancel()
-        # The body's own error goes on as it is, not inside a group.
-        await self._tasks.__aexit__(None, None, None)
+        await super().__aexit__(kind, error, trace)
 
     async def lease(self, agent: str, environment: SandboxEnvironment | None = None) -> ChildProcess:
         """Return a child in ``agent``'s workspace.
