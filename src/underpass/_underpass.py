@@ -79,7 +79,10 @@ class Underpass:
         )
         self._checker = checker
         self._sessions = sessions
-        self._journal = journal
+        self.journal = journal
+        """What runs did."""
+        self.sandbox = sandbox
+        """Where programs in Python run."""
         self.checkpoints = Checkpoints(workspaces_of(state), state, settings.workspace)
         """The states of agents' files that are kept. It does not wait: call it in a thread."""
         self._runner = Runner(
@@ -194,6 +197,7 @@ class Underpass:
         cache: bool | None = None,
         on_progress: OnProgress | None = None,
         ask: Ask | None = None,
+        run_id: str | None = None,
     ) -> RunResult:
         """Run a program in a sandbox of its own. A failing program is a result, not an exception.
 
@@ -221,6 +225,8 @@ class Underpass:
             ask: awaited with a ``Question`` about each call of which the policy says that a person decides;
                 returns ``"once"``, ``"run"``, ``"always"``, ``"refuse"``, or None where nobody can be asked.
                 The time of the run stands meanwhile. By default nobody is asked.
+            run_id: one of ``underpass.execution.runner.new_run_id``, where it has to be known before the
+                run ends.
 
         Raises:
             ValidationFailed: the request itself is no good; nothing ran.
@@ -241,7 +247,7 @@ class Underpass:
             session,
             cache,
         )
-        return await self._runner.run(program, on_progress, ask=ask)
+        return await self._runner.run(program, on_progress, ask=ask, run_id=run_id)
 
     def sessions(self) -> list[SessionInfo]:
         """Return the sessions of all agents, the longest unused first."""
@@ -288,9 +294,9 @@ class Underpass:
             ConfigError: there is no such environment any more, or it is not built.
             SandboxUnavailable, Overloaded: no sandbox is to be had.
         """
-        record = self._journal.find(run)
+        record = self.journal.find(run)
         program = self._program(record)
-        resumed = self._journal.resume(record, Decisions(frozenset(call_again), assume_done or {}))
+        resumed = self.journal.resume(record, Decisions(frozenset(call_again), assume_done or {}))
         return await self._runner.run(program, on_progress, ask=ask, resumed=resumed)
 
     async def _again(self, record: RunRecord, resumed: JournaledRun) -> RunResult:

@@ -124,11 +124,13 @@ class Runner:
         *,
         ask: Ask | None = None,
         resumed: JournaledRun | None = None,
+        run_id: str | None = None,
     ) -> RunResult:
         """Run one program. A failing program is a result, not an exception.
 
         Parameters:
             ask: puts questions about calls to a person.
+            run_id: of ``new_run_id``, for whoever has to know it before the run ends.
             resumed: the first life of a run whose program this is; by default a new run begins.
 
         Raises:
@@ -136,7 +138,7 @@ class Runner:
             SandboxUnavailable, Overloaded: no sandbox is to be had.
         """
         language = self._language(program)
-        run = _new_id() if resumed is None else resumed.record.run
+        run = (run_id or new_run_id()) if resumed is None else resumed.record.run
         journal = self._journal.begin(_record(run, program)) if resumed is None else resumed
         if (trail := self._broker.stages.trail) is not None:
             trail.began(journal.record)
@@ -487,7 +489,7 @@ def _check(program: Program) -> None:
         raise ValidationFailed(f"the program is no valid text: {error}", hint="send UTF-8") from error
 
 
-def _new_id() -> str:
-    """An id that sorts by time: milliseconds since 1970 and 40 random bits, in base 32."""
+def new_run_id() -> str:
+    """Return an id that sorts by time: milliseconds since 1970 and 40 random bits, in base 32."""
     number = (time.time_ns() // 1_000_000) << 40 | secrets.randbits(40)
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(80, -10, -10)])[1:]

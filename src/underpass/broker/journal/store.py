@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from underpass.broker.journal.presence import boot
 from underpass.broker.journal.record import CallRecord, RunRecord
@@ -55,6 +55,12 @@ _RUN: Final = (
     " codes.code, session, host, boot, attempts, ended, cause, (SELECT count(*) FROM calls"
     " WHERE key > number << 24 AND key < number + 1 << 24) FROM runs JOIN codes ON digest = runs.code"
 )
+RunState = Literal["ok", "failed", "unfinished"]
+_STATES: Final[dict[RunState, str]] = {
+    "ok": "cause IN ('ok', 'cached')",
+    "failed": "cause NOT IN ('ok', 'cached')",
+    "unfinished": "ended IS NULL",
+}
 _LOG: Final = logging.getLogger("underpass.journal")
 
 Step = Callable[["sqlite3.Connection"], object]
@@ -102,6 +108,40 @@ class JournalStore:
             return []
         with self._connected() as connection:
             rows = connection.execute(f"{_RUN} ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+        return [_run(row) for row in rows]
+
+    def page(
+        self,
+        limit: int,
+        *,
+        prefix: str = "",
+        agent: str | None = None,
+        state: RunState | None = None,
+        before: str | None = None,
+    ) -> list[RunRecord]:
+        """Return the youngest of some runs, the youngest first.
+
+        Parameters:
+            prefix: what the names of their agents begin with.
+            agent: of this agent alone.
+            state: how they ended, or that they have not.
+            before: a run; only those that began before it.
+        """
+        if not self.path.exists():
+            return []
+        conditions: list[str] = ["substr(agent, 1, length(?)) = ?"]
+        values: list[object] = [prefix, prefix]
+        if agent is not None:
+            conditions.append("agent = ?")
+            values.append(agent)
+        if state is not None:
+            conditions.append(_STATES[state])
+        if before is not None:
+            conditions.append("number < (SELECT number FROM runs WHERE run = ?)")
+            values.append(before)
+        query = f"{_RUN} WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
+        with self._connected() as connection:
+            rows = connection.execute(query, (*values, limit)).fetchall()
         return [_run(row) for row in rows]
 
     def without_end(self) -> list[RunRecord]:
