@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from underpass._places import python_place, sessions_of, typescript_place, workspaces_of
+from underpass._places import metering_of, python_place, sessions_of, typescript_place, workspaces_of
 from underpass._stages import OperatorStages, stages_of
 from underpass.broker import Broker
 from underpass.broker.approvals import Ask
@@ -27,7 +27,7 @@ from underpass.discovery.questions import Questions, server_list
 from underpass.discovery.request import SearchRequest
 from underpass.errors import ConfigError
 from underpass.execution.asking import OutsideAsker
-from underpass.execution.host import OnProgress
+from underpass.execution.host import OnCall, OnProgress
 from underpass.execution.language import Language
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import RunResult
@@ -35,6 +35,8 @@ from underpass.execution.resuming import Resuming
 from underpass.execution.runner import Program, Runner
 from underpass.execution.sessions import SessionInfo, Sessions
 from underpass.metrics import tokens
+from underpass.metrics.metering import Metering
+from underpass.metrics.statistics import Statistics
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 from underpass.shapes.recorder import ShapeRecorder
@@ -62,6 +64,7 @@ class Underpass:
         directory: ToolDirectory,
         stages: OperatorStages,
         sessions: Sessions,
+        metering: Metering,
         languages: Sequence[Language] = (),
     ) -> None:
         self.catalog = catalog
@@ -77,6 +80,12 @@ class Underpass:
         self._broker = Broker(
             catalog, count=tokens.count, limits=settings.calls, observer=shapes.observer, stages=stages.stages
         )
+        self.metering = metering
+        """Takes down what runs cost."""
+        self.statistics = Statistics(metering.folder, metering.settle)
+        """What all runs together cost and saved. It waits for the disk: call it in a thread."""
+        self.instruments = metering.instruments
+        """The metrics of this process, for Prometheus and OpenTelemetry."""
         self._checker = checker
         self._sessions = sessions
         self.journal = journal
@@ -98,6 +107,7 @@ class Underpass:
             journal=journal,
             sessions=sessions,
             kept=stages.kept_runs,
+            meter=metering,
             more=languages,
         )
 
@@ -161,6 +171,7 @@ class Underpass:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
             stages = await stages_of(stack, chosen, state, catalog, directory, beside=beside)
+            metering = await stack.enter_async_context(metering_of(chosen, state, catalog))
             typescript = await typescript_place(stack, chosen, state, catalog, shapes)
             sessions = await sessions_of(stack, chosen, state, catalog, (place, typescript.sandbox))
             up = cls(
@@ -175,6 +186,7 @@ class Underpass:
                 directory=directory,
                 stages=stages,
                 sessions=sessions,
+                metering=metering,
                 languages=[typescript],
             )
             if chosen.journal.resume == "auto":
@@ -196,6 +208,7 @@ class Underpass:
         session: str | None = None,
         cache: bool | None = None,
         on_progress: OnProgress | None = None,
+        on_call: OnCall | None = None,
         ask: Ask | None = None,
         run_id: str | None = None,
     ) -> RunResult:
@@ -222,6 +235,7 @@ class Underpass:
                 default the setting ``cache.runs``. A program that asks for the time or for chance gets
                 what it got then.
             on_progress: awaited with the progress that the program and its tools report.
+            on_call: told of each tool call as it is made; what it returns is told how it went (see ``OnCall``).
             ask: awaited with a ``Question`` about each call of which the policy says that a person decides;
                 returns ``"once"``, ``"run"``, ``"always"``, ``"refuse"``, or None where nobody can be asked.
                 The time of the run stands meanwhile. By default nobody is asked.
@@ -247,7 +261,7 @@ class Underpass:
             session,
             cache,
         )
-        return await self._runner.run(program, on_progress, ask=ask, run_id=run_id)
+        return await self._runner.run(program, on_progress, on_call=on_call, ask=ask, run_id=run_id)
 
     def sessions(self) -> list[SessionInfo]:
         """Return the sessions of all agents, the longest unused first."""

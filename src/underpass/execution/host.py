@@ -6,10 +6,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from underpass.broker import RunCalls
-from underpass.errors import ToolError, ToolNotFound, ValidationFailed, did_you_mean
+from underpass.errors import (
+    ToolError,
+    ToolNotFound,
+    ToolTimeout,
+    ToolUnavailable,
+    ValidationFailed,
+    did_you_mean,
+)
 
 OnProgress = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with how far a program or tool is, of how much (if known), and what it says."""
+
+CallOutcome = Callable[[bool | None], None]
+"""Is told whether a call went well; None: nobody knows whether it has happened."""
+
+OnCall = Callable[[str, str, Mapping[str, Any]], CallOutcome]
+"""Is told of each call, by server, tool and arguments, before it is made. It must be fast, and not raise."""
 
 _LONGEST_NAME = 1_000
 """Characters: names stand in the record of a run, which nothing else bounds."""
@@ -33,6 +46,7 @@ class RunHost:
         modules: generated modules.
         questions: answers to ``mcp_runtime``'s other functions, by name.
         on_progress: told of the progress of the program and of its tools.
+        on_call: told of each call.
     """
 
     def __init__(
@@ -41,17 +55,28 @@ class RunHost:
         modules: ModuleSource,
         questions: Mapping[str, Question],
         on_progress: OnProgress | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
         self._calls = calls
         self._modules = modules
         self._questions = questions
         self._on_progress = on_progress
+        self._on_call = on_call
 
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
         """Call a tool through the broker. Raises ``ToolError``."""
         if max(len(server), len(tool)) > _LONGEST_NAME:
             raise ToolNotFound("no server or tool has so long a name", hint="see search_tools()")
-        return await self._calls.call(server, tool, arguments, progress=self._on_progress)
+        if self._on_call is None:
+            return await self._calls.call(server, tool, arguments, progress=self._on_progress)
+        ended = self._on_call(server, tool, arguments)
+        try:
+            value = await self._calls.call(server, tool, arguments, progress=self._on_progress)
+        except ToolError as error:
+            ended(None if isinstance(error, ToolTimeout | ToolUnavailable) else False)
+            raise
+        ended(True)
+        return value
 
     async def ask(self, what: str, arguments: Mapping[str, Any]) -> Any:
         """Answer one of ``mcp_runtime``'s functions. Raises ``UnderpassError``."""

@@ -25,7 +25,7 @@ from underpass.execution.asking import RunAsker
 from underpass.execution.clock import Clock
 from underpass.execution.conversation import Conversation, Outcome
 from underpass.execution.files import FilesOfRun
-from underpass.execution.host import ModuleSource, OnProgress, Question, RunHost
+from underpass.execution.host import ModuleSource, OnCall, OnProgress, Question, RunHost
 from underpass.execution.language import Language, Python
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.result import Duration, RunError, RunResult, Tokens
@@ -122,6 +122,7 @@ class Runner:
         program: Program,
         on_progress: OnProgress | None = None,
         *,
+        on_call: OnCall | None = None,
         ask: Ask | None = None,
         resumed: JournaledRun | None = None,
         run_id: str | None = None,
@@ -129,6 +130,7 @@ class Runner:
         """Run one program. A failing program is a result, not an exception.
 
         Parameters:
+            on_call: told of each tool call.
             ask: puts questions about calls to a person.
             run_id: of ``new_run_id``, for whoever has to know it before the run ends.
             resumed: the first life of a run whose program this is; by default a new run begins.
@@ -145,9 +147,13 @@ class Runner:
         cause = "Interrupted"
         try:
             if resumed is None and self._may_be_kept(program):
-                result = await self._reused(run, program, on_progress, language, journal, ask=ask)
+                result = await self._reused(
+                    run, program, on_progress, language, journal, on_call=on_call, ask=ask
+                )
             else:
-                result = await self._run(run, program, on_progress, language, journal, ask=ask)
+                result = await self._run(
+                    run, program, on_progress, language, journal, on_call=on_call, ask=ask
+                )
             cause = "ok" if result.error is None else result.error.type
             cause = "cached" if result.cached else cause
         except BaseException as error:
@@ -173,6 +179,7 @@ class Runner:
         language: Language,
         journal: JournaledRun,
         *,
+        on_call: OnCall | None,
         ask: Ask | None,
     ) -> RunResult:
         """Return the result of an equal run, or run the program."""
@@ -192,7 +199,9 @@ class Runner:
 
         async def work(flight: Flight[tuple[RunResult, KeptRun | None]]) -> tuple[RunResult, KeptRun | None]:
             watch = RunWatch(flight.leave)
-            result = await self._run(run, program, on_progress, language, journal, ask=ask, watch=watch)
+            result = await self._run(
+                run, program, on_progress, language, journal, on_call=on_call, ask=ask, watch=watch
+            )
             return result, await kept_runs.keep(program, sandbox, result, watch, epoch)
 
         if (result := await reuse(await kept_runs.find(key))) is not None:
@@ -208,7 +217,7 @@ class Runner:
             return result
         if (reused := await reuse(kept)) is not None:
             return reused
-        return await self._run(run, program, on_progress, language, journal, ask=ask)
+        return await self._run(run, program, on_progress, language, journal, on_call=on_call, ask=ask)
 
     async def _admits(
         self, kept: KeptRun, run: str, program: Program, journal: JournaledRun, *, ask: Ask | None
@@ -233,6 +242,7 @@ class Runner:
         language: Language,
         journal: JournaledRun,
         *,
+        on_call: OnCall | None,
         ask: Ask | None,
         watch: RunWatch | None = None,
     ) -> RunResult:
@@ -276,7 +286,7 @@ class Runner:
                 if watch is not None:
                     watch.before = await self._kept.fingerprint(program.agent)
                     questions, modules = watch.questions(questions), watch.source(modules)
-                host = RunHost(calls, modules, questions, on_progress)
+                host = RunHost(calls, modules, questions, on_progress, on_call)
                 outcome = await self._talk(run, program, lease, host, language, clock=clock, watch=watch)
             is_watched = watch is not None and not watch.reads.are_spoiled
             if program.rollback_on_error or is_watched:
