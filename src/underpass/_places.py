@@ -12,6 +12,8 @@ from underpass.config import Settings
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.sessions import Sessions
 from underpass.execution.sessions.notice import Notice
+from underpass.metrics.instruments import Instruments
+from underpass.metrics.metering import Metering
 from underpass.sandbox.lease import Sandbox
 from underpass.shapes.recorder import ShapeRecorder
 
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 def workspaces_of(state: Path) -> Path:
     """The agents' folders stand beside the state, because people look into them."""
     return state.parent / "workspace"
+
+
+def metering_of(settings: Settings, state: Path, catalog: Catalog) -> Metering:
+    """What measures runs."""
+    folder = state / "metrics"
+    return Metering(folder, settings.metrics, settings.discovery, catalog.known, Instruments())
 
 
 async def python_place(stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog) -> Sandbox:

@@ -25,6 +25,7 @@ from underpass.catalog.identity import Identity
 from underpass.config import SETTINGS_NAME, Settings
 from underpass.discovery.directory import ToolDirectory
 from underpass.execution.reuse import KeptRuns
+from underpass.metrics.spans import Spans
 
 if TYPE_CHECKING:
     from underpass.broker.privacy.privacy import PersonalData
@@ -90,7 +91,7 @@ async def stages_of(
         by_default=settings.cache.runs,
         isolated=settings.sandbox.tier != "none",
     )
-    stages = Stages(policy=policy, privacy=privacy, cache=cache, trail=trail)
+    stages = Stages(policy=policy, privacy=privacy, cache=cache, trail=trail, spans=Spans())
     return OperatorStages(stages, approvals, kept_runs)
 
 

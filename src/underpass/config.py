@@ -134,6 +134,16 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """``[metrics]``: how long the figures of runs are kept."""
+
+    days: float = 90.0
+    """Older ones are removed; 0 keeps none at all."""
+    max_mb: int = 100
+    """MiB of all; the oldest are removed first."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSettings:
     """``[sessions]``: sandboxes that stay between runs."""
 
@@ -254,6 +264,7 @@ class Settings:
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -263,7 +274,7 @@ class Settings:
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
-_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds", "discovery.threshold", "cache.disk_mb")
+_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds", "discovery.threshold", "cache.disk_mb", "metrics.days")
 _CHOICES = {
     "sandbox.tier": ("process", "none"),
     "sandbox.walls": ("any", "full"),

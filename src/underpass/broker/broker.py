@@ -339,6 +339,7 @@ class RunCalls:
         started = time.perf_counter()
         course = _Course()
         error: str | None = None
+        span = None if (spans := self._stages.spans) is None else spans.call(server, tool)
         try:
             return await self._call(server, tool, arguments, progress, course, journaled=journaled)
         except UnderpassError as raised:
@@ -351,6 +352,8 @@ class RunCalls:
         finally:
             self._slots.release()
             self._note(server, tool, started, course, error)
+            if span is not None:
+                span.end(error)
 
     async def _call(
         self,
@@ -441,7 +444,7 @@ class RunCalls:
         if course.reached == "cache":
             course.bytes_out = len(returned.encoded)
             self._bound(call, course)
-            await self.direct.add(returned.encoded.decode())
+            await self.direct.add(returned.encoded.decode(), (call.tool.server, call.tool.name))
         return returned
 
     async def _send_privately(
@@ -477,7 +480,7 @@ class RunCalls:
             outcome = await self._broker.dispatch(tool, arguments, self.limits, progress, self._blobs)
         try:
             text = result_text(outcome.content, outcome.structured, has_structured=outcome.has_structured)
-            await self.direct.add(text)
+            await self.direct.add(text, (server, name))
             blobs = _Noting(self._blobs)
             value = await unwrap(tool.definition, outcome, blobs)
             if private is not None:
@@ -511,7 +514,7 @@ class RunCalls:
             value = await journaled.answer()
             written = orjson.dumps(value)
             course.bytes_out = len(written)
-            await self.direct.add(written.decode())
+            await self.direct.add(written.decode(), (server, tool))
             if self._gate is not None:
                 self._gate.returned(server, tool, value, written)
         except ToolError as raised:

@@ -10,6 +10,7 @@ from underpass.broker.approvals.question import Asker
 from underpass.catalog import Progress, ToolDefinition
 from underpass.errors import ToolError
 from underpass.execution.result import ToolCall
+from underpass.metrics.meter import CallSpans
 
 if TYPE_CHECKING:
     from underpass.broker.journal.record import CallRecord, RunRecord
@@ -185,3 +186,4 @@ class Stages:
     privacy: Privacy | None = None
     cache: CallCache | None = None
     trail: Trail | None = None
+    spans: CallSpans | None = None

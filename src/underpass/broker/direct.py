@@ -11,8 +11,13 @@ import orjson
 HELD_CHARACTERS = 4 * 1024 * 1024
 """Text kept until someone asks for the count; what comes after is counted at once and let go."""
 
+CREDITED_TOKENS = 25_000
+"""Of each result at most so many count as kept out of a context: clients cut what is longer."""
+
 Count = Callable[[str], int]
 """Counts the tokens of a text."""
+ToolName = tuple[str, str]
+"""A server and one of its tools."""
 
 
 class DirectTexts:
@@ -24,8 +29,13 @@ class DirectTexts:
     def __init__(self, count: Count) -> None:
         self._count = count
         self._texts: list[str] = []
+        self._of: list[ToolName | None] = []
         self._held = 0
         self._counted = 0
+        self.calls = 0
+        """Of what is counted: the tokens of calls."""
+        self.credited: dict[ToolName, int] = {}
+        """Of what is counted: the tokens of each tool's results, ``CREDITED_TOKENS`` of each at most."""
 
     @property
     def texts(self) -> Sequence[str]:
@@ -34,19 +44,29 @@ class DirectTexts:
 
     def tokens(self) -> int:
         """Count the tokens of all texts. Takes a while for megabytes; the held texts are let go."""
-        self._counted += sum(map(self._count, self._texts))
+        for text, tool in zip(self._texts, self._of, strict=True):
+            self._add(self._count(text), tool)
         self._texts.clear()
+        self._of.clear()
         self._held = 0
         return self._counted
 
-    async def add(self, text: str) -> None:
-        """Add one text."""
+    async def add(self, text: str, result_of: ToolName | None = None) -> None:
+        """Add one text: the result of a tool, or by default a call."""
         if self._held + len(text) <= HELD_CHARACTERS:
             self._texts.append(text)
+            self._of.append(result_of)
             self._held += len(text)
         else:
             # Megabytes take seconds to count, and other runs share this event loop.
-            self._counted += await anyio.to_thread.run_sync(self._count, text)
+            self._add(await anyio.to_thread.run_sync(self._count, text), result_of)
+
+    def _add(self, tokens: int, tool: ToolName | None) -> None:
+        self._counted += tokens
+        if tool is None:
+            self.calls += tokens
+        else:
+            self.credited[tool] = self.credited.get(tool, 0) + min(tokens, CREDITED_TOKENS)
 
 
 def call_text(tool: str, arguments: bytes) -> str:

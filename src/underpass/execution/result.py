@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +98,12 @@ class Tokens:
     """The program, and the answer that returns to the model."""
     direct: int
     tokenizer: str
+    code: int = 0
+    """Of ``context``: the program."""
+    calls: int = 0
+    """Of ``direct``: names and arguments of calls."""
+    results: Sequence[tuple[str, str, int]] = ()
+    """By server and tool: of its results at most 25,000 each, for clients cut what is longer."""
 
     @property
     def saved(self) -> int:

@@ -33,6 +33,7 @@ from underpass.execution.reuse import KeptRun, KeptRuns, RunWatch
 from underpass.execution.sessions import Sessions, Turn
 from underpass.execution.shape import Count
 from underpass.metrics import tokens
+from underpass.metrics.meter import Meter
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Lease, Sandbox
 from underpass.workspace import results
@@ -83,6 +84,7 @@ class Runner:
         journal: records what runs do.
         sessions: sandboxes that stay between runs.
         kept: the results of earlier runs.
+        meter: is told of every run.
         more: the languages besides Python; programs in Python run in ``sandbox``.
     """
 
@@ -101,6 +103,7 @@ class Runner:
         journal: Journal,
         sessions: Sessions,
         kept: KeptRuns,
+        meter: Meter,
         more: Iterable[Language] = (),
     ) -> None:
         self._languages = {language.name: language for language in (Python(sandbox, modules), *more)}
@@ -115,6 +118,7 @@ class Runner:
         self._journal = journal
         self._sessions = sessions
         self._kept = kept
+        self._meter = meter
         self._count: Count = tokens.count
 
     async def run(
@@ -144,7 +148,8 @@ class Runner:
         journal = self._journal.begin(_record(run, program)) if resumed is None else resumed
         if (trail := self._broker.stages.trail) is not None:
             trail.began(journal.record)
-        cause = "Interrupted"
+        metered = self._meter.begin(journal.record)
+        cause, result = "Interrupted", None
         try:
             if resumed is None and self._may_be_kept(program):
                 result = await self._reused(
@@ -166,6 +171,7 @@ class Runner:
         finally:
             if trail is not None:
                 trail.ended(journal.record, cause)
+            metered.end(cause, result)
 
     def _may_be_kept(self, program: Program) -> bool:
         wanted = self._kept.by_default if program.cache is None else program.cache
@@ -419,8 +425,11 @@ class Runner:
                 keep=keep,
                 load=load,
             )
-            context = self._count(program.code) + self._count(answer.text)
-            return answer, Tokens(context, calls.direct.tokens(), tokens.TOKENIZER)
+            code = self._count(program.code)
+            context = code + self._count(answer.text)
+            direct = calls.direct.tokens()
+            results = [(*tool, count) for tool, count in calls.direct.credited.items()]
+            return answer, Tokens(context, direct, tokens.TOKENIZER, code, calls.direct.calls, results)
 
         printed = sum(map(len, outcome.output["stdout"])) + sum(map(len, outcome.output["stderr"]))
         moved = sum(call.bytes_in + call.bytes_out for call in calls.calls)

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from typing import Any, Final
 
 COUNTERFACTUAL: Final = (
-    "an agent that makes the same calls itself: each call's name and arguments and the text of its result once, "
-    "at most 25,000 tokens of each result, and the definitions of all known tools once for each conversation; "
-    "a run that failed counts as no call"
+    "an agent that makes the same calls itself: each call's name and arguments and the text of its result"
+    " once, at most 25,000 tokens of each result, and the definitions of all known tools once for each"
+    " conversation; what a run has called that failed counts nothing"
 )
 """What figures compare with. It leaves out what an agent reads again at each turn, so that it is cautious."""
 

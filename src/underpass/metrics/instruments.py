@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from underpass.metrics.row import RunRow
+from underpass.metrics.store import PromptRow
+
 
 class Instruments:
     """Instruments that are read by Prometheus, and sent by OpenTelemetry.
@@ -20,3 +25,6 @@ class Instruments:
             ConfigError: the extra ``telemetry`` is not installed; the hint says how to.
         """
         raise NotImplementedError
+
+    def note(self, runs: Iterable[RunRow], prompts: Iterable[PromptRow]) -> None:
+        """Count runs and prompts; for one thread at a time."""

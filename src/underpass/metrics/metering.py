@@ -1,0 +1,166 @@
+"""Measures the runs of one process: takes down what they were, and has it counted and written later."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+
+from underpass.background import Background
+from underpass.catalog.definition import Listing
+from underpass.config import DiscoverySettings, MetricsSettings
+from underpass.metrics import tokens
+from underpass.metrics.definitions import DefinitionCounter
+from underpass.metrics.instruments import Instruments
+from underpass.metrics.row import Ended, RunRow
+from underpass.metrics.spans import RunSpan, Spans
+from underpass.metrics.store import MetricsStore, PromptRow
+
+if TYPE_CHECKING:
+    from underpass.broker.journal.record import RunRecord
+    from underpass.execution.result import RunResult
+
+WRITE_AFTER: Final = 0.5
+"""Seconds after which what waits is written."""
+TIDY_AFTER: Final = 3_600.0
+"""Seconds between two looks for runs that are too old."""
+MOST_WAITING: Final = 10_000
+"""Runs that wait to be written at most: where the disk fails, those that come then are not recorded."""
+_LONGEST_PROMPT: Final = 400_000
+"""Characters of a prompt that are counted."""
+_LOG: Final = logging.getLogger("underpass.metrics")
+
+
+class Metering(Background):
+    """Records the runs of this process in the store in ``folder``; enter it before use. It is a ``Meter``.
+
+    A run pays for a row in a list. Counting, hashing and writing are done in a thread, in batches.
+
+    Parameters:
+        settings: how long figures are kept.
+        discovery: what tools a model is told of at once.
+        known: the listings that are known now.
+        instruments: are told of every run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: MetricsSettings,
+        discovery: DiscoverySettings,
+        known: Callable[[], Mapping[str, Listing]],
+        instruments: Instruments,
+    ) -> None:
+        self.folder = folder
+        self.instruments = instruments
+        self._settings = settings
+        self._known = known
+        self._spans = Spans()
+        self._store = MetricsStore(folder)
+        self._definitions = DefinitionCounter(discovery)
+        self._ended: list[Ended] = []
+        self._prompts: list[tuple[float, str, str, str]] = []
+        self._due = anyio.Event()
+        self._writing = threading.Lock()
+        self._tidied = -TIDY_AFTER
+        self._said = False
+        self.lost = 0
+        """Runs that could not be recorded."""
+
+    def begin(self, run: RunRecord) -> MeteredRun:
+        """Begin to measure a run."""
+        return MeteredRun(self, run, self._spans.run(run))
+
+    def ended(self, ended: Ended) -> None:
+        """Take down a run that has ended."""
+        if len(self._ended) >= MOST_WAITING:
+            self.lost += 1
+            return
+        self._ended.append(ended)
+        if not self._due.is_set():
+            self._due.set()
+
+    def prompt(self, agent: str, what: str, text: str) -> None:
+        """Take down a text that was put into a model's context besides a program and its answer.
+
+        Parameters:
+            agent: whose model.
+            what: ``search``, ``documentation`` or another kind of text; there are few of them.
+            text: what the model reads.
+        """
+        if len(self._prompts) < MOST_WAITING:
+            self._prompts.append((time.time(), agent, what, text[:_LONGEST_PROMPT]))
+            self._due.set()
+
+    def settle(self) -> None:
+        """Count and write what waits, for any thread. What cannot be written is lost, which is said once."""
+        with self._writing:
+            ended, self._ended = self._ended, []
+            prompts, self._prompts = self._prompts, []
+            if not ended and not prompts:
+                return
+            definitions, new = self._definitions.count(self._known())
+            rows = [RunRow.of(each) for each in ended]
+            for row in rows:
+                row.definitions_direct, row.definitions_code = definitions.direct, definitions.code
+            counted = [PromptRow(at, agent, what, tokens.count(text)) for at, agent, what, text in prompts]
+            self.instruments.note(rows, counted)
+            if self._settings.days:
+                self._write(rows, counted, new)
+
+    async def _work(self) -> None:
+        while True:
+            await self._due.wait()
+            await anyio.sleep(WRITE_AFTER)
+            self._due = anyio.Event()
+            await anyio.to_thread.run_sync(self._settle_and_tidy)
+
+    async def _finish(self) -> None:
+        self.settle()
+        self._store.close()
+
+    def _write(
+        self, rows: list[RunRow], prompts: list[PromptRow], servers: Mapping[str, tuple[int, int]]
+    ) -> None:
+        try:
+            self._store.write(rows, prompts, servers)
+        except OSError as error:
+            self.lost += len(rows)
+            if not self._said:
+                _LOG.warning("metrics cannot be kept, so statistics lack runs: %s", error)
+            self._said = True
+
+    def _settle_and_tidy(self) -> None:
+        self.settle()
+        if time.monotonic() < self._tidied + TIDY_AFTER or not self._settings.days:
+            return
+        self._tidied = time.monotonic()
+        with self._writing:
+            try:
+                self._store.tidy(self._settings.days, self._settings.max_mb * 1024 * 1024)
+            except OSError as error:
+                _LOG.warning("metrics cannot be tidied: %s", error)
+
+
+class MeteredRun:
+    """One run that is measured."""
+
+    __slots__ = ("_metering", "_run", "_span")
+
+    def __init__(self, metering: Metering, run: RunRecord, span: RunSpan | None) -> None:
+        self._metering = metering
+        self._run = run
+        self._span = span
+
+    def end(self, cause: str, result: RunResult | None) -> None:
+        """Learn how the run has ended."""
+        ended = Ended.of(self._run, cause, result)
+        if self._span is not None:
+            self._span.end(ended)
+        self._metering.ended(ended)
