@@ -1,0 +1,1 @@
+"""What the servers serve: made up from fixed seeds, the same on every machine."""

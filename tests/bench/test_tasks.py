@@ -1,0 +1,71 @@
+"""Each task is carried out for real: the programs in a sandbox, the direct calls one by one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from underpass import Underpass
+from underpass.bench.servers import NAMES, configuration
+from underpass.bench.task import ScriptedCall, Task
+from underpass.bench.tasks import TASKS
+
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R41")]
+
+_FEW = ("weather-tomorrow", "last-order", "copy-transcript", "budget-check")
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Underpass]:
+    folder = tmp_path_factory.mktemp("bench")
+    async with Underpass.open(configuration(folder / "data", NAMES), home=folder) as opened:
+        yield opened
+
+
+def _each() -> list[Any]:
+    return [
+        pytest.param(task, id=task.name, marks=[] if task.name in _FEW else [pytest.mark.slow])
+        for task in TASKS
+    ]
+
+
+@pytest.mark.parametrize("task", _each())
+async def test_direct_calls_come_to_the_answer(up: Underpass, task: Task) -> None:
+    async def turn(*calls: ScriptedCall) -> list[Any]:
+        return [await up.call_tool(call.server, call.tool, call.arguments) for call in calls]
+
+    assert await task.direct(turn) == task.expected
+
+
+@pytest.mark.parametrize("task", _each())
+@pytest.mark.parametrize("language", ["python", "typescript"])
+async def test_a_program_comes_to_the_answer(up: Underpass, task: Task, language: str) -> None:
+    code = task.python if language == "python" else task.typescript
+
+    result = await up.run(code, language=language, agent=task.name)
+
+    assert result.ok, result.error
+    assert result.value == task.expected
+
+
+def test_the_data_is_the_same_every_time(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        configuration(tmp_path / folder, NAMES)
+
+    one, two = (
+        {
+            path.relative_to(tmp_path / folder): path.read_bytes()
+            for path in (tmp_path / folder).rglob("*.json")
+        }
+        for folder in ("one", "two")
+    )
+    assert one == two
+    assert len(one) >= len(NAMES)
