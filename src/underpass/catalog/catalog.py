@@ -25,7 +25,7 @@ from underpass.catalog.stamp import stamp_of
 from underpass.catalog.supervision import Clock
 from underpass.catalog.upstream import Method, Progress, RequestUpstream, ToolOutcome, Upstream
 from underpass.config import CallLimits, ServerSettings, state_dir
-from underpass.errors import ServerNotFound, ServerUnavailable, ToolNotFound
+from underpass.errors import ConfigError, ServerNotFound, ServerUnavailable, ToolNotFound
 
 if TYPE_CHECKING:
     from underpass.catalog.connection import Connection
@@ -109,6 +109,8 @@ class Catalog:
         self._tools = {
             name: self._server_tools(name, source, manifests) for name, source in self._sources.items()
         }
+        self._attached: dict[str, ServerTools] = {}
+        """Objects of this process that are called by name alone."""
         self._asking: set[str] = set()
         """The servers that are asked again in the background."""
         self.mask: Callable[[str, str], str] | None = None
@@ -175,10 +177,28 @@ class Catalog:
         # A login is renewed, or made anew with another account: each changes the folder.
         return identity._replace(digest=f"{identity.digest} {stamp_of(self._secrets.state / FOLDER)}")
 
+    def attach(self, server: str, upstream: Upstream) -> None:
+        """Let an object of this process be called under a name, in place of what was attached to it before.
+
+        It is in no listing, no search finds it, and no module is made for it.
+
+        Raises:
+            ConfigError: a configured server has that name.
+        """
+        if server in self._sources or server in self._disabled:
+            raise ConfigError(
+                f"the name {server!r} of a server is taken", hint="give the configured server another name"
+            )
+        self._upstreams[server] = upstream
+        self._attached[server] = ServerTools(
+            server, lambda: upstream, lambda: None, lives=False, lock=None, manifest=None
+        )
+
     def _of(self, server: str) -> ServerTools:
-        if server not in self._tools:
+        tools = self._tools.get(server) or self._attached.get(server)
+        if tools is None:
             raise ServerNotFound.named(server, self._sources)
-        return self._tools[server]
+        return tools
 
     def _server_tools(self, name: str, source: ServerSource, manifests: ManifestCache | None) -> ServerTools:
         configured = isinstance(source, ServerSpec)
