@@ -44,7 +44,7 @@ async def sustained(up: Underpass) -> list[Row]:
 
         async def sandbox() -> None:
             lease = await isolated.lease("default")
-            await lease.channel.send(b"default", dumps(_PROGRAM))
+            await lease.channel.send(dumps(_PROGRAM))
             answer, _ = await lease.channel.receive()
             lease.channel.finished = True
             lease.release()

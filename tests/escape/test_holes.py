@@ -126,7 +126,7 @@ async def test_hole_5_a_recycled_zygote_has_another_hash_seed_and_address_layout
         while len(set(found)) < 2:
             lease = await sandbox.lease("a")
             program = {"op": "run", "run": "x", "code": code, "filename": "x.py"}
-            await lease.channel.send(b"a", dumps({**program, "timeout": 10.0, "max_value": 1_000}))
+            await lease.channel.send(dumps({**program, "timeout": 10.0, "max_value": 1_000}))
             answer, _ = await lease.channel.receive()
             found.append(tuple(answer["value"]))
             lease.release()

@@ -108,7 +108,8 @@ def run_inside(host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         def converse() -> None:
             async def hold() -> Outcome:
                 conversation = Conversation(lease, host, clock=Clock(timeout), output_bytes=1_000_000)
-                return await conversation.hold("agent", program)
+                await lease.channel.send(b"agent")
+                return await conversation.hold(program)
 
             try:
                 outcomes.append(anyio.run(hold))

@@ -41,7 +41,7 @@ async def value(lease: Lease, code: str) -> object:
         "servers": [],
         "shifts": [],
     }
-    await lease.channel.send(b"a", dumps({**program, "max_value": 1_000, "epoch": 0}))
+    await lease.channel.send(dumps({**program, "max_value": 1_000, "epoch": 0}))
     answer, _ = await lease.channel.receive()
     lease.release()
     return answer["value"]

@@ -31,7 +31,7 @@ async def run(
     lease = await sandbox.lease("agent", environment)
     limits = {"timeout": 10.0, "max_value": 10_000}
     program = {"op": "run", "run": "r", "code": code, "filename": "p.py", **limits}
-    await lease.channel.send(b"agent", dumps(program))
+    await lease.channel.send(dumps(program))
     answer, _ = await lease.channel.receive()
     lease.release()
     await lease.ended()
@@ -183,7 +183,7 @@ async def test_a_guest_that_says_it_has_ended_and_goes_on_is_killed(tmp_path: Pa
         assert (await liar.ended()).status in {0, -9}
         busy = await sandbox.lease("agent")
         program = {"op": "run", "run": "", "code": "while True: pass", "filename": "", "timeout": 30.0}
-        await busy.channel.send(b"agent", dumps({**program, "max_value": 1_000}))
+        await busy.channel.send(dumps({**program, "max_value": 1_000}))
         busy.channel.finished = True
         busy.release()
         assert (await busy.ended()).status == -9

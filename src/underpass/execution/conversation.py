@@ -87,14 +87,14 @@ class Conversation:
         self._tasks = anyio.create_task_group()
         self._context = copy_context()
 
-    async def hold(self, agent: str, program: Mapping[str, Any]) -> Outcome:
+    async def hold(self, program: Mapping[str, Any]) -> Outcome:
         """Send the program and serve the guest until it is done, dead, or out of time."""
         outcome, scope = self._outcome, self._tasks.cancel_scope
         self._clock.start(self._set_time)
         scope.deadline = self._clock.deadline + _GRACE
         async with self._tasks:
             try:
-                await self._channel.send(agent.encode(), dumps({"op": "run", **program}))
+                await self._channel.send(dumps({"op": "run", **program}))
             except SandboxCrashed as error:
                 outcome.error = error
             else:

@@ -397,11 +397,11 @@ class Runner:
         if watch is not None:
             watch.note_modules(frame.get("modules", {}))
         if not isinstance(lease, Turn):
-            return await conversation.hold(program.agent, frame)
+            return await conversation.hold(frame)
         frame |= await lease.frame(program.filename)
         lease.session.modules.note(frame.get("modules", {}))
         self._sessions.begin(lease)
-        outcome = await conversation.hold(program.agent, frame)
+        outcome = await conversation.hold(frame)
         lease.note(outcome)
         return outcome
 

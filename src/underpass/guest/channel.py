@@ -38,6 +38,7 @@ class Channel:
         self._descriptor = descriptor
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
+        self._write = os.write
         self._buffer = bytearray()
         self._wanted = _SMALL
         self._next_id = 0
@@ -57,7 +58,7 @@ class Channel:
         rest = memoryview(len(body).to_bytes(4, "little") + body)
         while rest:
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[self._write(self._descriptor, rest) :]
             except BlockingIOError:
                 # The host may be waiting for us to read its answers before it reads more of us.
                 readable, _, _ = select.select([self._descriptor], [self._descriptor], [])
@@ -143,10 +144,14 @@ class Channel:
         self._next_id = 0
         self._buffer.clear()
 
-    def rehearse(self) -> None:
-        """Read a frame that is empty, from nowhere."""
-        self._buffer += b"\x02\0\0\0{}"
-        loads(self._take() or "{}")
+    def rehearse(self, frame: bytes) -> None:
+        """Have ``frame`` to read next, and send nothing until ``end_rehearsal``."""
+        self._buffer += len(frame).to_bytes(4, "little") + frame
+        self._write = _write_nowhere
+
+    def end_rehearsal(self) -> None:
+        """Send what is sent."""
+        self._write = os.write
 
     def _number(self) -> int:
         self._next_id += 1
@@ -220,6 +225,10 @@ class Channel:
         text = buffer[4:end].decode()
         del buffer[:end]
         return text
+
+
+def _write_nowhere(_descriptor: int, data: memoryview) -> int:
+    return len(data)
 
 
 def _resolve(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:

@@ -29,6 +29,9 @@ from underpass.guest.workspace import Workspace
 _RESERVE = 4 << 20
 _RUN = '{"op":"run"'
 """What a ``run`` frame begins with."""
+_NOTHING = (
+    b'{"op":"run","run":"","filename":"","timeout":30,"max_value":9,"magic":"","modules":{},"code":"0"}'
+)
 _SOON = 0.01
 """Seconds after which a handler tries again that came at a bad moment."""
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
@@ -185,10 +188,11 @@ class Guest:
         self._channel.forget()
 
     def rehearse(self) -> None:
-        """Do what every run does, with nothing: the memory that it touches is then our own already."""
-        self._channel.rehearse()
-        program = compile_program("0", "")
-        self._express(self._execute(program, ""))
+        """Run a program that does nothing: the memory that a run touches is then our own already."""
+        self._channel.rehearse(_NOTHING)
+        self.run(self._channel.receive())
+        self._channel.end_rehearsal()
+        del linecache.cache[""]
 
     def move(self, workspace: str) -> None:
         """Serve another workspace than the one that it was made for."""

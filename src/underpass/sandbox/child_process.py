@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from underpass.errors import SandboxCrashed
 from underpass.sandbox.lease import Channel, Exit
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class ChildProcess:
     def has_ended(self) -> bool:
         """Whether its end is known."""
         return self._exit is not None
+
+    async def announce(self, agent: str) -> None:
+        """Tell the guest whose it is. One that has ended hears nothing; its program will find that out."""
+        with suppress(SandboxCrashed):
+            await self.channel.send(agent.encode())
 
     async def ended(self) -> Exit:
         """Wait for the end of the child's process."""

@@ -81,6 +81,7 @@ class DenoPermissions:
         lease = OwnProcess(process, Channel(ours, max_frame=self._max_frame))
         try:
             await wait_until_ready(lease)
+            await lease.channel.send(agent.encode())
         except BaseException:
             lease.release()
             raise

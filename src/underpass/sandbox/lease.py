@@ -40,7 +40,7 @@ class Exit:
 class Lease(Protocol):
     """A fresh guest, one agent's, reached through one channel; it serves one run and dies.
 
-    The guest reads a frame that is the agent's name, and then a ``run`` frame.
+    It was told the agent's name already, and reads a ``run`` frame.
     """
 
     channel: Channel

@@ -52,6 +52,7 @@ class NoSandbox:
         lease = OwnProcess(process, Channel(ours, max_frame=self._max_frame))
         try:
             await lease.channel.receive()
+            await lease.channel.send(agent.encode())
         except BaseException:
             lease.release()
             raise

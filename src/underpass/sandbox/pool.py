@@ -107,6 +107,8 @@ class Pool(TaskOwner):
         except BaseException:
             self._make_room()
             raise
+        # The guest goes behind its walls while the host does what a run needs before its program.
+        await child.announce(agent)
         # Forks that can wait come after the run, which they would slow down.
         if len(zygote.idle) + zygote.asked <= 1 or zygote.waited_for:
             zygote.replenish()

@@ -94,7 +94,7 @@ def _real_run(walls: str) -> list[Part]:
             lease = await sandbox.lease("probe")
             program = {"op": "run", "run": "probe", "code": _ATTEMPT, "filename": "probe.py"}
             limits = {"timeout": 10.0, "max_value": 10_000}
-            await lease.channel.send(b"probe", dumps({**program, **limits}))
+            await lease.channel.send(dumps({**program, **limits}))
             answer, _ = await lease.channel.receive()
             lease.release()
             return [
