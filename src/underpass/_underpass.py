@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from underpass._places import metering_of, python_place, sessions_of, typescript_place, workspaces_of
 from underpass._stages import OperatorStages, stages_of
@@ -44,7 +44,7 @@ from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
 if TYPE_CHECKING:
-    pass
+    from underpass.adapters import RunOptions, UnderpassTool
 
 
 class Underpass:
@@ -446,6 +446,18 @@ class Underpass:
             ServerNotFound, ServerUnavailable, ToolNotFound
         """
         return {name: await self.directory.document(name, language, detail) for name in names}
+
+    def as_tool(self, *, typescript: bool = False, **options: Unpack[RunOptions]) -> UnderpassTool:
+        """Return the tool that runs programs, for an agent of one's own; see ``adapters.as_tool``."""
+        from underpass import adapters
+
+        return adapters.as_tool(self, typescript=typescript, **options)
+
+    def as_tools(self, *, typescript: bool = False, **options: Unpack[RunOptions]) -> list[UnderpassTool]:
+        """Return the tools that run programs, find tools and explain them; see ``adapters.as_tools``."""
+        from underpass import adapters
+
+        return adapters.as_tools(self, typescript=typescript, **options)
 
     async def list_categories(self, server: str | None = None) -> dict[str, int]:
         """Return each category of tools with how many there are, the largest first.
