@@ -75,6 +75,8 @@ class Underpass:
         """The state folder."""
         self.approvals = stages.approvals
         """Asks people about calls."""
+        self.trail = stages.stages.trail
+        """Records runs, decisions and calls."""
         self.directory = directory
         """Where tools are found."""
         self._broker = Broker(

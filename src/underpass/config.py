@@ -254,6 +254,18 @@ class FlowSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """``[agents.NAME]``: how one agent carries out commands."""
+
+    modes: tuple[str, ...] = ("python", "typescript", "direct")
+    """How it may call tools."""
+    fallback: bool = True
+    """Whether its model may call tools directly where its programs fail."""
+    rollout: float = 100.0
+    """The percentage of its commands for which mode ``auto`` may choose programs; all others are direct."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -271,10 +283,17 @@ class Settings:
     flow: FlowSettings = field(default_factory=FlowSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    agents: Mapping[str, AgentSettings] = field(default_factory=dict[str, AgentSettings])
 
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
-_MAY_BE_ZERO = ("servers.idle_seconds", "servers.ping_seconds", "discovery.threshold", "cache.disk_mb", "metrics.days")
+_MAY_BE_ZERO = (
+    "servers.idle_seconds",
+    "servers.ping_seconds",
+    "discovery.threshold",
+    "cache.disk_mb",
+    "metrics.days",
+)
 _CHOICES = {
     "sandbox.tier": ("process", "none"),
     "sandbox.walls": ("any", "full"),
@@ -367,6 +386,10 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any, st
 def _with(settings: Settings, name: str, value: object, origin: str, folder: Path) -> Settings:
     section_name, _, key = name.partition(".")
     section = _section(settings, section_name, origin)
+    if section_name == "agents":
+        from underpass.agent.declared import read_agent
+
+        return replace(settings, agents={**section, key: read_agent(key, value, origin)})
     known = [known.name for known in fields(section)]
     if key not in known:
         raise unknown_setting(name, [f"{section_name}.{other}" for other in known], origin)
