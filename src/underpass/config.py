@@ -266,6 +266,24 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """``[service]``: `underpass serve --http`."""
+
+    open: tuple[str, ...] = ("health", "metrics")
+    """What needs no token."""
+    requests_per_second: float = 100.0
+    """Of each token, on average; 0 is no limit."""
+    burst: int = 1_000
+    """Requests of a token at once, after a pause."""
+    max_runs: int = 2_000
+    """Runs at once; more are refused."""
+    grace_seconds: float = 10.0
+    """How long runs and requests may take to finish when the service ends."""
+    log: Literal["json", "text", "off"] = "json"
+    """How each request is logged, on stderr."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -283,6 +301,7 @@ class Settings:
     flow: FlowSettings = field(default_factory=FlowSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
     agents: Mapping[str, AgentSettings] = field(default_factory=dict[str, AgentSettings])
 
 
@@ -293,6 +312,7 @@ _MAY_BE_ZERO = (
     "discovery.threshold",
     "cache.disk_mb",
     "metrics.days",
+    "service.requests_per_second",
 )
 _CHOICES = {
     "sandbox.tier": ("process", "none"),
@@ -302,6 +322,7 @@ _CHOICES = {
     "policy.unknown": ("allow", "ask", "deny"),
     "flow.mixed": ("allow", "ask", "deny"),
     "flow.private_values": ("allow", "ask", "deny"),
+    "service.log": ("json", "text", "off"),
 }
 
 
