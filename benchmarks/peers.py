@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from benchmarks.measure import Batch
+from underpass.bench import fastmcp_environment
+from underpass.errors import ServerUnavailable
 
 _HERE = Path(__file__).parent
-_PINS = _HERE / "pins" / "peers.txt"
-_INSTALL_TIMEOUT = 300.0
 _BATCH_TIMEOUT = 60.0
 _LONGEST_ANSWER = 1 << 20
 
@@ -31,24 +30,12 @@ async def interpreter() -> Path:
 
     Raises ``PeersUnavailable``.
     """
-    folder = _HERE / ".peers" / hashlib.sha256(_PINS.read_bytes()).hexdigest()[:16]
-    python, done = folder / "bin" / "python", folder / ".done"
-    if not done.exists():
-        await _installing([sys.executable, "-m", "venv", "--clear", str(folder)])
-        await _installing([str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(_PINS)])
-        done.touch()
-    return python
-
-
-async def _installing(command: list[str]) -> None:
     try:
-        with anyio.fail_after(_INSTALL_TIMEOUT):
-            await anyio.run_process(command)
-    except TimeoutError as error:
-        raise PeersUnavailable(f"{command[2]} took longer than {_INSTALL_TIMEOUT:.0f} s") from error
-    except subprocess.CalledProcessError as error:
-        words = error.stderr.decode(errors="replace").strip().splitlines()
-        raise PeersUnavailable(words[-1] if words else f"{command[2]} failed") from error
+        python = await anyio.to_thread.run_sync(partial(fastmcp_environment.interpreter, install=True))
+    except ServerUnavailable as error:
+        raise PeersUnavailable(error.message) from error
+    assert python is not None
+    return python
 
 
 class Peers:

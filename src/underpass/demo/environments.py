@@ -32,7 +32,12 @@ def environment_path(name: str, root: Path) -> Path:
 
 def is_ready(name: str, root: Path) -> bool:
     """Whether ``ensure_environment`` would return at once."""
-    return (environment_path(name, root) / _MARKER).exists()
+    return is_complete(environment_path(name, root))
+
+
+def is_complete(environment: Path) -> bool:
+    """Whether an environment has all its packages."""
+    return (environment / _MARKER).exists()
 
 
 def ensure_environment(name: str, root: Path) -> Path:
@@ -50,21 +55,35 @@ def ensure_environment(name: str, root: Path) -> Path:
         ServerUnavailable: the environment or its packages could not be installed.
     """
     environment = environment_path(name, root)
-    if is_ready(name, root):
-        return environment
-    root.mkdir(parents=True, exist_ok=True)
-    with _lock(environment.with_suffix(".lock")):
-        if not is_ready(name, root):
-            _install(name, environment)
+    ensure_pinned(name, environment, _pins(name))
     return environment
 
 
-def _install(name: str, environment: Path) -> None:
+def ensure_pinned(name: str, environment: Path, pins: str) -> None:
+    """Make an environment with these packages unless it is there; otherwise as ``ensure_environment``.
+
+    Parameters:
+        name: for errors.
+        environment: its folder. New pins need a new one.
+        pins: the packages with their hashes, as pip reads them.
+
+    Raises:
+        ServerUnavailable: the environment or its packages could not be installed.
+    """
+    if is_complete(environment):
+        return
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(environment.with_suffix(".lock")):
+        if not is_complete(environment):
+            _install(name, environment, pins)
+
+
+def _install(name: str, environment: Path, text: str) -> None:
     # A virtual environment holds its own path, so it is built in place, and the marker goes last.
     shutil.rmtree(environment, ignore_errors=True)
     _run(name, [sys.executable, "-I", "-m", "venv", str(environment)])
     pins = environment / "pins.txt"
-    pins.write_text(_pins(name))
+    pins.write_text(text)
     # Isolated: packages of a PYTHONPATH would count as installed, and not be there for the server.
     pip = [str(environment / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check"]
     _run(name, [*pip, "--no-input", "install", "--quiet", "--require-hashes", "--requirement", str(pins)])

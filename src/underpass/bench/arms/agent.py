@@ -32,9 +32,7 @@ class Agent:
         """Give the agent the command."""
         script = ScriptedModel(task, place)
         # Of an Underpass the agent needs what a part of one has.
-        agent = CodeAgent(
-            cast("Backend", place.view), script.model(), mode=self._mode, max_turns=_MOST_TURNS
-        )
+        agent = CodeAgent(cast("Backend", place.view), script.model(), mode=self._mode, max_turns=_MOST_TURNS)
         outcome = await agent.run(task.command)
         correct = outcome.ok and not script.trouble and is_expected(task, script.answer)
         chosen = outcome.mode if self._mode == "auto" else ""

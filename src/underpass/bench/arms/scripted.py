@@ -89,8 +89,8 @@ class ScriptedModel:
 
     def _direct(self, definitions: dict[str, str]) -> list[_Call]:
         trajectory = self._place.trajectory
-        names = {tool: next(filter(_called(*tool), definitions), None) for tool in trajectory.tools}
-        if missing := [tool for tool, name in names.items() if name is None]:
+        names = {(server, tool): f"{server}__{tool}".replace(".", "_") for server, tool in trajectory.tools}
+        if missing := [tool for tool, name in names.items() if name not in definitions]:
             return self._search(missing)
         if self._done == len(trajectory.turns):
             self.answer = trajectory.answer
@@ -98,8 +98,7 @@ class ScriptedModel:
         self._exchanges = trajectory.turns[self._done]
         self._done += 1
         return [
-            (names[each.call.server, each.call.tool] or "", dict(each.call.arguments))
-            for each in self._exchanges
+            (names[each.call.server, each.call.tool], dict(each.call.arguments)) for each in self._exchanges
         ]
 
     def _search(self, missing: Sequence[tuple[str, str]]) -> list[_Call]:
@@ -112,10 +111,6 @@ class ScriptedModel:
             ]
         self.trouble = f"not found: {', '.join(f'{server}.{name}' for server, name in missing)}"
         return []
-
-
-def _called(server: str, tool: str) -> Any:
-    return lambda name: name == f"{server}__{tool}".replace(".", "_")
 
 
 def _texts(messages: Sequence[ModelMessage]) -> tuple[list[str], list[str]]:

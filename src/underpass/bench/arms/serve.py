@@ -36,7 +36,9 @@ class Serve:
         result = await view.run(code, language=self._language)
         called = {(call.server, call.tool): None for call in result.tool_calls}
         tools = list(called or dict.fromkeys(place.trajectory.tools))
-        needed = dict(zip(await view.written(tools, self._language), tools, strict=True))
+        # Where all tools are named, they are named as in Python, and TypeScript is told of as camel case.
+        written = [await view.written(tools, language) for language in ("python", self._language)]
+        needed = {tool: names for tool, *names in zip(tools, *written, strict=True)}
         server = facade(view, settings=view.settings.discovery, typescript=deno_binary.is_installed())
         async with Client(server) as client:
             asked = _Asked(client, self._language)
@@ -47,15 +49,19 @@ class Serve:
                 *(definition_text(each.name, each.description or "", each.input_schema) for each in listed),
                 task.command,
             )
-            if not all(map(talk.has_read, needed)):
+
+            def missing() -> list[tuple[str, str]]:
+                return [tool for tool, names in needed.items() if not any(map(talk.has_read, names))]
+
+            if missing():
                 await asked.turn(("search_tools", {"queries": list(task.queries)}))
-            if missing := [tool for name, tool in needed.items() if not talk.has_read(name)]:
-                again = [
-                    ("search_tools", {"query": words(name), "server": owner}) for owner, name in missing
+            if again := missing():
+                searches = [
+                    ("search_tools", {"query": words(name), "server": owner}) for owner, name in again
                 ]
-                await asked.turn(*again)
-            if missing := [name for name in needed if not talk.has_read(name)]:
-                return talk.spent(correct=False, note=f"not found: {', '.join(missing)}")
+                await asked.turn(*searches)
+            if lost := missing():
+                return talk.spent(correct=False, note=f"not found: {lost}")
             await asked.turn(("run_code", {"code": code}))
         talk.write(value_text(result.value))
         note = "" if result.error is None else f"{result.error.type}: {result.error.message}"
