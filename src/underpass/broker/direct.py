@@ -12,7 +12,7 @@ HELD_CHARACTERS = 4 * 1024 * 1024
 """Text kept until someone asks for the count; what comes after is counted at once and let go."""
 
 CREDITED_TOKENS = 25_000
-"""Of each result at most so many count as kept out of a context: clients cut what is longer."""
+"""Of each call and result at most so many count as kept out of a context: clients cut what is longer."""
 
 Count = Callable[[str], int]
 """Counts the tokens of a text."""
@@ -33,7 +33,7 @@ class DirectTexts:
         self._held = 0
         self._counted = 0
         self.calls = 0
-        """Of what is counted: the tokens of calls."""
+        """Of what is counted: the tokens of calls, ``CREDITED_TOKENS`` of each at most."""
         self.credited: dict[ToolName, int] = {}
         """Of what is counted: the tokens of each tool's results, ``CREDITED_TOKENS`` of each at most."""
 
@@ -64,7 +64,7 @@ class DirectTexts:
     def _add(self, tokens: int, tool: ToolName | None) -> None:
         self._counted += tokens
         if tool is None:
-            self.calls += tokens
+            self.calls += min(tokens, CREDITED_TOKENS)
         else:
             self.credited[tool] = self.credited.get(tool, 0) + min(tokens, CREDITED_TOKENS)
 

@@ -101,9 +101,9 @@ class Tokens:
     code: int = 0
     """Of ``context``: the program."""
     calls: int = 0
-    """Of ``direct``: names and arguments of calls."""
+    """Of ``direct``: names and arguments of calls, at most 25,000 of each: clients cut what is longer."""
     results: Sequence[tuple[str, str, int]] = ()
-    """By server and tool: of its results at most 25,000 each, for clients cut what is longer."""
+    """Of ``direct``: results, by server and tool, at most 25,000 of each."""
 
     @property
     def saved(self) -> int:

@@ -37,11 +37,11 @@ class DefinitionCounter:
         self._known: dict[str, Listing] = {}
         self._counted = Definitions({}, FACADE_TOKENS)
 
-    def count(self, known: Mapping[str, Listing]) -> tuple[Definitions, Mapping[str, tuple[int, int]]]:
-        """Return the tokens of the listings that are known, and those of them that are new."""
+    def count(self, known: Mapping[str, Listing]) -> tuple[Definitions, bool]:
+        """Return the tokens of the listings that are known, and whether they are others than before."""
         new = {name: listing for name, listing in known.items() if self._known.get(name) is not listing}
         if not new and len(known) == len(self._known):
-            return self._counted, {}
+            return self._counted, False
         counted = {
             server: (len(listing.tools), sum(tokens.count(definition_text(tool)) for tool in listing.tools))
             for server, listing in new.items()
@@ -50,4 +50,4 @@ class DefinitionCounter:
         lines = all_signatures(identifiers(list(known), "server"), known, self._settings)
         code = FACADE_TOKENS + (0 if lines is None else tokens.count(lines))
         self._known, self._counted = dict(known), Definitions(servers, code)
-        return self._counted, counted
+        return self._counted, True

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 COUNTERFACTUAL: Final = (
     "an agent that makes the same calls itself: each call's name and arguments and the text of its result"
-    " once, at most 25,000 tokens of each result, and the definitions of all known tools once for each"
+    " once, at most 25,000 tokens of each, and the definitions of all known tools once for each"
     " conversation; what a run has called that failed counts nothing"
 )
 """What figures compare with. It leaves out what an agent reads again at each turn, so that it is cautious."""

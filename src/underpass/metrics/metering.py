@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -35,6 +36,8 @@ MOST_WAITING: Final = 10_000
 _LONGEST_PROMPT: Final = 400_000
 """Characters of a prompt that are counted."""
 _LOG: Final = logging.getLogger("underpass.metrics")
+
+T = TypeVar("T")
 
 
 class Metering(Background):
@@ -64,8 +67,9 @@ class Metering(Background):
         self._spans = Spans()
         self._store = MetricsStore(folder)
         self._definitions = DefinitionCounter(discovery)
-        self._ended: list[Ended] = []
-        self._prompts: list[tuple[float, str, str, str]] = []
+        self._ended: deque[Ended] = deque()
+        self._prompts: deque[tuple[float, str, str, str]] = deque()
+        self._listings: Mapping[str, Listing] = {}
         self._due = anyio.Event()
         self._writing = threading.Lock()
         self._tidied = -TIDY_AFTER
@@ -82,9 +86,10 @@ class Metering(Background):
         if len(self._ended) >= MOST_WAITING:
             self.lost += 1
             return
+        if not self._listings:
+            self._listings = self._known()
         self._ended.append(ended)
-        if not self._due.is_set():
-            self._due.set()
+        self._due.set()
 
     def prompt(self, agent: str, what: str, text: str) -> None:
         """Take down a text that was put into a model's context besides a program and its answer.
@@ -101,27 +106,29 @@ class Metering(Background):
     def settle(self) -> None:
         """Count and write what waits, for any thread. What cannot be written is lost, which is said once."""
         with self._writing:
-            ended, self._ended = self._ended, []
-            prompts, self._prompts = self._prompts, []
+            ended, prompts = _taken(self._ended), _taken(self._prompts)
             if not ended and not prompts:
                 return
-            definitions, new = self._definitions.count(self._known())
+            definitions, are_new = self._definitions.count(self._listings)
             rows = [RunRow.of(each) for each in ended]
             for row in rows:
                 row.definitions_direct, row.definitions_code = definitions.direct, definitions.code
             counted = [PromptRow(at, agent, what, tokens.count(text)) for at, agent, what, text in prompts]
             self.instruments.note(rows, counted)
             if self._settings.days:
-                self._write(rows, counted, new)
+                self._write(rows, counted, definitions.servers if are_new else {})
 
     async def _work(self) -> None:
         while True:
             await self._due.wait()
+            # Here, because a catalog is for the event loop's thread.
+            self._listings = self._known()
             await anyio.sleep(WRITE_AFTER)
             self._due = anyio.Event()
             await anyio.to_thread.run_sync(self._settle_and_tidy)
 
     async def _finish(self) -> None:
+        self._listings = self._known()
         self.settle()
         self._store.close()
 
@@ -164,3 +171,8 @@ class MeteredRun:
         if self._span is not None:
             self._span.end(ended)
         self._metering.ended(ended)
+
+
+def _taken(waiting: deque[T]) -> list[T]:
+    """Take all that waits, while another thread may add to it."""
+    return [waiting.popleft() for _ in range(len(waiting))]

@@ -44,7 +44,7 @@ _SCHEMA: Final = (
         begun REAL NOT NULL, agent TEXT NOT NULL, what TEXT, tokens INTEGER
     )""",
     "CREATE INDEX prompts_begun ON prompts (begun)",
-    "CREATE TABLE servers (server TEXT PRIMARY KEY, tools INTEGER, tokens INTEGER, seen REAL) WITHOUT ROWID",
+    "CREATE TABLE servers (server TEXT PRIMARY KEY, tools INTEGER, tokens INTEGER) WITHOUT ROWID",
 )
 _INSERT: Final = f"INSERT INTO runs VALUES (NULL{', ?' * 23})"
 _LOG: Final = logging.getLogger("underpass.metrics")
@@ -80,7 +80,7 @@ class MetricsStore:
         """Write all, or nothing.
 
         Parameters:
-            servers: how many tools each has, and the tokens of their definitions.
+            servers: all that there are now: how many tools each has, and the tokens of their definitions.
         """
         with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -91,11 +91,12 @@ class MetricsStore:
                     "INSERT INTO prompts VALUES (?, ?, ?, ?)",
                     ((row.at, _name(row.agent), row.what, row.tokens) for row in prompts),
                 )
-                now = time.time()
-                connection.executemany(
-                    "INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?)",
-                    ((_name(server), *sizes, now) for server, sizes in (servers or {}).items()),
-                )
+                if servers:
+                    connection.execute("DELETE FROM servers")
+                    connection.executemany(
+                        "INSERT OR REPLACE INTO servers VALUES (?, ?, ?)",
+                        ((_name(server), *sizes) for server, sizes in servers.items()),
+                    )
                 connection.execute("COMMIT")
             except BaseException:
                 with suppress(Exception):
