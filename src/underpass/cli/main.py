@@ -43,6 +43,7 @@ COMMANDS = {
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio or HTTP."),
     "sessions": ("underpass.cli.sessions", "List the sessions whose variables are kept now."),
     "doctor": ("underpass.cli.doctor", "Check that everything works, and say how to mend what does not."),
+    "bench": ("underpass.cli.bench", "Measure what tasks cost in tokens, beside other ways."),
     "demo": ("underpass.cli.demo", "Run programs against three real servers and show what it saves."),
 }
 """Name → where the command is, and its summary: `--help` must not import them."""

@@ -118,10 +118,13 @@ class _Peer:
             raise ServerUnavailable(
                 "FastMCP gives no answer", hint="leave it out, or install it anew", server="fastmcp"
             ) from error
-        if isinstance(answer, dict) and "failed" in answer:
-            failed = cast("dict[str, Any]", answer)["failed"]
-            raise ServerUnavailable(f"FastMCP failed: {failed}", server="fastmcp")
+        if (failure := _failure(answer)) is not None:
+            raise ServerUnavailable(f"FastMCP failed: {failure}", server="fastmcp")
         return answer
+
+
+def _failure(answer: Any) -> str | None:
+    return cast("dict[str, Any]", answer).get("failed") if isinstance(answer, dict) else None
 
 
 @asynccontextmanager
