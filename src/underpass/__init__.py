@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from underpass._underpass import Underpass
+    from underpass.agent import AgentOutcome, CodeAgent
     from underpass.errors import (
         CallUnknown,
         Cancelled,
@@ -47,11 +48,18 @@ if TYPE_CHECKING:
     )
     from underpass.execution.result import RunResult
 
-_HOMES = {"Underpass": "underpass._underpass", "RunResult": "underpass.execution.result"}
+_HOMES = {
+    "AgentOutcome": "underpass.agent",
+    "CodeAgent": "underpass.agent",
+    "RunResult": "underpass.execution.result",
+    "Underpass": "underpass._underpass",
+}
 
 __all__ = [
+    "AgentOutcome",
     "CallUnknown",
     "Cancelled",
+    "CodeAgent",
     "CodeError",
     "ConfigError",
     "ExecutionError",

@@ -257,7 +257,7 @@ class FlowSettings:
 class AgentSettings:
     """``[agents.NAME]``: how one agent carries out commands."""
 
-    modes: tuple[str, ...] = ("python", "typescript", "direct")
+    modes: tuple[Literal["python", "typescript", "direct"], ...] = ("python", "typescript", "direct")
     """How it may call tools."""
     fallback: bool = True
     """Whether its model may call tools directly where its programs fail."""

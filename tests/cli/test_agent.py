@@ -36,7 +36,8 @@ def test_json_has_the_programs_their_results_and_the_tokens(tmp_path: Path) -> N
     told = done.json
     assert (told["ok"], told["answer"], told["mode"]) == (True, "UTC", "python")
     assert (told["runs"][0]["code"], told["runs"][0]["value"]) == (NOW, "UTC")
-    assert told["tokens"] == {"input": 200, "cached_input": 0, "output": 20, "counted_by": "provider"}
+    counted = {"input": 200, "cached_input": 0, "cache_written": 0, "output": 20, "reasoning": 0}
+    assert told["tokens"] == {**counted, "counted_by": "provider"}
 
 
 def test_a_key_that_is_kept_as_a_secret_is_used(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from underpass.broker.approvals import Ask
 from underpass.catalog.catalog import Catalog
 from underpass.config import Settings
 from underpass.discovery.directory import ToolDirectory
+from underpass.execution.host import OnCall
 from underpass.execution.result import RunResult
 
 
@@ -21,12 +23,20 @@ class Backend(Protocol):
     state: Path
     """The state folder."""
 
-    async def run(self, code: str, *, agent: str, language: str) -> RunResult:
+    async def run(
+        self, code: str, *, agent: str, language: str, ask: Ask | None, on_call: OnCall | None
+    ) -> RunResult:
         """Run a program. A failing program is a result, not an exception."""
         ...
 
     async def call_tool(
-        self, server: str, tool: str, arguments: Mapping[str, Any] | None, *, agent: str
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any] | None,
+        *,
+        agent: str,
+        ask: Ask | None,
     ) -> Any:
         """Call one tool. Raises ``ToolError``."""
         ...

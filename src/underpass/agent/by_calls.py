@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from underpass.agent.backend import Backend
+from underpass.agent.call_log import CallLog
 from underpass.agent.prompt import direct_prompt
-from underpass.agent.talk import Talk, arguments_of
+from underpass.agent.talk import Heard, NoAnswer, Talk, arguments_of
 from underpass.agent.toolbox import DirectTools, definition
+from underpass.broker.approvals import Ask
 from underpass.catalog.definition import ToolDefinition as McpTool
 from underpass.discovery.known_tools import definition_tokens
+from underpass.errors import ToolError, ToolTimeout, ToolUnavailable
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ToolCallPart
@@ -24,12 +27,19 @@ _FITTING: Final = 15
 class ByCalls:
     """One command's way to an answer by direct calls; parameters as for ``ByPrograms``."""
 
-    def __init__(self, up: Backend, talk: Talk, *, agent: str) -> None:
+    def __init__(self, up: Backend, talk: Talk, log: CallLog, *, agent: str, ask: Ask | None) -> None:
         self._up = up
         self._talk = talk
 
         async def call(server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
-            return await up.call_tool(server, tool, arguments, agent=agent)
+            ended = log.began(server, tool, arguments)
+            try:
+                value = await up.call_tool(server, tool, arguments, agent=agent, ask=ask)
+            except ToolError as error:
+                ended(None if isinstance(error, ToolTimeout | ToolUnavailable) else False)
+                raise
+            ended(True)
+            return value
 
         self._tools = DirectTools(call, max_tokens=up.settings.run.max_tokens)
 
@@ -38,8 +48,13 @@ class ByCalls:
         """What was called: server, tool, and whether it went well."""
         return self._tools.calls
 
-    async def answer(self, command: str, max_turns: int) -> str | None:
-        """Return the model's answer, or None: it took too many turns. Raises ``ModelFailed``."""
+    async def answer(self, command: str, max_turns: int) -> str:
+        """Return the model's answer.
+
+        Raises:
+            NoAnswer: it refuses, cannot call functions, or took too many turns.
+            ModelFailed: it cannot be asked.
+        """
         talk = self._talk
         every = await self._few()
         self._tools.add(await self._fitting([command]) if every is None else every)
@@ -47,19 +62,24 @@ class ByCalls:
         talk.begin(direct_prompt(self._up.catalog, searchable=every is None), command)
         last = talk.turns + max_turns
         while talk.turns < last:
-            response = await talk.ask([*self._tools.definitions(), *search])
-            if called := response.tool_calls:
-                talk.answer([(call, await self._one(call)) for call in called])
-            elif text := (response.text or "").strip():
-                return text
+            heard = await talk.ask([*self._tools.definitions(), *search])
+            if not talk.can_call:
+                raise NoAnswer("the model cannot call functions; it can only write programs")
+            if heard.calls:
+                talk.answer([(call, await self._one(call, heard)) for call in heard.calls])
+            elif heard.was_cut:
+                talk.say("Your message was cut off: it was too long. Write less.")
+            elif heard.text:
+                return heard.text
             else:
                 talk.say("You wrote nothing. Call a tool, or write the answer.")
-        return None
+        raise NoAnswer(f"the model gave no answer in {talk.turns} turns")
 
-    async def _one(self, call: ToolCallPart) -> str:
+    async def _one(self, call: ToolCallPart, heard: Heard) -> str:
         arguments = arguments_of(call)
         if arguments is None:
-            return "the arguments are no JSON object"
+            why = "they were cut off. Write less" if heard.was_cut else "write them again"
+            return f"the arguments are no JSON object: {why}"
         if call.tool_name in self._tools:
             return await self._tools.answer(call.tool_name, arguments)
         if call.tool_name != _search().name:

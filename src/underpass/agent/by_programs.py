@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from underpass.agent.backend import Backend
+from underpass.agent.call_log import CallLog
+from underpass.agent.events import OnEvent, RunBegan, RunEnded
 from underpass.agent.outcome import AgentRun
 from underpass.agent.program_text import find_program
 from underpass.agent.prompt import code_prompt
-from underpass.agent.talk import Talk, arguments_of
+from underpass.agent.talk import Heard, NoAnswer, Talk, arguments_of
 from underpass.agent.toolbox import Finder, run_code, told
+from underpass.broker.approvals import Ask
 from underpass.codegen.calls import Language
-from underpass.errors import UnderpassError
+from underpass.errors import UnderpassError, ValidationFailed
 from underpass.execution.result import RunResult
 from underpass.execution.shape import compact
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ToolCallPart
 
-_CALLS_SHOWN: Final = 20
+_PROMISE: Final = re.compile(
+    r"\W*(i\W?ll|i will|i am going to|i\W?m going to|let me|let\W?s|first,? i)\b", re.IGNORECASE
+)
+"""How weak models begin to tell what they would do, in place of doing it."""
 
-OnRun = Callable[[str, RunResult | None], None]
-"""Is shown each program before it runs, and with its result afterwards."""
+
+class GaveUp(NoAnswer):
+    """Too many programs failed one after the other."""
 
 
 class ByPrograms:
@@ -32,75 +39,104 @@ class ByPrograms:
     Parameters:
         up: runs them.
         talk: with the model.
+        log: knows the calls that they make.
         agent: whose workspace, policy and journal it is.
         language: of the programs.
         repairs: how many may fail one after the other.
-        on_run: is shown them.
+        on_event: is shown them.
+        ask: asks a person about calls.
     """
 
     def __init__(
-        self, up: Backend, talk: Talk, *, agent: str, language: Language, repairs: int, on_run: OnRun | None
+        self,
+        up: Backend,
+        talk: Talk,
+        log: CallLog,
+        *,
+        agent: str,
+        language: Language,
+        repairs: int,
+        on_event: OnEvent,
+        ask: Ask | None,
     ) -> None:
         self._up = up
         self._talk = talk
+        self._log = log
         self._agent = agent
         self._language: Language = language
         self._repairs = repairs
-        self._on_run = on_run
+        self._on_event = on_event
+        self._ask = ask
         self._finder = Finder(up.directory, up.catalog.names, language)
         self._failures = 0
+        self._failing: set[str] = set()
+        """Programs that failed since one went well."""
+        self._was_reminded = False
         self.runs: list[AgentRun] = []
 
-    @property
-    def gave_up(self) -> bool:
-        """Whether too many programs have failed one after the other."""
-        return self._failures > self._repairs
+    async def answer(self, command: str, max_turns: int) -> str:
+        """Return the model's answer.
 
-    async def answer(self, command: str, max_turns: int) -> str | None:
-        """Return the model's answer, or None: it gave up, or took too many turns. Raises ``ModelFailed``."""
+        Raises:
+            NoAnswer: it refuses, or took too many turns; ``GaveUp`` when too many programs failed.
+            ModelFailed: it cannot be asked.
+            SandboxUnavailable, Overloaded: no sandbox is to be had.
+        """
         up, talk = self._up, self._talk
         discovery = up.settings.discovery
         talk.begin(await code_prompt(up.catalog, up.directory, command, self._language, discovery), command)
         tools = [run_code(self._language), *self._finder.definitions()]
-        while talk.turns < max_turns and not self.gave_up:
-            response = await talk.ask(tools)
-            text = (response.text or "").strip()
-            if called := response.tool_calls:
-                talk.answer([(call, await self._function(call)) for call in called])
-            elif (program := find_program(text, self._language)) is None:
-                if text:
-                    return text
-                self._failures += 1
-                talk.say("You wrote nothing. Write a program, or the answer.")
-            elif program.language != self._language:
-                self._failures += 1
-                talk.say(f"That is {program.language}. Write the program in {self._language}.")
+        while talk.turns < max_turns:
+            heard = await talk.ask(tools)
+            if heard.calls:
+                talk.answer([(call, await self._function(call, heard)) for call in heard.calls])
+            elif (said := await self._text(heard)) is None:
+                return heard.text
             else:
-                talk.say(await self._program(program.code))
-        return None
+                talk.say(said)
+            if self._failures > self._repairs:
+                raise GaveUp("too many programs failed one after the other")
+        raise NoAnswer(f"the model gave no answer in {talk.turns} turns")
 
-    def happened(self) -> str:
-        """Tell a model that goes on without programs what they have done; nothing where they did nothing."""
-        counted = Counter(
-            f"{call.server}.{call.tool}" for run in self.runs for call in run.result.tool_calls if call.ok
-        )
-        if not counted:
-            return ""
-        shown = ", ".join(f"{name} ({count} times)" if count > 1 else name for name, count in counted.items())
-        return (
-            f"Programs were tried and failed, but they called: {shown}. What that changed has changed; "
-            "do not do it again."
-        )
+    async def _text(self, heard: Heard) -> str | None:
+        """Return what the model is told about words without a call; None where they are the answer."""
+        program = find_program(heard.text, self._language)
+        if heard.was_cut:
+            # Half a program must not run.
+            return self._failed("Your message was cut off: it was too long. Write less.")
+        if program is None:
+            if not heard.text:
+                return self._failed("You wrote nothing. Write a program, or the answer.")
+            if self.runs or self._was_reminded or not _PROMISE.match(heard.text):
+                return None
+            self._was_reminded = True
+            return "Write the program now. If that was your answer, repeat it."
+        if any(run.code == program.code and run.result.ok for run in self.runs):
+            return None  # it shows what it did
+        if program.language != self._language:
+            return self._failed(f"That is {program.language}. Write the program in {self._language}.")
+        return await self._program(program.code)
 
-    async def _function(self, call: ToolCallPart) -> str:
+    def _failed(self, said: str) -> str:
+        self._failures += 1
+        return said
+
+    async def _function(self, call: ToolCallPart, heard: Heard) -> str:
         arguments = arguments_of(call)
         if arguments is None:
-            return "the arguments are no JSON object"
+            why = "they were cut off. Write less" if heard.was_cut else "write them again"
+            return self._failed(f"the arguments are no JSON object: {why}")
         if call.tool_name == "run_code":
             code = arguments.get("code")
-            return await self._program(code) if isinstance(code, str) else "give the program as `code`"
+            return (
+                await self._program(code)
+                if isinstance(code, str)
+                else self._failed("give the program as `code`")
+            )
         if call.tool_name not in {each.name for each in self._finder.definitions()}:
-            return f"there is no function {call.tool_name!r:.80}: call tools from a program, with run_code"
+            return self._failed(
+                f"there is no function {call.tool_name!r:.80}: call tools from a program, with run_code"
+            )
         try:
             return await self._finder.answer(call.tool_name, arguments)
         except UnderpassError as error:
@@ -108,28 +144,31 @@ class ByPrograms:
 
     async def _program(self, code: str) -> str:
         """Run a program; returns what the model reads of its result."""
-        if any(run.code == code and not run.result.ok for run in self.runs):
-            self._failures += 1
-            return "That is the program that failed before, so it was not run again. Change it."
-        if self._on_run is not None:
-            self._on_run(code, None)
-        result = await self._up.run(code, agent=self._agent, language=self._language)
+        if code in self._failing:
+            return self._failed("That is the program that failed before, so it was not run again. Change it.")
+        number, calls = len(self.runs) + 1, len(self._log)
+        self._on_event(RunBegan(number, code, self._language))
+        try:
+            result = await self._up.run(
+                code, agent=self._agent, language=self._language, on_call=self._log.began, ask=self._ask
+            )
+        except ValidationFailed as error:
+            self._failing.add(code)
+            return self._failed(told(error))
         self.runs.append(AgentRun(code, result))
-        if self._on_run is not None:
-            self._on_run(code, result)
-        self._failures = 0 if result.ok else self._failures + 1
-        return _shown(result)
+        self._on_event(RunEnded(number, result))
+        if result.ok:
+            self._failures = 0
+            self._failing.clear()
+        else:
+            self._failures += 1
+            self._failing.add(code)
+        return _shown(result, {} if result.ok else self._log.happened(calls))
 
 
-def _shown(result: RunResult) -> str:
+def _shown(result: RunResult, happened: dict[str, Sequence[str]]) -> str:
     """Return what a model reads of a run: its value alone where there is nothing else to say."""
     shown: dict[str, Any] = {name: text for name in ("stdout", "stderr") if (text := getattr(result, name))}
     if result.error is None:
         return compact({"value": result.value, **shown} if shown else result.value)
-    shown["error"] = result.error.to_dict()
-    done = [f"{call.server}.{call.tool}" for call in result.tool_calls if call.ok]
-    if more := len(done) - _CALLS_SHOWN:
-        done = [*done[:_CALLS_SHOWN], f"and {more} more"] if more > 0 else done
-    if done:
-        shown["called before it failed"] = done
-    return compact(shown)
+    return compact({**shown, "error": result.error.to_dict(), **happened})

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from underpass.agent.events import OnEvent, Waits, Wrote, ignore
 from underpass.catalog.secret_store import SecretStore
 from underpass.errors import ConfigError, ModelFailed
 
 if TYPE_CHECKING:
     from pydantic_ai.exceptions import ModelAPIError
-    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.messages import (
+        ModelMessage,
+        ModelResponse,
+        ModelResponsePart,
+        ModelResponsePartDelta,
+    )
     from pydantic_ai.models import Model
     from pydantic_ai.providers import Provider
     from pydantic_ai.tools import ToolDefinition
 
 _ATTEMPTS: Final = 4
+_REFUSALS: Final = 2
+"""Attempts where nobody listens: whoever is not there is seldom there a few seconds later."""
 _LONGEST_WAIT: Final = 60.0
 """Seconds: who is told to come back later than that is told so."""
 _KEYS: Final = {
@@ -36,8 +45,11 @@ _OLLAMA: Final = "http://127.0.0.1:11434"
 """Where Ollama listens by default."""
 _INSTALL: Final = "install the extra: pip install 'underpass[agent]'"
 
-OnText = Callable[[str], None]
-"""Is shown what the model writes, piece by piece."""
+_NO_FUNCTIONS: Final = re.compile(
+    r"(support|require|enable|unsupported|allowed)[^.]{0,60}\btool|\btools?\b[^.]{0,60}(support|require|enable)",
+    re.IGNORECASE,
+)
+"""How Ollama, vLLM, llama.cpp and OpenRouter say that a model takes no functions."""
 
 
 def open_model(name: str, *, base_url: str | None = None, state: Path | None = None) -> Model:
@@ -63,9 +75,12 @@ def open_model(name: str, *, base_url: str | None = None, state: Path | None = N
         raise ConfigError(
             f"{name!r:.80} is no model's name", hint="write PROVIDER:MODEL, such as ollama:qwen3", model=name
         )
-    if base_url is not None and provider == "openai":
-        provider = "openai-chat"
-
+    if base_url is not None:
+        if not base_url.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"{base_url!r:.200} is no address of a model", hint="it begins with http:// or https://"
+            )
+        provider = "openai-chat" if provider == "openai" else provider
     key = _key(provider, state)
     if key is None and provider in _KEYS:
         if base_url is None and provider != "ollama":
@@ -113,7 +128,8 @@ class Talker:
 
     Parameters:
         model: the model.
-        on_text: is shown what it writes.
+        base_url: where it is served, if someone has said so; errors name it.
+        on_event: is shown what it writes, and when it is asked again.
         sleep: waits; seconds.
     """
 
@@ -121,11 +137,13 @@ class Talker:
         self,
         model: Model,
         *,
-        on_text: OnText | None = None,
+        base_url: str | None = None,
+        on_event: OnEvent = ignore,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.model = model
-        self._on_text = on_text
+        self._base_url = base_url
+        self._on_event = on_event
         self._sleep = sleep
 
     @property
@@ -144,6 +162,7 @@ class Talker:
         """
         from pydantic_ai.exceptions import (
             ModelAPIError,
+            ModelConnectionError,
             ModelQuotaExceededError,
             ModelRequestRejectedError,
             UnexpectedModelBehavior,
@@ -155,14 +174,19 @@ class Talker:
                 return await self._stream(messages, tools)
             except ModelAPIError as error:
                 wait = error.retry_after if error.retry_after is not None else 2.0**attempt
-                if isinstance(error, lasting) or attempt == _ATTEMPTS - 1 or wait > _LONGEST_WAIT:
-                    raise failed(self.name, error) from error
+                told = failed(self.name, error, self._base_url, functions=bool(tools))
+                hopeless = isinstance(error, lasting) or told.data["cause"] == "no_functions"
+                is_refused = isinstance(error, ModelConnectionError) and error.phase == "connect"
+                last = (_REFUSALS if is_refused else _ATTEMPTS) - 1
+                if hopeless or attempt >= last or wait > _LONGEST_WAIT:
+                    raise told from error
+                self._on_event(Waits(wait, told.message))
                 await self._sleep(wait)
             except UnexpectedModelBehavior as error:
                 if attempt == _ATTEMPTS - 1:
                     raise ModelFailed(
                         f"{self.name} answers with what is no answer: {error}",
-                        hint="try again, or another model",
+                        hint="try again, or another model" + _look_at(self._base_url),
                         model=self.name,
                         cause="malformed",
                     ) from error
@@ -172,7 +196,7 @@ class Talker:
         self, messages: Sequence[ModelMessage], tools: Sequence[ToolDefinition]
     ) -> ModelResponse:
         from pydantic_ai.direct import model_request_stream
-        from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+        from pydantic_ai.messages import PartDeltaEvent, PartStartEvent
         from pydantic_ai.models import ModelRequestParameters
         from pydantic_ai.settings import ModelSettings
 
@@ -183,18 +207,44 @@ class Talker:
             model_settings=ModelSettings(max_retries=0),
             model_request_parameters=ModelRequestParameters(function_tools=list(tools)),
         ) as stream:
+            functions: dict[int, str] = {}
             async for event in stream:
-                if self._on_text is None:
-                    continue
-                if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
-                    self._on_text(event.part.content)
-                elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
-                    self._on_text(event.delta.content_delta)
+                if isinstance(event, PartStartEvent):
+                    if event.part.part_kind == "tool-call":
+                        functions[event.index] = event.part.tool_name
+                    self._show(event.part, functions.get(event.index, ""))
+                elif isinstance(event, PartDeltaEvent):
+                    self._show(event.delta, functions.get(event.index, ""))
             return stream.get()
 
+    def _show(self, piece: ModelResponsePart | ModelResponsePartDelta, function: str) -> None:
+        """Show a piece of what it writes; what it thinks is its own."""
+        from pydantic_ai.messages import TextPart, TextPartDelta, ToolCallPart, ToolCallPartDelta
 
-def failed(model: str, error: ModelAPIError) -> ModelFailed:
-    """Return the error for a model that could not be asked, with what to do."""
+        text = None
+        if isinstance(piece, TextPart):
+            text = piece.content
+        elif isinstance(piece, TextPartDelta):
+            text = piece.content_delta
+        elif isinstance(piece, ToolCallPart):
+            text = piece.args
+        elif isinstance(piece, ToolCallPartDelta):
+            text = piece.args_delta
+        if isinstance(text, str) and text:
+            self._on_event(Wrote(text, function))
+
+
+def failed(
+    model: str, error: ModelAPIError, base_url: str | None = None, *, functions: bool = False
+) -> ModelFailed:
+    """Return the error for a model that could not be asked, with what to do.
+
+    Parameters:
+        model: its name.
+        error: what its provider, or the way there, said.
+        base_url: where it is served, if someone has said so.
+        functions: whether it was given functions to call.
+    """
     from pydantic_ai import exceptions as known
 
     causes: list[tuple[type[Exception], str, str, str]] = [
@@ -209,20 +259,28 @@ def failed(model: str, error: ModelAPIError) -> ModelFailed:
         (known.ModelQuotaExceededError, "quota", "the account's quota is used up", "see its provider's page"),
         (known.ModelRateLimitError, "rate_limit", "it was asked too often", "wait, then try again"),
         (known.ModelOverloadedError, "overloaded", "it is overloaded", "try again later"),
+        (known.ModelConnectionError, "connection", "it cannot be reached", "is it running?"),
         (
-            known.ModelConnectionError,
-            "connection",
-            "it cannot be reached",
-            "is it running, and the address right?",
+            known.ModelRequestRejectedError,
+            "rejected",
+            f"it does not take the request: {error}",
+            "another model may",
         ),
     ]
     cause, what, hint = "provider", f"its provider answered: {error}", "try again later"
-    for kind, name, said, advice in causes:
-        if isinstance(error, kind):
-            cause, what, hint = name, said, advice
-            break
+    if functions and _NO_FUNCTIONS.search(f"{error.message} {error.body}"):
+        cause, what, hint = "no_functions", "it cannot call functions", "it can write programs: --mode python"
+    else:
+        for kind, name, said, advice in causes:
+            if isinstance(error, kind):
+                cause, what, hint = name, said, advice
+                break
+    if isinstance(error, known.ModelHTTPError) and error.suggested_model_id:
+        hint = f"did you mean {error.suggested_model_id}?"
     if error.retry_after is not None:
         hint = f"try again in {error.retry_after:.0f} s"
+    elif cause in {"connection", "unknown", "provider"}:
+        hint += _look_at(base_url)
     return ModelFailed(
         f"{model}: {what}",
         hint=hint,
@@ -231,3 +289,11 @@ def failed(model: str, error: ModelAPIError) -> ModelFailed:
         status=getattr(error, "status_code", None),
         retry_after=error.retry_after,
     )
+
+
+def _look_at(base_url: str | None) -> str:
+    """Return what else may be wrong where someone has said where the model is served."""
+    if base_url is None:
+        return ""
+    version = "" if base_url.rstrip("/").endswith("/v1") else "; most servers want /v1 at its end"
+    return f"; is {base_url} the right address?{version}"

@@ -19,17 +19,34 @@ class AgentTokens:
     """What the model read; each turn reads all that came before."""
     cached_input: int = 0
     """Of these, what the provider had in its cache."""
+    cache_written: int = 0
+    """Of these, what it put there."""
     output: int = 0
     """What the model wrote, its reasoning included."""
+    reasoning: int = 0
+    """Of this, what it wrote for itself, where the provider says so."""
     counted_by: str = "provider"
     """``provider``, or the tokenizer where the provider says nothing."""
+
+    def __add__(self, other: AgentTokens) -> AgentTokens:
+        """Return the sum; it is counted by what ``other`` is counted by."""
+        return AgentTokens(
+            self.input + other.input,
+            self.cached_input + other.cached_input,
+            self.cache_written + other.cache_written,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+            other.counted_by,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The counters as a JSON object."""
         return {
             "input": self.input,
             "cached_input": self.cached_input,
+            "cache_written": self.cache_written,
             "output": self.output,
+            "reasoning": self.reasoning,
             "counted_by": self.counted_by,
         }
 
@@ -62,7 +79,7 @@ class AgentOutcome:
     calls: tuple[Mapping[str, Any], ...] = ()
     """Tools that the model called directly: server, tool, ok."""
     messages: tuple[Any, ...] = field(default=(), repr=False)
-    """The whole conversation, as pydantic-ai's messages."""
+    """The whole conversation, as pydantic-ai's messages; after a fallback, both."""
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as one JSON object, without the messages."""

@@ -1,4 +1,4 @@
-"""The conversation about one command: what is said, what it cost, and what has been run."""
+"""The conversation about one command: what is said, and what it cost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,27 @@ import orjson
 
 from underpass.agent.model import Talker
 from underpass.agent.outcome import AgentTokens
+from underpass.errors import ModelFailed
 from underpass.metrics import tokens
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelRequest, ModelResponse, ToolCallPart
     from pydantic_ai.tools import ToolDefinition
+
+
+class NoAnswer(Exception):
+    """The model comes to no answer; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the model says in one turn."""
+
+    text: str
+    calls: Sequence[ToolCallPart]
+    """Functions that it calls."""
+    was_cut: bool
+    """Whether it was cut off where its provider's limit is."""
 
 
 @dataclass(slots=True)
@@ -24,6 +40,13 @@ class Talk:
     talker: Talker
     instructions: str = ""
     messages: list[ModelRequest | ModelResponse] = field(default_factory=list["ModelRequest | ModelResponse"])
+    """What the model is told with the next request."""
+    transcript: list[ModelRequest | ModelResponse] = field(
+        default_factory=list["ModelRequest | ModelResponse"]
+    )
+    """All that was ever said."""
+    can_call: bool = True
+    """Whether the model can call functions; otherwise it can only write."""
     turns: int = 0
     """Requests that were answered."""
     cost: float | None = 0.0
@@ -40,9 +63,7 @@ class Talk:
         """Say something to the model."""
         from pydantic_ai.messages import ModelRequest, UserPromptPart
 
-        self.messages.append(
-            ModelRequest(parts=[UserPromptPart(content=text)], instructions=self.instructions)
-        )
+        self._add(ModelRequest(parts=[UserPromptPart(content=text)], instructions=self.instructions))
 
     def answer(self, answers: Sequence[tuple[ToolCallPart, str]]) -> None:
         """Give the model what came of its calls."""
@@ -52,27 +73,51 @@ class Talk:
             ToolReturnPart(tool_name=call.tool_name, content=text, tool_call_id=call.tool_call_id)
             for call, text in answers
         ]
-        self.messages.append(ModelRequest(parts=parts, instructions=self.instructions))
+        self._add(ModelRequest(parts=parts, instructions=self.instructions))
 
-    async def ask(self, tools: Sequence[ToolDefinition]) -> ModelResponse:
-        """Return the model's response. Raises ``ModelFailed``."""
-        response = await self.talker.ask(self.messages, tools)
+    async def ask(self, tools: Sequence[ToolDefinition]) -> Heard:
+        """Return what the model says. A model that takes no functions is asked without them from then on.
+
+        Raises:
+            ModelFailed: it cannot be asked.
+            NoAnswer: it refuses.
+        """
+        tools = tools if self.can_call else []
+        try:
+            response = await self.talker.ask(self.messages, tools)
+        except ModelFailed as error:
+            if error.data["cause"] != "no_functions" or not tools:
+                raise
+            self.can_call, tools = False, []
+            response = await self.talker.ask(self.messages, tools)
         self._count(response, tools)
-        self.messages.append(response)
+        self._add(response)
         self.turns += 1
-        return response
+        heard = Heard((response.text or "").strip(), response.tool_calls, response.finish_reason == "length")
+        if response.finish_reason == "content_filter":
+            said = (response.provider_details or {}).get("refusal") or heard.text
+            raise NoAnswer(f"the model refuses{f': {said}' if said else ', and says nothing'}")
+        return heard
+
+    def _add(self, message: ModelRequest | ModelResponse) -> None:
+        self.messages.append(message)
+        self.transcript.append(message)
 
     def _count(self, response: ModelResponse, tools: Sequence[ToolDefinition]) -> None:
         before, usage = self.tokens, response.usage
         if usage.input_tokens or usage.output_tokens:
-            read, cached, wrote = usage.input_tokens, usage.cache_read_tokens, usage.output_tokens
-            by = before.counted_by
+            now = AgentTokens(
+                usage.input_tokens or 0,
+                usage.cache_read_tokens or 0,
+                usage.cache_write_tokens or 0,
+                usage.output_tokens or 0,
+                usage.details.get("reasoning_tokens", 0),
+                before.counted_by,
+            )
         else:
-            read, cached, wrote = self._read(tools), 0, tokens.count(_written(response))
-            by = tokens.TOKENIZER
-        self.tokens = AgentTokens(
-            before.input + (read or 0), before.cached_input + (cached or 0), before.output + (wrote or 0), by
-        )
+            written = tokens.count(_written(response))
+            now = AgentTokens(self._read(tools), output=written, counted_by=tokens.TOKENIZER)
+        self.tokens = before + now
         try:
             price = float(response.cost().total_price)
             self.cost = None if self.cost is None else self.cost + price
