@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import anyio.to_thread
 
@@ -24,7 +24,6 @@ from underpass.bench.task import Task
 from underpass.sandbox import deno_binary
 
 _LARGEST_SAMPLE: Final = 50
-_MODES: Final[Sequence[Literal["direct", "python", "typescript"]]] = ("direct", "python")
 
 
 async def compare(
@@ -79,8 +78,8 @@ def _underpass(left_out: dict[str, str]) -> list[Arm]:
         return arms
     from underpass.bench.arms.agent import Agent
 
-    modes = [*_MODES, "typescript"] if typescript else _MODES
-    return [*arms, *(Agent(mode) for mode in modes), Agent("auto")]
+    arms += [Agent("direct"), Agent("python")]
+    return [*arms, *([Agent("typescript")] if typescript else []), Agent("auto")]
 
 
 async def _fastmcp(

@@ -24,6 +24,10 @@ class Spent:
     """Whether the answer was the expected one."""
     note: str = ""
     """What there is to say about it: how, or why it went wrong."""
+    finding: int | None = None
+    """Tokens of the definitions and of the first search, where Underpass serves."""
+    seconds: float | None = None
+    """What the program took there."""
 
     def to_dict(self) -> dict[str, Any]:
         """The same as a JSON object."""
@@ -33,7 +37,9 @@ class Spent:
             "turns": self.turns,
             "correct": self.correct,
         }
-        return shown | ({"note": self.note} if self.note else {})
+        shown |= {"note": self.note} if self.note else {}
+        shown |= {} if self.finding is None else {"finding": self.finding}
+        return shown | ({} if self.seconds is None else {"seconds": round(self.seconds, 3)})
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from underpass.errors import ValidationFailed, did_you_mean
     "--corpus",
     envvar="UNDERPASS_BENCH_CORPUS",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="JSON lines of tool definitions (server, name, description, inputSchema), for 300 and 1,000 of them.",
+    help="JSON lines of tools (server, name, description, inputSchema), for 300 and 1,000 of them.",
 )
 @click.option("--fastmcp", is_flag=True, help="Install FastMCP into ~/.cache/underpass first, if it is not.")
 @click.option(
@@ -49,9 +49,9 @@ def command(
 ) -> None:
     """Measure what tasks cost in tokens: by direct calls, by others' ways, and by Underpass's.
 
-    No model is needed. For each task there is a script: the direct calls, and the program. All of them are
-    made, with real servers, beside 10, 50, 300 and 1,000 definitions of other tools that are only listed. Every
-    token is counted that a model would have read or written, turn by turn: each turn reads all before it.
+    No model is needed. For each task there is a script: the direct calls, and the programs. They are carried
+    out with real servers, beside 10, 50, 300 and 1,000 definitions of other tools that are only listed.
+    Every token is counted that a model would have read or written, turn by turn: each reads all before it.
 
     \b
     The arms:

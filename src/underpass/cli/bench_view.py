@@ -23,6 +23,7 @@ _GOALS: Final = (
     ("correct", "programs with the expected answer", 1.0, True),
 )
 """Name, meaning, goal, and whether more is better."""
+_OTHERS: Final = ("direct", "search", "fastmcp", "oracle")
 
 
 def show(results: Results, console: Console) -> None:
@@ -61,13 +62,13 @@ def _table(results: Results, size: int, console: Console) -> None:
 
 def _cell(spent: Spent | None, best: int, arm: str) -> Text:
     if spent is None:
-        return Text("–", style="red")
+        return Text("-", style="red")
     style = "dim" if arm == "oracle" else "bold green" if spent.total == best else ""
     return Text(f"{spent.total:,}", style=style)
 
 
 def _chart(results: Results, console: Console) -> None:
-    """Print bars of the tokens of a task, the median over its kind and all catalogs; the longest is the largest."""
+    """Print bars of a task's tokens: the median over the tasks of a kind and all catalogs."""
     console.print(text(f"tokens over all turns, the median of each kind ({TOKENIZER})", "bold"))
     kinds = dict.fromkeys(each.kind for each in results.measured)
     for kind in kinds:
@@ -92,14 +93,16 @@ def _each(results: Results, tasks: Iterable[str]) -> list[dict[str, Spent]]:
 
 def _losses(results: Results, console: Console) -> None:
     """Print where Underpass's program costs more than another's way."""
-    shown = table("where another arm costs less", ">catalog", ">tokens", "the other", ">its tokens")
+    shown = table("where another arm costs less", ">catalog", ">tokens", "the others")
     for task in results.tasks:
         for size in results.sizes:
             spent = results.of(task, size)
-            others = [arm for arm in ("direct", "search", "fastmcp", "oracle") if arm in spent]
-            best = min(others, key=lambda arm: spent[arm].total, default=None)
-            if best is not None and HEADLINE in spent and spent[best].total < spent[HEADLINE].total:
-                shown.add_row(task, f"{size:,}", f"{spent[HEADLINE].total:,}", best, f"{spent[best].total:,}")
+            mine = spent[HEADLINE].total if HEADLINE in spent else 0
+            less = [
+                f"{arm} {spent[arm].total:,}" for arm in _OTHERS if arm in spent and spent[arm].total < mine
+            ]
+            if less:
+                shown.add_row(task, f"{size:,}", f"{mine:,}", ", ".join(less))
     if shown.row_count:
         console.print(shown)
         console.print()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mcp import Client
@@ -47,14 +48,15 @@ class Serve:
             talk.read(
                 client.instructions or "",
                 *(definition_text(each.name, each.description or "", each.input_schema) for each in listed),
-                task.command,
             )
+            finding = talk.context
+            talk.read(task.command)
 
             def missing() -> list[tuple[str, str]]:
                 return [tool for tool, names in needed.items() if not any(map(talk.has_read, names))]
 
             if missing():
-                await asked.turn(("search_tools", {"queries": list(task.queries)}))
+                finding += await asked.turn(("search_tools", {"queries": list(task.queries)}))
             if again := missing():
                 searches = [
                     ("search_tools", {"query": words(name), "server": owner}) for owner, name in again
@@ -65,7 +67,8 @@ class Serve:
             await asked.turn(("run_code", {"code": code}))
         talk.write(value_text(result.value))
         note = "" if result.error is None else f"{result.error.type}: {result.error.message}"
-        return talk.spent(correct=result.ok and is_expected(task, result.value), note=note)
+        spent = talk.spent(correct=result.ok and is_expected(task, result.value), note=note)
+        return replace(spent, finding=finding, seconds=result.duration.total / 1e3)
 
 
 class _Asked:
@@ -76,12 +79,14 @@ class _Asked:
         self._more = {} if language == "python" else {"language": language}
         self.talk = Conversation()
 
-    async def turn(self, *calls: tuple[str, Mapping[str, Any]]) -> None:
-        """Make the calls of one turn."""
+    async def turn(self, *calls: tuple[str, Mapping[str, Any]]) -> int:
+        """Make the calls of one turn; returns the tokens of their answers."""
         asked: Sequence[tuple[str, dict[str, Any]]] = [
             (name, {**arguments, **self._more}) for name, arguments in calls
         ]
         self.talk.write(*(call_text(name, arguments) for name, arguments in asked))
+        before = self.talk.context
         for name, arguments in asked:
             answer = await self._client.call_tool(name, arguments)
             self.talk.read(*(block.text for block in answer.content if isinstance(block, TextContent)))
+        return self.talk.context - before
