@@ -7,14 +7,16 @@ import socket
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
+import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from tests.patience import LONG
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class Says:
     text: str = ""
     calls: tuple[tuple[str, Mapping[str, Any] | str], ...] = ()
     """Name and arguments of each; arguments that are text are sent as they are."""
+    thinks: str = ""
+    """What it writes for itself first."""
+    refuses: str = ""
+    """Why it will not; nothing else is said then."""
+    cut: bool = False
+    """Whether it stops at the limit of its length."""
+    waits: Event | None = None
+    """Waited for in the middle."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +47,14 @@ class Fails:
     """Whether a stream begins well and then breaks off."""
     malformed: bool = False
     """Whether what comes is no JSON."""
+    html: bool = False
+    """Whether it is a page of some other server's, with the status 200."""
+    message: str = ""
 
 
-def runs(code: str) -> Says:
-    """The call that runs a program."""
-    return Says(calls=(("run_code", {"code": code}),))
+def runs(*codes: str) -> Says:
+    """The call that runs a program, or several at once."""
+    return Says(calls=tuple(("run_code", {"code": code}) for code in codes))
 
 
 @dataclass
@@ -105,18 +118,25 @@ class _Answer:
     def _response(self, step: Says | Fails) -> Response:
         if isinstance(step, Says):
             events = [f"{event}\n\n".encode() for event in self._events(step)]
-            return StreamingResponse(_sent(events), media_type="text/event-stream")
+            return StreamingResponse(_sent(events, waits=step.waits), media_type="text/event-stream")
+        if step.html:
+            return HTMLResponse("<html><body>Welcome!</body></html>")
         if step.cut or step.malformed:
             events = [f"{event}\n\n".encode() for event in self._events(Says("I begin to"))]
             broken = [b"data: {no json\n\n"] if step.malformed else []
             return StreamingResponse(_sent([*events[:2], *broken], cut=True), media_type="text/event-stream")
-        error = {"type": step.code or "error", "code": step.code, "message": f"failed with {step.code}"}
+        error = {"type": step.code or "error", "code": step.code, "message": step.message or f"failed with {step.code}"}
         after = {"retry-after": step.retry_after} if step.retry_after is not None else {}
         return JSONResponse({"type": "error", "error": error}, step.status, after)
 
 
-async def _sent(events: Sequence[bytes], *, cut: bool = False) -> AsyncGenerator[bytes]:
-    for event in events:
+async def _sent(
+    events: Sequence[bytes], *, cut: bool = False, waits: Event | None = None
+) -> AsyncGenerator[bytes]:
+    for place, event in enumerate(events):
+        if waits is not None and place == len(events) // 2:
+            # The client may be gone before anyone lets it go on.
+            await anyio.to_thread.run_sync(waits.wait, LONG, abandon_on_cancel=True)
         yield event
     if cut:
         raise ConnectionResetError
@@ -130,6 +150,10 @@ def _openai(step: Says) -> Generator[str]:
         return "data: " + json.dumps({**head, "choices": [choice]})
 
     yield chunk({"role": "assistant", "content": ""})
+    for piece in _pieces(step.thinks):
+        yield chunk({"reasoning_content": piece})
+    for piece in _pieces(step.refuses):
+        yield chunk({"refusal": piece})
     for piece in _pieces(step.text):
         yield chunk({"content": piece})
     for place, (name, arguments) in enumerate(step.calls):
@@ -139,8 +163,11 @@ def _openai(step: Says) -> Generator[str]:
         )
         for piece in _pieces(_text(arguments)):
             yield chunk({"tool_calls": [{"index": place, "function": {"arguments": piece}}]})
-    yield chunk({}, "tool_calls" if step.calls else "stop")
-    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    yield chunk({}, "length" if step.cut else "tool_calls" if step.calls else "stop")
+    usage: dict[str, Any] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    if step.thinks:
+        usage["prompt_tokens_details"] = {"cached_tokens": 40}
+        usage["completion_tokens_details"] = {"reasoning_tokens": 6}
     yield "data: " + json.dumps({**head, "choices": [], "usage": usage})
     yield "data: [DONE]"
 
@@ -156,6 +183,8 @@ def _anthropic(step: Says) -> Generator[str]:
     }  # fmt: skip
     yield event("message_start", message=message)
     blocks: list[tuple[dict[str, Any], str, str]] = []
+    if step.thinks:
+        blocks.append(({"type": "thinking", "thinking": "", "signature": "s"}, "thinking", step.thinks))
     if step.text:
         blocks.append(({"type": "text", "text": ""}, "text", step.text))
     for place, (name, arguments) in enumerate(step.calls):
@@ -163,11 +192,12 @@ def _anthropic(step: Says) -> Generator[str]:
         blocks.append((block, "input_json", _text(arguments)))
     for index, (block, kind, content) in enumerate(blocks):
         yield event("content_block_start", index=index, content_block=block)
-        field_ = "partial_json" if kind == "input_json" else "text"
+        field_ = "partial_json" if kind == "input_json" else kind
         for piece in _pieces(content):
             yield event("content_block_delta", index=index, delta={"type": f"{kind}_delta", field_: piece})
         yield event("content_block_stop", index=index)
     reason = "tool_use" if step.calls else "end_turn"
+    reason = "refusal" if step.refuses else "max_tokens" if step.cut else reason
     yield event(
         "message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage={"output_tokens": 10}
     )

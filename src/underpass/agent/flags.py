@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
 
 from underpass.agent.mode import choose
 from underpass.agent.outcome import Mode
 from underpass.catalog.definition import Listing
 from underpass.config import AgentSettings
 from underpass.errors import ServerUnavailable
-
-_NEXT: Final[Mapping[Mode, tuple[Mode, ...]]] = {
-    "python": ("python", "typescript", "direct"),
-    "typescript": ("typescript", "python", "direct"),
-    "direct": ("direct", "python", "typescript"),
-}
-"""What is nearest to a mode that an agent may not use."""
-
 
 def choose_within(
     flags: AgentSettings, agent: str, command: str, listings: Mapping[str, Listing | ServerUnavailable]
@@ -34,8 +25,9 @@ def choose_within(
     if not is_in_rollout(agent, command, flags.rollout):
         return "direct", f"programs are for {flags.rollout:g} % of the agent's commands, and not for this one"
     wanted, why = choose(command, listings)
-    mode = next(mode for mode in _NEXT[wanted] if mode in flags.modes)
-    return mode, why if mode == wanted else f"{why}; but the agent's modes are {', '.join(flags.modes)}"
+    if wanted in flags.modes:
+        return wanted, why
+    return flags.modes[0], f"{why}; but the agent's modes are {', '.join(flags.modes)}"
 
 
 def is_in_rollout(agent: str, command: str, percentage: float) -> bool:
