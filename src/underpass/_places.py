@@ -14,6 +14,7 @@ from underpass.execution.sessions import Sessions
 from underpass.execution.sessions.notice import Notice
 from underpass.metrics.instruments import Instruments
 from underpass.metrics.metering import Metering
+from underpass.metrics.sending import Sending
 from underpass.sandbox.lease import Sandbox
 from underpass.shapes.recorder import ShapeRecorder
 
@@ -27,10 +28,14 @@ def workspaces_of(state: Path) -> Path:
     return state.parent / "workspace"
 
 
-def metering_of(settings: Settings, state: Path, catalog: Catalog) -> Metering:
-    """What measures runs."""
-    folder = state / "metrics"
-    return Metering(folder, settings.metrics, settings.discovery, catalog.known, Instruments())
+async def metering_of(stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog) -> Metering:
+    """What measures runs, and sends what it has measured where the environment asks for that."""
+    instruments = Instruments()
+    metering = Metering(state / "metrics", settings.metrics, settings.discovery, catalog.known, instruments)
+    if (sending := Sending.from_environment(instruments)) is not None:
+        metering.spans.tracer = sending.tracer
+        await stack.enter_async_context(sending)
+    return await stack.enter_async_context(metering)
 
 
 async def python_place(stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog) -> Sandbox:

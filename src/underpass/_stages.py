@@ -25,7 +25,8 @@ from underpass.catalog.identity import Identity
 from underpass.config import SETTINGS_NAME, Settings
 from underpass.discovery.directory import ToolDirectory
 from underpass.execution.reuse import KeptRuns
-from underpass.metrics.spans import Spans
+from underpass.metrics.metering import Metering
+from underpass.metrics.trail import CountedTrail
 
 if TYPE_CHECKING:
     from underpass.broker.privacy.privacy import PersonalData
@@ -48,18 +49,21 @@ async def stages_of(
     directory: ToolDirectory,
     *,
     beside: Path,
+    metering: Metering,
 ) -> OperatorStages:
     """Open what the settings ask for.
 
     Parameters:
         stack: closes it.
         beside: the folder of ``underpass.toml``.
+        metering: counts decisions, and calls from outside of runs.
 
     Raises:
         ConfigError: a setting names a server or a file that there is not.
     """
     key = await anyio.to_thread.run_sync(audit_key, settings.audit.key, state)
-    trail = await stack.enter_async_context(AuditTrail(state / "audit", settings.audit, key=key))
+    audit = await stack.enter_async_context(AuditTrail(state / "audit", settings.audit, key=key))
+    trail = CountedTrail(audit, metering.instruments)
     book = RuleBook(settings.policy.rules, beside / SETTINGS_NAME)
     approvals = Approvals(state / "approvals", settings.policy, remember=book.remember)
     stack.callback(approvals.close)
@@ -91,7 +95,7 @@ async def stages_of(
         by_default=settings.cache.runs,
         isolated=settings.sandbox.tier != "none",
     )
-    stages = Stages(policy=policy, privacy=privacy, cache=cache, trail=trail, spans=Spans())
+    stages = Stages(policy=policy, privacy=privacy, cache=cache, trail=trail, spans=metering.spans)
     return OperatorStages(stages, approvals, kept_runs)
 
 

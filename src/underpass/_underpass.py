@@ -35,6 +35,7 @@ from underpass.execution.resuming import Resuming
 from underpass.execution.runner import Program, Runner
 from underpass.execution.sessions import SessionInfo, Sessions
 from underpass.metrics import tokens
+from underpass.metrics.house import watch_house
 from underpass.metrics.metering import Metering
 from underpass.metrics.statistics import Statistics
 from underpass.sandbox.environment import SandboxEnvironment
@@ -172,10 +173,14 @@ class Underpass:
             if embeddings is not None:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
-            stages = await stages_of(stack, chosen, state, catalog, directory, beside=beside)
-            metering = await stack.enter_async_context(metering_of(chosen, state, catalog))
+            metering = await metering_of(stack, chosen, state, catalog)
+            stages = await stages_of(
+                stack, chosen, state, catalog, directory, beside=beside, metering=metering
+            )
             typescript = await typescript_place(stack, chosen, state, catalog, shapes)
             sessions = await sessions_of(stack, chosen, state, catalog, (place, typescript.sandbox))
+            places = {"python": place, "typescript": typescript.sandbox}
+            watch_house(metering.instruments, catalog, sessions, places)
             up = cls(
                 catalog,
                 place,

@@ -64,7 +64,7 @@ class Metering(Background):
         self.instruments = instruments
         self._settings = settings
         self._known = known
-        self._spans = Spans()
+        self.spans = Spans()
         self._store = MetricsStore(folder)
         self._definitions = DefinitionCounter(discovery)
         self._ended: deque[Ended] = deque()
@@ -76,10 +76,12 @@ class Metering(Background):
         self._said = False
         self.lost = 0
         """Runs that could not be recorded."""
+        instruments.settle_by(self.settle)
+        instruments.watch(instruments.lost, lambda: {(): float(self.lost)})
 
     def begin(self, run: RunRecord) -> MeteredRun:
         """Begin to measure a run."""
-        return MeteredRun(self, run, self._spans.run(run))
+        return MeteredRun(self, run, self.spans.run(run))
 
     def ended(self, ended: Ended) -> None:
         """Take down a run that has ended."""
@@ -114,9 +116,13 @@ class Metering(Background):
             for row in rows:
                 row.definitions_direct, row.definitions_code = definitions.direct, definitions.code
             counted = [PromptRow(at, agent, what, tokens.count(text)) for at, agent, what, text in prompts]
-            self.instruments.note(rows, counted)
-            if self._settings.days:
-                self._write(rows, counted, definitions.servers if are_new else {})
+            if not self._settings.days or not self._write(
+                rows, counted, definitions.servers if are_new else {}
+            ):
+                # Nobody knows which runs begin a conversation: none is credited with what it avoids.
+                for row in rows:
+                    row.definitions_direct = row.definitions_code = 0
+            self.instruments.note(zip(ended, rows, strict=True), counted)
 
     async def _work(self) -> None:
         while True:
@@ -134,7 +140,7 @@ class Metering(Background):
 
     def _write(
         self, rows: list[RunRow], prompts: list[PromptRow], servers: Mapping[str, tuple[int, int]]
-    ) -> None:
+    ) -> bool:
         try:
             self._store.write(rows, prompts, servers)
         except OSError as error:
@@ -142,6 +148,8 @@ class Metering(Background):
             if not self._said:
                 _LOG.warning("metrics cannot be kept, so statistics lack runs: %s", error)
             self._said = True
+            return False
+        return True
 
     def _settle_and_tidy(self) -> None:
         self.settle()

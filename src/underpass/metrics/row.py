@@ -76,13 +76,27 @@ class RunRow:
     tokenizer: str = ""
     tools: Mapping[tuple[str, str], ToolUse] = field(default_factory=dict[tuple[str, str], ToolUse])
     definitions_direct: int = 0
-    """Tokens of the definitions that direct calls would need."""
+    """Tokens of the definitions that direct calls would need; 0 but for the first run of a conversation."""
     definitions_code: int = 0
+    begins: bool = False
+    """Whether it is the first run of a conversation."""
 
     @property
     def results(self) -> int:
         """Tokens of all results."""
         return sum(use.results for use in self.tools.values())
+
+    def token_kinds(self) -> dict[str, int]:
+        """The tokens by kind. What a run has called that failed was of no use: nothing is credited for it."""
+        credited = self.outcome == "ok"
+        return {
+            "definitions_direct": self.definitions_direct,
+            "calls": self.calls_tokens if credited else 0,
+            "results": self.results if credited else 0,
+            "definitions_code": self.definitions_code,
+            "code": self.code_tokens,
+            "answers": self.answer_tokens,
+        }
 
     @classmethod
     def of(cls, ended: Ended) -> RunRow:

@@ -3,8 +3,9 @@
 The names of attributes are those of the conventions for generative AI (``gen_ai.*``) and for MCP
 (``mcp.*``); what they do not have begins with ``underpass.``. No span has code, arguments or results.
 
-Spans go to the tracer provider that the application has set. Without one nothing is made, and the trace of
-whoever asked for the run is still carried to the servers, by the SDK, as ``traceparent`` in ``_meta``.
+Spans go where the environment says (see ``sending``), and else to the tracer provider that the application
+has set. Where there is neither nothing is made, and the trace of whoever asked for the run is still carried
+to the servers: the SDK puts the ``traceparent`` of the current span into the ``_meta`` of each request.
 """
 
 from __future__ import annotations
@@ -16,24 +17,29 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, Tracer
 
     from underpass.broker.journal.record import RunRecord
     from underpass.metrics.row import Ended
 
 TRACER: Final = "underpass"
+_NAME: Final = 200
+"""Characters of a name in a span; programs may ask for tools of any name."""
 
 
 class Spans:
     """Makes spans of runs and calls. It is a ``CallSpans``."""
 
+    def __init__(self) -> None:
+        self.tracer: Tracer | None = None
+        """Makes the spans; None leaves it to the tracer provider of the application."""
+
     def run(self, run: RunRecord) -> RunSpan | None:
-        """Begin the span of a run, in its task; None where no application asks for traces."""
-        # Who has set a tracer provider has imported this; the others must not wait for it.
-        if (trace := sys.modules.get("opentelemetry.trace")) is None:
+        """Begin the span of a run, in its task; None where nobody asks for traces."""
+        if (tracer := self._any_tracer()) is None:
             return None
-        span = trace.get_tracer(TRACER).start_span(
-            "run_code",
+        span = tracer.start_span(
+            "execute_tool run_code",
             attributes={
                 "gen_ai.operation.name": "execute_tool",
                 "gen_ai.tool.name": "run_code",
@@ -47,22 +53,29 @@ class Spans:
         return RunSpan(span) if span.is_recording() else None
 
     def call(self, server: str, tool: str) -> OpenSpan | None:
-        """Begin the span of a call, in its task; None outside of a run that is followed."""
-        if (trace := sys.modules.get("opentelemetry.trace")) is None:
+        """Begin the span of a call, in its task; None where nobody asks for traces."""
+        if (tracer := self._any_tracer()) is None:
             return None
-        if not trace.get_current_span().is_recording():
-            return None
-        span = trace.get_tracer(TRACER).start_span(
-            f"execute_tool {tool[:200]}",
+        span = tracer.start_span(
+            f"execute_tool {tool[:_NAME]}",
             attributes={
                 "gen_ai.operation.name": "execute_tool",
-                "gen_ai.tool.name": tool,
+                "gen_ai.tool.name": tool[:_NAME],
                 "gen_ai.tool.type": "extension",
                 "mcp.method.name": "tools/call",
-                "underpass.server.name": server,
+                "underpass.server.name": server[:_NAME],
             },
         )
-        return OpenSpan(span)
+        return OpenSpan(span) if span.is_recording() else None
+
+    def _any_tracer(self) -> Tracer | None:
+        if self.tracer is not None:
+            return self.tracer
+        # Who has set a tracer provider has imported this; the others must not wait for it.
+        trace: Any = sys.modules.get("opentelemetry.trace")
+        if trace is None or trace._TRACER_PROVIDER is None:  # noqa: SLF001 - the public function makes one
+            return None
+        return trace.get_tracer(TRACER)
 
 
 class OpenSpan:
@@ -82,7 +95,7 @@ class OpenSpan:
 
         context.detach(self._token)
         if error is not None:
-            self._span.set_attribute("error.type", error)
+            self._span.set_attribute("error.type", error[:_NAME])
             self._span.set_status(trace.StatusCode.ERROR)
         self._span.end()
 

@@ -77,7 +77,7 @@ class MetricsStore:
         prompts: Iterable[PromptRow] = (),
         servers: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
-        """Write all, or nothing.
+        """Write all, or nothing. What runs carried of definitions is taken from those that begin nothing.
 
         Parameters:
             servers: all that there are now: how many tools each has, and the tokens of their definitions.
@@ -188,23 +188,21 @@ def _insert(connection: sqlite3.Connection, run: RunRow) -> None:
         "SELECT begun FROM runs WHERE agent = ? AND begun <= ? ORDER BY begun DESC LIMIT 1",
         (agent, run.begun),
     ).fetchone()
-    begins = last is None or run.begun - last[0] > CONVERSATION_SECONDS
+    run.begins = last is None or run.begun - last[0] > CONVERSATION_SECONDS
+    if not run.begins:
+        run.definitions_direct = run.definitions_code = 0
+    kinds = run.token_kinds()
     calls, failed = (
         sum(use.calls for use in run.tools.values()),
         sum(use.failed for use in run.tools.values()),
     )
-    # What a run that failed has called was of no use: nothing is credited for it.
-    credited = run.outcome == "ok"
     number = connection.execute(
         _INSERT,
         (
             run.run, run.begun, agent, run.language, run.sandbox, run.outcome, run.cached, run.code,
             run.code_lines, calls, failed, run.total_ms, run.queue_ms, run.start_ms, run.run_ms,
-            run.definitions_direct if begins else 0,
-            run.calls_tokens if credited else 0,
-            run.results if credited else 0,
-            run.definitions_code if begins else 0,
-            run.code_tokens, run.answer_tokens, begins, run.tokenizer,
+            kinds["definitions_direct"], kinds["calls"], kinds["results"], kinds["definitions_code"],
+            kinds["code"], kinds["answers"], run.begins, run.tokenizer,
         ),
     ).lastrowid  # fmt: skip
     uses: dict[tuple[str, str], list[float]] = {}

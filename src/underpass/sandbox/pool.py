@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from underpass.background import TaskOwner
 from underpass.errors import Overloaded
@@ -42,6 +42,19 @@ class ProcessLimits:
             "tmp_bytes": self.tmp_mb * 1_048_576,
             "open_files": self.open_files,
         }
+
+
+class PoolState(NamedTuple):
+    """How many sandboxes there are."""
+
+    idle: int
+    """Ready for a run."""
+    busy: int
+    """At work, or being started for somebody who waits."""
+    waiting: int
+    """Callers for whom there is no room yet."""
+    most: int
+    """That may be at work at once."""
 
 
 class Pool(TaskOwner):
@@ -113,6 +126,12 @@ class Pool(TaskOwner):
         if len(zygote.idle) + zygote.asked <= 1 or zygote.waited_for:
             zygote.replenish()
         return child
+
+    @property
+    def state(self) -> PoolState:
+        """How many sandboxes there are now."""
+        idle = sum(len(zygote.idle) for zygote in self._started)
+        return PoolState(idle, self._alive(), len(self._callers), self._max_alive)
 
     @property
     def has_control_group(self) -> bool:

@@ -91,6 +91,11 @@ class Sessions(Background):
     async def _finish(self) -> None:
         self._notice.remove()
 
+    @property
+    def kept(self) -> int:
+        """How many sessions there are, those included that are about to expire."""
+        return sum(session.held is not None for session in list(self._sessions.values()))
+
     def list(self) -> list[SessionInfo]:
         """Return the sessions that there are, the longest unused first."""
         self.expire()
