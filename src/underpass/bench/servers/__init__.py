@@ -1,28 +1,49 @@
 """Servers whose tools the tasks call: real ones over stdio, with made-up data.
 
-Each is a program of its own, ``python -m underpass.bench.servers.NAME FOLDER``; the knowledge graph is the one that
-comes with Underpass.
+Each is a program of its own, ``python -m underpass.bench.servers.NAME PATH``; the knowledge graph is the server
+that comes with Underpass.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from underpass.bench.servers.data import crm, documents, finance, shop, weather
-from underpass.bench.servers.store import write_json
+from underpass.bench.servers.data import (
+    calendar,
+    crm,
+    documents,
+    exchange,
+    files,
+    finance,
+    knowledge,
+    mail,
+    monitoring,
+    people,
+    shop,
+    tracker,
+    warehouse,
+    weather,
+)
+from underpass.bench.servers.store import write_files, write_json
 
-_MADE = {
+_AS_JSON: Final[Mapping[str, Callable[[], Any]]] = {
+    "calendar": calendar.made,
     "crm": crm.made,
     "documents": documents.made,
+    "exchange": exchange.made,
     "finance": finance.made,
+    "mail": mail.made,
+    "monitoring": monitoring.made,
+    "people": people.made,
     "shop": shop.made,
+    "tracker": tracker.made,
     "weather": weather.made,
 }
 
-NAMES = tuple(_MADE)
+NAMES: Final = (*_AS_JSON, "files", "warehouse", "terraphim")
 """All servers."""
 
 
@@ -36,11 +57,26 @@ def configuration(folder: Path, names: Collection[str]) -> dict[str, Any]:
     Returns:
         ``{"mcpServers": {...}}``, as ``Underpass.open`` takes it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    return {"mcpServers": {name: _server(folder, name) for name in names}}
+    folder = folder.absolute()
+    return {
+        "mcpServers": {name: {"command": sys.executable, "args": _arguments(folder, name)} for name in names}
+    }
 
 
-def _server(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / f"{name}.json"
-    write_json(path, _MADE[name]())
-    return {"command": sys.executable, "args": ["-m", f"underpass.bench.servers.{name}", str(path)]}
+def _arguments(folder: Path, name: str) -> list[str]:
+    if name == "terraphim":
+        write_files(folder / name, knowledge.made())
+        start = "from terraphim.cli import main; main()"
+        folders = {"--kg": "kg", "--haystack": "notes", "--cache": "cache"}
+        paths = (each for option, of in folders.items() for each in (option, str(folder / name / of)))
+        return ["-c", start, *paths]
+    if name == "files":
+        path = folder / name
+        write_files(path, files.made())
+    elif name == "warehouse":
+        path = folder / f"{name}.sqlite"
+        warehouse.write(path)
+    else:
+        path = folder / f"{name}.json"
+        write_json(path, _AS_JSON[name]())
+    return ["-m", f"underpass.bench.servers.{name}", str(path)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ def write(path: Path, content: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Put a value there as JSON."""
     write(path, orjson.dumps(value))
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Put texts there, by their paths below the folder."""
+    for path, text in texts.items():
+        write(folder / path, text.encode())
 
 
 def given_path() -> Path:

@@ -7,14 +7,16 @@ from typing import Final
 from underpass.bench.task import Task
 from underpass.bench.tasks import (
     budget_check,
+    chains,
     copy_transcript,
     last_order,
-    weather_tomorrow,
+    look_ups,
 )
 
 TASKS: Final[tuple[Task, ...]] = (
-    weather_tomorrow.TASK,
+    *look_ups.TASKS,
     last_order.TASK,
+    *chains.TASKS,
     copy_transcript.TASK,
     budget_check.TASK,
 )
