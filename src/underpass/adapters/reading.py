@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from underpass.errors import UnderpassError
-from underpass.execution.result import RunResult
+from underpass.execution.result import RunError, RunResult
 from underpass.execution.shape import compact
 
 _CALLS_SHOWN: Final = 20
@@ -29,3 +29,10 @@ def result_text(result: RunResult) -> str:
 def error_text(error: UnderpassError) -> str:
     """Return an error as a model reads it."""
     return f"{error.type}: {error.message}" + (f"\n{error.hint}" if error.hint else "")
+
+
+def run_error_text(error: RunError) -> str:
+    """Return why a program failed, where only a text may tell it."""
+    where = f"\n{error.traceback.rstrip()}" if error.traceback else ""
+    done = f"\n{error.tool_calls_done} tool calls had finished before" if error.tool_calls_done else ""
+    return f"{error.type}: {error.message}{where}{f'{chr(10)}hint: {error.hint}' if error.hint else ''}{done}"
