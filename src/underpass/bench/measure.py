@@ -61,9 +61,9 @@ async def measure(
         with tempfile.TemporaryDirectory(prefix="underpass-bench-") as folder:
             servers = configuration(Path(folder) / "data", names)["mcpServers"] | definitions.upstreams()
             async with Underpass.open(servers, sandbox=sandbox, home=folder, settings=_SETTINGS) as up:
+                await up.catalog.listings()  # all at once
                 for name in names:
                     await up.catalog.listing(name)
-                await up.catalog.listings()
                 for task in tasks:
                     if on_task is not None:
                         on_task(task.name, definitions.size)

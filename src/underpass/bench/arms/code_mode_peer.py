@@ -43,10 +43,9 @@ class Peer:
 
     async def servers(self, entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Start servers."""
-        for name, entry in entries.items():
-            client = fastmcp.Client({"mcpServers": {name: entry}})
-            await self._started.enter_async_context(client)
-            self._proxies[name] = servers.create_proxy(client)
+        clients = {name: fastmcp.Client({"mcpServers": {name: entry}}) for name, entry in entries.items()}
+        await asyncio.gather(*(self._started.enter_async_context(client) for client in clients.values()))
+        self._proxies = {name: servers.create_proxy(client) for name, client in clients.items()}
         return {}
 
     async def open(self, connected: dict[str, Any]) -> list[dict[str, Any]]:
