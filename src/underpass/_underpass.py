@@ -196,6 +196,7 @@ class Underpass:
                 metering=metering,
                 languages=[typescript],
             )
+            stack.callback(up.statistics.close)
             if chosen.journal.resume == "auto":
                 await stack.enter_async_context(Resuming(journal, up._again))
             yield up

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,11 +13,11 @@ import click
 from underpass.broker.audit.reading import Filter, export, time_of, youngest
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, table, text
+from underpass.cli.times import SINCE, time_of_words
 from underpass.config import find_config, load_settings, state_dir
 from underpass.errors import ConfigError, ValidationFailed
 
 T = TypeVar("T")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DECISIONS = ("allow", "ask", "deny", "allowed", "refused", "unanswered")
 
 
@@ -35,7 +34,7 @@ def command() -> None:
 @click.option("--server", help="About this server.")
 @click.option("--tool", help="About the tools of this name.")
 @click.option("--decision", type=click.Choice(_DECISIONS), help="What was decided, or what came of it.")
-@click.option("--since", help="Not before: 90s, 30m, 2h or 7d ago, or a time such as 2026-11-23T09:00 (UTC).")
+@click.option("--since", help=SINCE)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The youngest.")
 @config_option
 @json_option
@@ -52,7 +51,7 @@ def show(
     as_json: bool,
 ) -> None:
     """Show the youngest rows, the youngest last."""
-    wanted = Filter(run, agent, server, tool, decision, None if since is None else _time(since))
+    wanted = Filter(run, agent, server, tool, decision, None if since is None else time_of_words(since))
     folder = _folder(config)
     rows = _read(lambda: youngest(folder, wanted, limit))
     if as_json:
@@ -156,17 +155,6 @@ def _how(row: dict[str, Any]) -> tuple[str, str]:
             return f"rows up to {row.get('last')} were removed: too old, or too many", ""
         case _:
             return "", ""
-
-
-def _time(written: str) -> datetime:
-    if match := re.fullmatch(r"(\d{1,5})([smhd])", written):
-        return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    try:
-        at = datetime.fromisoformat(written)
-    except ValueError as error:
-        hint = "such as 30m, 2h, 7d, 2026-11-23 or 2026-11-23T09:00"
-        raise ValidationFailed(f"{written!r:.60} is no time", hint=hint) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _read(read: Callable[[], T]) -> T:

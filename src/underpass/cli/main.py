@@ -34,6 +34,7 @@ COMMANDS = {
     "runs": ("underpass.cli.runs", "Show what runs did."),
     "approvals": ("underpass.cli.approvals", "Answer what runs ask about their calls."),
     "policy": ("underpass.cli.policy", "Show what is decided about calls, and why."),
+    "stats": ("underpass.cli.stats", "Show what runs cost and saved, and what would save more."),
     "audit": ("underpass.cli.audit", "Show and verify the record of runs, decisions and calls."),
     "privacy": ("underpass.cli.privacy", "Show what tokens stand for, and forget it."),
     "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),

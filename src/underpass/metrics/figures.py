@@ -314,6 +314,52 @@ class RunsPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """Runs with about as many calls, by both ways."""
+
+    calls: str
+    """How many calls: ``1``, ``2-5`` …"""
+    runs: int
+    cheaper: int
+    """Runs that were cheaper as programs."""
+    tokens: TokenFigures
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as a JSON object."""
+        return {
+            "calls": self.calls,
+            "runs": self.runs,
+            "cheaper": self.cheaper,
+            "tokens": self.tokens.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Direct calls against programs, for the runs that came to a value and made calls.
+
+    Definitions are left out: both ways carry theirs once for a conversation, whatever its runs do.
+    """
+
+    rows: tuple[ComparisonRow, ...]
+    tokenizer: str
+
+    @property
+    def total(self) -> TokenFigures:
+        """The tokens of all rows together."""
+        return sum((row.tokens for row in self.rows), TokenFigures())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as a JSON object."""
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "total": self.total.to_dict(),
+            "tokenizer": self.tokenizer,
+            "counterfactual": COUNTERFACTUAL,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """Something to do, and what it rests on."""
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from underpass.metrics.figures import (
     AgentFigures,
+    Comparison,
+    ComparisonRow,
     DayFigures,
     Recommendation,
     RunFigures,
@@ -41,6 +43,10 @@ WANTED: Final = (
     "runs.begun >= :since AND (:agents IS NULL OR substr(runs.agent, 1, length(:agents)) = :agents)"
 )
 """Which runs are looked at; the same words hold for prompts."""
+_CALLS: Final = (
+    "CASE WHEN calls = 1 THEN '1' WHEN calls <= 5 THEN '2-5' WHEN calls <= 20 THEN '6-20'"
+    " WHEN calls <= 100 THEN '21-100' ELSE 'more' END"
+)
 
 
 def _nothing() -> None:
@@ -225,11 +231,31 @@ class Statistics:
         found = rows[:limit]
         return RunsPage(tuple(map(_run, found)), found[-1]["number"] if len(rows) > limit else None)
 
+    def compare(self, since: datetime | None = None, agents: str | None = None) -> Comparison:
+        """Return direct calls against programs, by how many calls the runs made."""
+        rows = self._rows(
+            f"SELECT {_CALLS} AS bucket, count(*) AS runs, sum(calls_tokens + results_tokens >"
+            " code_tokens + answer_tokens) AS cheaper, sum(calls_tokens) AS calls_written,"
+            " sum(results_tokens) AS results, 0 AS definitions_direct, 0 AS definitions_code,"
+            " sum(code_tokens) AS code_written, sum(answer_tokens) AS answers, max(tokenizer) AS tokenizer"
+            f" FROM runs WHERE {WANTED} AND outcome = 'ok' AND calls > 0 GROUP BY bucket ORDER BY min(calls)",
+            _wanted(since, agents),
+        )
+        return Comparison(
+            tuple(ComparisonRow(row["bucket"], row["runs"], row["cheaper"], _tokens(row)) for row in rows),
+            max((row["tokenizer"] for row in rows), default=""),
+        )
+
     def recommendations(
         self, since: datetime | None = None, agents: str | None = None
     ) -> Sequence[Recommendation]:
         """Return what would save the most, the most first."""
         return recommend(self._rows, _wanted(since, agents))
+
+    def close(self) -> None:
+        """Let the store go; the next question opens it again."""
+        with self._reading:
+            self._store.close()
 
     def _rows(self, query: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         self._settle()
