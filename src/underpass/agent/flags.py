@@ -11,6 +11,7 @@ from underpass.catalog.definition import Listing
 from underpass.config import AgentSettings
 from underpass.errors import ServerUnavailable
 
+
 def choose_within(
     flags: AgentSettings, agent: str, command: str, listings: Mapping[str, Listing | ServerUnavailable]
 ) -> tuple[Mode, str]:

@@ -9,20 +9,18 @@ from typing import Final, Protocol
 
 import jinja2
 
+from underpass.agent.worked_example import worked_example
 from underpass.catalog.definition import Listing
 from underpass.codegen.calls import Language
-from underpass.codegen.example import example
 from underpass.codegen.names import identifiers
 from underpass.config import DiscoverySettings
 from underpass.discovery.directory import ToolDirectory
-from underpass.discovery.hit import Hit
 from underpass.discovery.hit_texts import HitTexts
 from underpass.discovery.known_tools import all_signatures
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _FITTING: Final = 8
 """Tools that are told of where not all are."""
-_EXAMPLE_LINES: Final = 12
 
 
 class Tools(Protocol):
@@ -68,19 +66,13 @@ async def code_prompt(
         named=listed is not None,
         tools=listed or texts(tools.names, language).of_hits(hits),
         servers=_servers(tools),
-        example=_example(hits, language),
+        example=worked_example(hits, language),
     )
 
 
 def direct_prompt(tools: Tools, *, searchable: bool) -> str:
     """Return the instructions for a model that calls the tools itself."""
     return _template("direct.md.jinja").render(searchable=searchable, servers=_servers(tools))
-
-
-def _example(hits: Sequence[Hit], language: Language) -> str | None:
-    """Return a call of the tool that fits best and has a short example."""
-    shown = (example(hit.tool, language, observed=hit.observed) for hit in hits)
-    return next((each.strip() for each in shown if each and each.count("\n") < _EXAMPLE_LINES), None)
 
 
 def _servers(tools: Tools) -> str:
