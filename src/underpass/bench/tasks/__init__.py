@@ -9,8 +9,13 @@ from underpass.bench.tasks import (
     budget_check,
     chains,
     copy_transcript,
+    invoices,
+    knowledge,
+    large_tables,
     last_order,
+    long_texts,
     look_ups,
+    telemetry,
 )
 
 TASKS: Final[tuple[Task, ...]] = (
@@ -19,4 +24,9 @@ TASKS: Final[tuple[Task, ...]] = (
     *chains.TASKS,
     copy_transcript.TASK,
     budget_check.TASK,
+    *large_tables.TASKS,
+    *long_texts.TASKS,
+    *telemetry.TASKS,
+    *invoices.TASKS,
+    *knowledge.TASKS,
 )

@@ -60,6 +60,8 @@ def made() -> dict[str, str]:
 
 def _note(random: Random, pattern: str, number: int, short: str) -> str:
     parts = [f"# {pattern} {number}", f"In short: {short}"]
-    for _ in range(random.randint(4, 7)):
-        parts.append(f"Async patterns in Rust, as we met them: {paragraph(random, random.randint(4, 8))}")
+    parts += [
+        f"Async patterns in Rust, as we met them: {paragraph(random, random.randint(4, 8))}"
+        for _ in range(random.randint(4, 7))
+    ]
     return "\n\n".join(parts) + "\n"
