@@ -69,7 +69,7 @@ async def measure(
                         on_task(task.name, definitions.size)
                     view = View(up, [*task.servers, *definitions.servers], runs)
                     if task.name not in trajectories:
-                        trajectories[task.name] = await record(task, view.call_tool)
+                        trajectories[task.name] = await record(task, view.call_tool, view.result_text)
                     place = Place(view, definitions, trajectories[task.name])
                     measured += [await _one(task, place, arm) for arm in arms]
     return Results(measured, {each.size: each.tokens for each in catalogs}, left_out or {})

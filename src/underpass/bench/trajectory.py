@@ -19,6 +19,10 @@ class Exchange:
 
     call: ScriptedCall
     text: str
+    """The result as the server wrote it: most clients show a model that. Where its text says less than its
+    structured content, that is what a model has to read."""
+    value: str
+    """The value alone, as Underpass's agent shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,13 @@ class Trajectory:
         return tuple(dict.fromkeys((call.server, call.tool) for call in called))
 
 
-async def record(task: Task, call: Call) -> Trajectory:
+async def record(task: Task, call: Call, text: Call) -> Trajectory:
     """Carry a task out by direct calls.
+
+    Parameters:
+        task: the task.
+        call: returns a result's value.
+        text: returns the text of the same result.
 
     Raises:
         ToolError: a call failed.
@@ -45,8 +54,12 @@ async def record(task: Task, call: Call) -> Trajectory:
 
     async def turn(*calls: ScriptedCall) -> list[Any]:
         values = [await call(each.server, each.tool, each.arguments) for each in calls]
+        texts = [await text(each.server, each.tool, each.arguments) for each in calls]
         turns.append(
-            tuple(Exchange(each, value_text(value)) for each, value in zip(calls, values, strict=True))
+            tuple(
+                Exchange(each, max(shown, value_text(value), key=len), value_text(value))
+                for each, shown, value in zip(calls, texts, values, strict=True)
+            )
         )
         return values
 

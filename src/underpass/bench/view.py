@@ -85,6 +85,11 @@ class View:
         """Call a tool."""
         return await self._up.call_tool(server, tool, arguments)
 
+    async def result_text(self, server: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        """Call a tool, and return the text of its result as the server wrote it."""
+        outcome = await self._up.catalog.call(server, tool, arguments)
+        return "\n".join(str(block["text"]) for block in outcome.content if block.get("type") == "text")
+
     async def written(self, tools: Sequence[tuple[str, str]], language: Language) -> list[str]:
         """Return how programs begin a call of each tool: ``git.git_log(``."""
         kinds = ("server", "tool") if language == "python" else ("namespace", "function")

@@ -27,6 +27,12 @@ _PATIENCE: Final = 120.0
 """Seconds for an answer of the peer's."""
 
 _PARTING: Final = 10.0
+_GONE: Final = (
+    anyio.ClosedResourceError,
+    anyio.BrokenResourceError,
+    anyio.EndOfStream,
+    anyio.IncompleteRead,
+)
 
 
 class CodeMode:
@@ -101,26 +107,43 @@ class _Peer:
         assert process.stdout is not None
         self._orders = process.stdin
         self._answers = BufferedByteReceiveStream(process.stdout)
+        self._owed = False
+        """Whether the answer to ``start`` is yet to come."""
+
+    async def start(self, servers: Mapping[str, Any]) -> None:
+        """Have it start its servers, while others start theirs."""
+        await self._send({"servers": dict(servers)})
+        self._owed = True
 
     async def ask(self, **order: Any) -> Any:
         """Give an order, and return its answer. Raises ``ServerUnavailable``."""
+        if self._owed:
+            self._owed = False
+            await self._receive()
+        await self._send(order)
+        return await self._receive()
+
+    async def _send(self, order: Mapping[str, Any]) -> None:
+        try:
+            await self._orders.send(json.dumps(order).encode() + b"\n")
+        except _GONE as error:
+            raise _silent() from error
+
+    async def _receive(self) -> Any:
         try:
             with anyio.fail_after(_PATIENCE):
-                await self._orders.send(json.dumps(order).encode() + b"\n")
                 answer: Any = json.loads(await self._answers.receive_until(b"\n", _LONGEST_ANSWER))
-        except (
-            TimeoutError,
-            anyio.ClosedResourceError,
-            anyio.BrokenResourceError,
-            anyio.EndOfStream,
-            anyio.IncompleteRead,
-        ) as error:
-            raise ServerUnavailable(
-                "FastMCP gives no answer", hint="leave it out, or install it anew", server="fastmcp"
-            ) from error
+        except (TimeoutError, *_GONE) as error:
+            raise _silent() from error
         if (failure := _failure(answer)) is not None:
             raise ServerUnavailable(f"FastMCP failed: {failure}", server="fastmcp")
         return answer
+
+
+def _silent() -> ServerUnavailable:
+    return ServerUnavailable(
+        "FastMCP gives no answer", hint="leave it out, or install it anew", server="fastmcp"
+    )
 
 
 def _failure(answer: Any) -> str | None:
@@ -143,7 +166,7 @@ async def code_mode(python: Path, servers: Mapping[str, Any]) -> AsyncGenerator[
     async with process:
         try:
             peer = _Peer(process)
-            await peer.ask(servers=dict(servers))
+            await peer.start(servers)
             yield CodeMode(peer)
         finally:
             # Its servers end with it, when it ends by itself.

@@ -52,7 +52,7 @@ class ScriptedModel:
             for each in info.function_tools
         }
         self.talk.hold(info.instructions or "", *definitions.values(), *heard)
-        if any(each.text != text for each, text in zip(self._exchanges, returned, strict=False)):
+        if any(each.value != text for each, text in zip(self._exchanges, returned, strict=False)):
             self.trouble = "a result was cut"
         self._exchanges = ()
         if (program := definitions.get("run_code")) is not None:
