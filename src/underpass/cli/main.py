@@ -42,6 +42,8 @@ COMMANDS = {
     "cache": ("underpass.cli.cache", "Show and forget the results that are kept of calls and runs."),
     "env": ("underpass.cli.env", "Build and remove the packages that programs can import."),
     "serve": ("underpass.cli.serve", "Serve the tools as one MCP server over stdio or HTTP."),
+    "token": ("underpass.cli.token", "Make and revoke the tokens of tenants of the HTTP service."),
+    "dashboard": ("underpass.cli.dashboard", "Open the dashboard of a running service in a browser."),
     "sessions": ("underpass.cli.sessions", "List the sessions whose variables are kept now."),
     "doctor": ("underpass.cli.doctor", "Check that everything works, and say how to mend what does not."),
     "bench": ("underpass.cli.bench", "Measure what tasks cost in tokens, beside other ways."),

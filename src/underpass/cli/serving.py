@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from underpass.cli.running import configuration
 from underpass.sandbox import deno_binary
 from underpass.server.asking import Rounds
 from underpass.server.door import Call
-from underpass.server.facade import facade
+from underpass.server.facade import Acting, facade
 from underpass.server.opening import Opening
-from underpass.server.results import ResultResources
+from underpass.server.results import Context, ResultResources
 from underpass.server.stdio import protocol_streams
+from underpass.server.tenancy.names import TenantNames
 from underpass.workspace.kept import KeptResults
 
 
@@ -57,17 +59,25 @@ async def _listen(
     up: Underpass, rounds: Rounds, where: str, token_file: Path | None, *, as_json: bool
 ) -> None:
     # Whoever serves over stdio need not wait for the import of a web server.
+    from underpass.server.api.service import ApiService
     from underpass.server.http import HttpService
+    from underpass.server.http_acting import acting_for, names_for
     from underpass.server.http_address import Address
+    from underpass.server.http_log import configure
+    from underpass.server.http_notice import noticed
     from underpass.server.http_token import find_token
 
     address = Address.parse(where)
     token = find_token(up.state, file=token_file)
+    log = configure(up.settings.service.log)
+    api = ApiService(up)
     service = HttpService(
-        _facade(up, rounds, call=up.call_tool),
+        _facade(up, rounds, call=up.call_tool, acting=acting_for(api.view), names=names_for),
         token=token.secret,
         names=address.names(),
         max_argument_bytes=up.settings.calls.max_argument_bytes,
+        api=api,
+        settings=up.settings.service,
     )
     with address.listen() as listening:
         url = address.url(listening)
@@ -84,10 +94,21 @@ async def _listen(
             click.echo(
                 f"serving {len(names)} servers at {url}; the token is in {token.place}; Ctrl-C ends it"
             )
-        await service.serve(listening)
+        try:
+            with noticed(up.state, url.removesuffix("/mcp")):
+                await service.serve(listening)
+        finally:
+            log.close()
 
 
-def _facade(up: Underpass, rounds: Rounds, *, call: Call | None = None) -> Server[Any]:
+def _facade(
+    up: Underpass,
+    rounds: Rounds,
+    *,
+    call: Call | None = None,
+    acting: Acting | None = None,
+    names: Callable[[Context], TenantNames] | None = None,
+) -> Server[Any]:
     server = facade(
         up,
         {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()},
@@ -97,8 +118,9 @@ def _facade(up: Underpass, rounds: Rounds, *, call: Call | None = None) -> Serve
         typescript=deno_binary.is_installed(),
         cache=up.settings.cache.is_used,
         rounds=rounds,
+        acting=acting,
     )
-    ResultResources(KeptResults(up.state.parent / "workspace")).offer(server)
+    ResultResources(KeptResults(up.state.parent / "workspace"), names).offer(server)
     return server
 
 

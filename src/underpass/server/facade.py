@@ -78,6 +78,10 @@ class Backend(Protocol):
     ) -> RunResult: ...
 
 
+Acting = Callable[[ServerRequestContext[Any]], tuple[Backend, door.Call | None]]
+"""Returns who runs programs, and who calls tools, for the client behind a request."""
+
+
 def facade(
     backend: Backend,
     environments: Mapping[str, Sequence[str]] | None = None,
@@ -88,6 +92,7 @@ def facade(
     typescript: bool = False,
     cache: bool = False,
     rounds: Rounds | None = None,
+    acting: Acting | None = None,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
@@ -102,6 +107,7 @@ def facade(
         typescript: whether programs may be written in TypeScript as well.
         cache: whether the results of runs are kept for those who ask for it.
         rounds: runs that wait for an answer of a client's; None asks no client of the newest revision.
+        acting: who acts for which client; by default ``backend`` and ``call`` for all.
     """
     return _Facade(
         backend,
@@ -112,6 +118,7 @@ def facade(
         typescript=typescript,
         cache=cache,
         rounds=rounds,
+        acting=acting,
     ).server()
 
 
@@ -127,8 +134,10 @@ class _Facade:
         typescript: bool,
         cache: bool,
         rounds: Rounds | None,
+        acting: Acting | None,
     ) -> None:
         self._backend = backend
+        self._acting: Acting = acting or (lambda _context: (backend, call))
         self._rounds = rounds
         self._directory = directory
         modules = identifiers(backend.catalog.names, "server")
@@ -154,7 +163,6 @@ class _Facade:
             "list_categories": self._list_categories,
             "list_capabilities": self._list_capabilities,
         }
-        self._call_tool = call
         if call is not None:
             self._schemas[door.NAME] = door.INPUT_SCHEMA
             self._handlers[door.NAME] = self._through_the_door
@@ -229,7 +237,8 @@ class _Facade:
             raise ValidationFailed(
                 f"language: there is no {language[:_NAME]!r}", hint=f"there are: {', '.join(self._texts)}"
             )
-        result = await self._backend.run(
+        assert caller.context is not None
+        result = await self._acting(caller.context)[0].run(
             code,
             agent=agent,
             timeout=timeout,
@@ -259,13 +268,14 @@ class _Facade:
 
     async def _through_the_door(
         self,
-        _context: ServerRequestContext[Any],
+        context: ServerRequestContext[Any],
         server: str,
         tool: str,
         arguments: Mapping[str, Any] | None = None,
     ) -> CallToolResult:
-        assert self._call_tool is not None
-        return await door.answer(self._call_tool, server, tool, arguments or {})
+        call = self._acting(context)[1]
+        assert call is not None
+        return await door.answer(call, server, tool, arguments or {})
 
     async def _search_tools(self, _context: ServerRequestContext[Any], **arguments: Any) -> CallToolResult:
         request = SearchRequest.read(arguments)

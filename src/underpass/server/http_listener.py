@@ -16,8 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _SILENCE = 10
 """Seconds that a connection may stay open without a request: for its first, and between two."""
-_GRACE = 10
-"""Seconds that requests have to finish when the server closes."""
+_EVENTS = "/events"
+"""Ends the paths at which there are streams, whatever a client says that it takes."""
 
 
 class Streams:
@@ -43,7 +43,8 @@ class Streams:
                 scope.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "GET" and "text/event-stream" in Headers(scope=scope).get("accept", ""):
+        accept = Headers(scope=scope).get("accept", "")
+        if scope["method"] == "GET" and ("text/event-stream" in accept or scope["path"].endswith(_EVENTS)):
             await self._stream(scope, receive, send)
             return
         self._working += 1
@@ -79,9 +80,12 @@ class Listener(uvicorn.Server):
         closing: called when the server begins to close.
         silence: seconds after which a connection without a complete request is looked at; it is closed
             when there is still none after as many again.
+        grace: seconds that requests have to finish when the server closes.
     """
 
-    def __init__(self, app: ASGIApp, *, closing: Callable[[], None], silence: float = _SILENCE) -> None:
+    def __init__(
+        self, app: ASGIApp, *, closing: Callable[[], None], silence: float = _SILENCE, grace: float = 10.0
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=_protocol(silence),
@@ -93,7 +97,7 @@ class Listener(uvicorn.Server):
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=_SILENCE,
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=max(round(grace), 1),
         )
         super().__init__(config)
         self._closing = closing

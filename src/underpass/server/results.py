@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -23,8 +24,10 @@ from mcp_types import (
 )
 
 from underpass.errors import UnderpassError
+from underpass.server.tenancy.names import TenantNames
 from underpass.workspace.kept import FOLDER, KeptResult, KeptResults
 
+Context = ServerRequestContext[Any]
 _ROOT: Final = "underpass://results/"
 _TEMPLATE: Final = ResourceTemplate(
     name="result",
@@ -42,10 +45,12 @@ class ResultResources:
 
     Parameters:
         kept: where the results are.
+        names: what the agents of the client behind a request are called; by default as they are.
     """
 
-    def __init__(self, kept: KeptResults) -> None:
+    def __init__(self, kept: KeptResults, names: Callable[[Context], TenantNames] | None = None) -> None:
         self._kept = kept
+        self._names = names or _nobody
 
     def offer(self, server: Server[Any]) -> None:
         """Let a server answer them."""
@@ -53,14 +58,14 @@ class ResultResources:
         server.add_request_handler("resources/templates/list", PaginatedRequestParams, self._templates)
         server.add_request_handler("resources/read", ReadResourceRequestParams, self._read)
 
-    async def _list(
-        self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams
-    ) -> ListResourcesResult:
-        found = await to_thread.run_sync(self._newest)
-        return ListResourcesResult(resources=[_resource(each) for each in found])
+    async def _list(self, context: Context, _params: PaginatedRequestParams) -> ListResourcesResult:
+        names = self._names(context)
+        found = await to_thread.run_sync(self._newest, names)
+        return ListResourcesResult(resources=[_resource(each, names.outside(each.agent)) for each in found])
 
-    def _newest(self) -> list[KeptResult]:
-        every = [each for agent in self._kept.agents() for each in self._kept.list(agent)]
+    def _newest(self, names: TenantNames) -> list[KeptResult]:
+        agents = filter(names.owns, self._kept.agents())
+        every = [each for agent in agents for each in self._kept.list(agent)]
         return sorted(every, key=lambda each: each.modified, reverse=True)[:_LISTED]
 
     async def _templates(
@@ -68,9 +73,7 @@ class ResultResources:
     ) -> ListResourceTemplatesResult:
         return ListResourceTemplatesResult(resource_templates=[_TEMPLATE])
 
-    async def _read(
-        self, _context: ServerRequestContext[Any], params: ReadResourceRequestParams
-    ) -> ReadResourceResult:
+    async def _read(self, context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         uri = params.uri
         agent, _, handle = uri.removeprefix(_ROOT).partition("/")
         if not uri.startswith(_ROOT) or not handle:
@@ -80,7 +83,8 @@ class ResultResources:
             )
 
         def read() -> tuple[KeptResult, bytes]:
-            return self._kept.read(unquote(agent), unquote(handle), most=_MOST)
+            inside = self._names(context).inside(unquote(agent))
+            return self._kept.read(inside, unquote(handle), most=_MOST)
 
         try:
             found, content = await to_thread.run_sync(read)
@@ -91,11 +95,15 @@ class ResultResources:
         return ReadResourceResult(contents=[_contents(uri, found, content)])
 
 
-def _resource(kept: KeptResult) -> Resource:
+def _nobody(_context: Context) -> TenantNames:
+    return TenantNames(None)
+
+
+def _resource(kept: KeptResult, agent: str) -> Resource:
     name = kept.handle.removeprefix(f"{FOLDER}/")
     return Resource(
         name=kept.handle,
-        uri=f"{_ROOT}{quote(kept.agent)}/{quote(name)}",
+        uri=f"{_ROOT}{quote(agent)}/{quote(name)}",
         mime_type=kept.mime_type,
         size=kept.bytes,
     )
