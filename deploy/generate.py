@@ -287,9 +287,7 @@ TOOLS: Final = (
     ),
     Panel(
         "The most called tools",
-        {
-            "{{server}}.{{tool}}": "topk(20, sum by (server, tool) (increase(underpass_tool_calls_total[$__range])))"
-        },
+        {"{{server}}.{{tool}}": f"topk(20, sum by (server, tool) (increase({_CALLS}[$__range])))"},
         kind="table",
         width=12,
     ),

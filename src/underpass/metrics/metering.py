@@ -72,7 +72,6 @@ class Metering(Background):
         self._listings: Mapping[str, Listing] = {}
         self._due = anyio.Event()
         self._writing = threading.Lock()
-        self._tidied = -TIDY_AFTER
         self._said = False
         self.lost = 0
         """Runs that could not be recorded."""
@@ -124,14 +123,26 @@ class Metering(Background):
                     row.definitions_direct = row.definitions_code = 0
             self.instruments.note(zip(ended, rows, strict=True), counted)
 
+    def tidy(self) -> None:
+        """Remove what is too old or too much, for any thread."""
+        with self._writing:
+            try:
+                self._store.tidy(self._settings.days, self._settings.max_mb * 1024 * 1024)
+            except OSError as error:
+                _LOG.warning("metrics cannot be tidied: %s", error)
+
     async def _work(self) -> None:
+        tidied = -TIDY_AFTER
         while True:
             await self._due.wait()
             # Here, because a catalog is for the event loop's thread.
             self._listings = self._known()
             await anyio.sleep(WRITE_AFTER)
             self._due = anyio.Event()
-            await anyio.to_thread.run_sync(self._settle_and_tidy)
+            await anyio.to_thread.run_sync(self.settle)
+            if anyio.current_time() >= tidied + TIDY_AFTER:
+                tidied = anyio.current_time()
+                await anyio.to_thread.run_sync(self.tidy)
 
     async def _finish(self) -> None:
         self._listings = self._known()
@@ -150,17 +161,6 @@ class Metering(Background):
             self._said = True
             return False
         return True
-
-    def _settle_and_tidy(self) -> None:
-        self.settle()
-        if time.monotonic() < self._tidied + TIDY_AFTER or not self._settings.days:
-            return
-        self._tidied = time.monotonic()
-        with self._writing:
-            try:
-                self._store.tidy(self._settings.days, self._settings.max_mb * 1024 * 1024)
-            except OSError as error:
-                _LOG.warning("metrics cannot be tidied: %s", error)
 
 
 class MeteredRun:
