@@ -29,7 +29,7 @@ class FromThreads:
         """
         if self._token is None:
             raise ConfigError(
-                "nothing here runs in an event loop",
+                "nothing runs in an event loop here",
                 hint="make the tool where `async with Underpass.open` is",
             )
         if _running() == self._token:
