@@ -9,7 +9,9 @@ from underpass.bench.tasks import (
     budget_check,
     chains,
     copy_transcript,
+    hand_overs,
     invoices,
+    joins,
     knowledge,
     large_tables,
     last_order,
@@ -29,4 +31,6 @@ TASKS: Final[tuple[Task, ...]] = (
     *telemetry.TASKS,
     *invoices.TASKS,
     *knowledge.TASKS,
+    *hand_overs.TASKS,
+    *joins.TASKS,
 )
