@@ -62,6 +62,6 @@ def _note(random: Random, pattern: str, number: int, short: str) -> str:
     parts = [f"# {pattern} {number}", f"In short: {short}"]
     parts += [
         f"Async patterns in Rust, as we met them: {paragraph(random, random.randint(4, 8))}"
-        for _ in range(random.randint(4, 7))
+        for _ in range(random.randint(9, 14))
     ]
     return "\n\n".join(parts) + "\n"
