@@ -176,7 +176,7 @@ async def test_runs_are_written_soon_by_themselves(opened: Open, tmp_path: Path)
     async with opened() as up:
         await up.run(COUNTING)
         with anyio.fail_after(LONG):
-            while not await anyio.to_thread.run_sync(lambda: statistics.summary().runs):
+            while not await anyio.to_thread.run_sync(lambda: statistics.summary().runs):  # noqa: ASYNC110 - a file
                 await anyio.sleep(0.02)
     statistics.close()
 
