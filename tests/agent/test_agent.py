@@ -5,32 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.agent.agents import REFUND_AND_FAIL, SUM, TOTAL, agent, no_wait
 from tests.agent.conftest import Shop
-from tests.servers.models import Fails, Model, Says, runs, serve_model
+from tests.servers.models import Fails, Says, runs, serve_model
 
 from underpass import ModelFailed, Underpass, ValidationFailed
 from underpass.agent import CodeAgent
 from underpass.metrics import tokens
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R30")]
-
-SUM = (
-    "from mcp_servers import shop\n"
-    "orders = (await shop.list_orders())['orders']\n"
-    "sum(order['total'] for order in orders)"
-)
-TOTAL = 240_600
-REFUND_AND_FAIL = "from mcp_servers import shop\nawait shop.refund_order(order={})\nraise ValueError('later')"
-
-
-async def no_wait(_seconds: float) -> None:
-    return
-
-
-def agent(up: Underpass, model: Model, **options: Any) -> CodeAgent:
-    name = options.pop("name", "openai:scripted")
-    url = model.url if name.startswith("anthropic") else f"{model.url}/v1"
-    return CodeAgent(up, name, base_url=url, sleep=no_wait, **options)
 
 
 @pytest.mark.parametrize("name", ["openai:scripted", "anthropic:claude-scripted", "ollama:qwen3"])
@@ -262,15 +245,3 @@ async def test_a_model_that_is_not_there_is_said(up: Underpass) -> None:
 async def test_a_mode_that_there_is_not_is_refused(up: Underpass) -> None:
     with pytest.raises(ValidationFailed, match="pyton"):
         CodeAgent(up, "ollama:qwen3", base_url="http://127.0.0.1:9", mode="pyton")  # type: ignore[arg-type]
-
-
-@pytest.mark.requirement("R29")
-@pytest.mark.parametrize("language", ["python", "typescript"])
-async def test_the_instructions_cost_less_than_700_tokens_without_the_tools(
-    up: Underpass, language: Any
-) -> None:
-    with serve_model(Says("done")) as model:
-        await agent(up, model, mode=language).run("List all orders")
-    lines = [line for line in model.instructions.splitlines() if not line.startswith("shop.")]
-    assert tokens.count("\n".join(lines)) <= 700
-    assert "mcp_servers" in model.instructions or "mcp-servers" in model.instructions

@@ -125,7 +125,11 @@ class _Answer:
             events = [f"{event}\n\n".encode() for event in self._events(Says("I begin to"))]
             broken = [b"data: {no json\n\n"] if step.malformed else []
             return StreamingResponse(_sent([*events[:2], *broken], cut=True), media_type="text/event-stream")
-        error = {"type": step.code or "error", "code": step.code, "message": step.message or f"failed with {step.code}"}
+        error = {
+            "type": step.code or "error",
+            "code": step.code,
+            "message": step.message or f"failed with {step.code}",
+        }
         after = {"retry-after": step.retry_after} if step.retry_after is not None else {}
         return JSONResponse({"type": "error", "error": error}, step.status, after)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
 MODES: Final[tuple[Mode, ...]] = ("auto", "python", "typescript", "direct")
+_CLOSING: Final = 5.0
+"""Seconds that connections may take to end."""
 
 
 class CodeAgent:
@@ -99,12 +102,24 @@ class CodeAgent:
             SandboxUnavailable, Overloaded: no sandbox is to be had.
         """
         means = self._means
-        async with means.talker.model:  # its connections end with the command
+        async with _connected(means.talker.model):
             mode, why = self._mode, "it was asked for"
             if mode == "auto":
                 listings = await means.up.catalog.listings()
                 mode, why = choose_within(self._flags, means.agent, command, listings)
             return await _Command(means, command, mode, why).carry_out()
+
+
+@asynccontextmanager
+async def _connected(model: Model) -> AsyncGenerator[None]:
+    """Let the connections to a model end with the command, however that ends."""
+    await model.__aenter__()
+    try:
+        yield
+    finally:
+        # Who is cancelled cannot wait for anything else.
+        with anyio.move_on_after(_CLOSING, shield=True):
+            await model.__aexit__(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)

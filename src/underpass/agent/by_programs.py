@@ -111,7 +111,7 @@ class ByPrograms:
                 return None
             self._was_reminded = True
             return "Write the program now. If that was your answer, repeat it."
-        if any(run.code == program.code and run.result.ok for run in self.runs):
+        if any(run.code.strip() == program.code.strip() and run.result.ok for run in self.runs):
             return None  # it shows what it did
         if program.language != self._language:
             return self._failed(f"That is {program.language}. Write the program in {self._language}.")
@@ -144,7 +144,7 @@ class ByPrograms:
 
     async def _program(self, code: str) -> str:
         """Run a program; returns what the model reads of its result."""
-        if code in self._failing:
+        if code.strip() in self._failing:
             return self._failed("That is the program that failed before, so it was not run again. Change it.")
         number, calls = len(self.runs) + 1, len(self._log)
         self._on_event(RunBegan(number, code, self._language))
@@ -153,7 +153,7 @@ class ByPrograms:
                 code, agent=self._agent, language=self._language, on_call=self._log.began, ask=self._ask
             )
         except ValidationFailed as error:
-            self._failing.add(code)
+            self._failing.add(code.strip())
             return self._failed(told(error))
         self.runs.append(AgentRun(code, result))
         self._on_event(RunEnded(number, result))
@@ -162,7 +162,7 @@ class ByPrograms:
             self._failing.clear()
         else:
             self._failures += 1
-            self._failing.add(code)
+            self._failing.add(code.strip())
         return _shown(result, {} if result.ok else self._log.happened(calls))
 
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import jinja2
 
+from underpass.agent.offered import offered
 from underpass.agent.worked_example import worked_example
 from underpass.catalog.definition import Listing
 from underpass.codegen.calls import Language
@@ -19,8 +20,10 @@ from underpass.discovery.hit_texts import HitTexts
 from underpass.discovery.known_tools import all_signatures
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_FITTING: Final = 8
-"""Tools that are told of where not all are."""
+_FITTING: Final = 12
+"""Tools that a search with the command finds, where not all are told of."""
+_SERVERS: Final = 20
+"""Servers that are named."""
 
 
 class Tools(Protocol):
@@ -51,7 +54,7 @@ async def code_prompt(
 ) -> str:
     """Return the instructions for a model that writes programs.
 
-    All tools are named where they are few; otherwise those that fit the command, as a search finds them.
+    All tools are named where they are few; otherwise those that fit the command, and their neighbours.
 
     Parameters:
         tools: what is connected.
@@ -64,7 +67,7 @@ async def code_prompt(
     listed = all_signatures(modules(tools.names, language), tools.known(), settings, language)
     return _template(f"{language}.md.jinja").render(
         named=listed is not None,
-        tools=listed or texts(tools.names, language).of_hits(hits),
+        tools=listed or offered(hits, tools.known(), modules(tools.names, language), language),
         servers=_servers(tools),
         example=worked_example(hits, language),
     )
@@ -76,7 +79,9 @@ def direct_prompt(tools: Tools, *, searchable: bool) -> str:
 
 
 def _servers(tools: Tools) -> str:
-    return ", ".join(sorted(tools.names)[:40]) or "no servers"
+    names = sorted(tools.names)
+    shown = ", ".join(names[:_SERVERS]) or "no servers"
+    return f"{shown} and {more} more servers" if (more := len(names) - _SERVERS) > 0 else shown
 
 
 @lru_cache(maxsize=1)

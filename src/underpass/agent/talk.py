@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -16,6 +17,10 @@ from underpass.metrics import tokens
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelRequest, ModelResponse, ToolCallPart
     from pydantic_ai.tools import ToolDefinition
+
+
+_THOUGHTS: Final = re.compile(r"\A\s*<think>.*?(</think>|\Z)", re.DOTALL)
+"""What many open models write first; a stream that cuts the tags in two hides them from pydantic-ai."""
 
 
 class NoAnswer(Exception):
@@ -93,7 +98,8 @@ class Talk:
         self._count(response, tools)
         self._add(response)
         self.turns += 1
-        heard = Heard((response.text or "").strip(), response.tool_calls, response.finish_reason == "length")
+        text = _THOUGHTS.sub("", response.text or "", count=1).strip()
+        heard = Heard(text, response.tool_calls, response.finish_reason == "length")
         if response.finish_reason == "content_filter":
             said = (response.provider_details or {}).get("refusal") or heard.text
             raise NoAnswer(f"the model refuses{f': {said}' if said else ', and says nothing'}")
