@@ -109,6 +109,11 @@ def _facade(
     acting: Acting | None = None,
     names: Callable[[Context], TenantNames] | None = None,
 ) -> Server[Any]:
+    def told(context: Context, what: str, text: str) -> None:
+        # A search does not say for which of a client's agents it is.
+        tenant = "" if names is None else names(context).prefix
+        up.metering.prompt(f"{tenant}default", what, text)
+
     server = facade(
         up,
         {name: chosen.packages for name, chosen in up.settings.sandbox.environments.items()},
@@ -119,6 +124,7 @@ def _facade(
         cache=up.settings.cache.is_used,
         rounds=rounds,
         acting=acting,
+        told=told,
     )
     ResultResources(KeptResults(up.state.parent / "workspace"), names).offer(server)
     return server

@@ -81,6 +81,9 @@ class Backend(Protocol):
 Acting = Callable[[ServerRequestContext[Any]], tuple[Backend, door.Call | None]]
 """Returns who runs programs, and who calls tools, for the client behind a request."""
 
+Told = Callable[[ServerRequestContext[Any], str, str], None]
+"""Is told what a client's model reads about tools: the request, the facade's tool, and the text."""
+
 
 def facade(
     backend: Backend,
@@ -93,6 +96,7 @@ def facade(
     cache: bool = False,
     rounds: Rounds | None = None,
     acting: Acting | None = None,
+    told: Told | None = None,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
@@ -108,6 +112,7 @@ def facade(
         cache: whether the results of runs are kept for those who ask for it.
         rounds: runs that wait for an answer of a client's; None asks no client of the newest revision.
         acting: who acts for which client; by default ``backend`` and ``call`` for all.
+        told: counts what models read about tools; by default nobody does.
     """
     return _Facade(
         backend,
@@ -119,6 +124,7 @@ def facade(
         cache=cache,
         rounds=rounds,
         acting=acting,
+        told=told,
     ).server()
 
 
@@ -135,9 +141,11 @@ class _Facade:
         cache: bool,
         rounds: Rounds | None,
         acting: Acting | None,
+        told: Told | None,
     ) -> None:
         self._backend = backend
         self._acting: Acting = acting or (lambda _context: (backend, call))
+        self._told = told
         self._rounds = rounds
         self._directory = directory
         modules = identifiers(backend.catalog.names, "server")
@@ -203,7 +211,12 @@ class _Facade:
             if params.name == "run_code":
                 work = partial(self._run_code, **arguments)
                 return await with_questions(context, params, work, self._rounds)
-            return await self._handlers[params.name](context, **arguments)
+            answer = await self._handlers[params.name](context, **arguments)
+            if self._told is not None and params.name != door.NAME:
+                for part in answer.content:
+                    if isinstance(part, TextContent):
+                        self._told(context, params.name, part.text)
+            return answer
         except UnderpassError as error:
             return _failure(error.message, error.hint)
 
