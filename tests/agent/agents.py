@@ -23,7 +23,7 @@ async def no_wait(_seconds: float) -> None:
 
 
 def agent(up: Underpass, model: Model, **options: Any) -> CodeAgent:
-    """Return an agent with a scripted model, which speaks OpenAI's protocol unless ``name`` says otherwise."""
+    """Return an agent with a scripted model, which speaks OpenAI's protocol unless ``name`` says so."""
     name = options.pop("name", "openai:scripted")
     url = model.url if name.startswith("anthropic") else f"{model.url}/v1"
-    return CodeAgent(up, name, base_url=url, **{"sleep": no_wait, **options})
+    return CodeAgent(up, name, base_url=url, sleep=no_wait, **options)

@@ -92,7 +92,8 @@ async def test_an_agent_that_may_not_fall_back_ends_without_an_answer(
 
 
 def test_the_file_says_what_each_agent_may(tmp_path: Path) -> None:
-    toml = '[agents.clerk]\nmodes = ["direct", "python"]\nrollout = 12.5\n[agents."night shift"]\nfallback = false\n'
+    toml = '[agents.clerk]\nmodes = ["direct", "python"]\nrollout = 12.5\n'
+    toml += '[agents."night shift"]\nfallback = false\n'
     assert settings(toml, tmp_path) == {
         "clerk": AgentSettings(modes=("python", "direct"), rollout=12.5),
         "night shift": AgentSettings(fallback=False),
