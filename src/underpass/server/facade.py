@@ -212,13 +212,11 @@ class _Facade:
                 work = partial(self._run_code, **arguments)
                 return await with_questions(context, params, work, self._rounds)
             answer = await self._handlers[params.name](context, **arguments)
-            if self._told is not None and params.name != door.NAME:
-                for part in answer.content:
-                    if isinstance(part, TextContent):
-                        self._told(context, params.name, part.text)
-            return answer
         except UnderpassError as error:
-            return _failure(error.message, error.hint)
+            answer = _failure(error.message, error.hint)
+        if self._told is not None and params.name != door.NAME:
+            self._told(context, params.name, "".join(_texts(answer)))
+        return answer
 
     def _problem(self, name: str, arguments: Mapping[str, Any]) -> str | None:
         error = next(self._checks[name].iter_errors(arguments), None)
@@ -357,6 +355,10 @@ def _server_line(server: Mapping[str, Any]) -> str:
 
 def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items()) or "no tools"
+
+
+def _texts(answer: CallToolResult) -> list[str]:
+    return [part.text for part in answer.content if isinstance(part, TextContent)]
 
 
 def _shown(text: str, value: dict[str, Any]) -> CallToolResult:
