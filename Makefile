@@ -47,7 +47,7 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --
 lock: $(VENV)/.dev
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/$(LOCK) pyproject.toml -o requirements/runtime.txt
-	$(BIN)/$(LOCK) pyproject.toml --extra agent --extra fastmcp --extra keyring --extra langgraph --extra openai-agents --extra privacy --extra semantic --extra smolagents --extra typescript --group dev -o requirements/dev.txt
+	$(BIN)/$(LOCK) pyproject.toml --extra agent --extra fastmcp --extra keyring --extra langgraph --extra openai-agents --extra privacy --extra semantic --extra smolagents --extra telemetry --extra typescript --group dev -o requirements/dev.txt
 	$(BIN)/$(LOCK) requirements/build.in -o requirements/build.txt
 
 clean:
