@@ -39,6 +39,7 @@ class OperatorStages:
     stages: Stages
     approvals: Approvals
     kept_runs: KeptRuns
+    audit: AuditTrail
 
 
 async def stages_of(
@@ -96,7 +97,7 @@ async def stages_of(
         isolated=settings.sandbox.tier != "none",
     )
     stages = Stages(policy=policy, privacy=privacy, cache=cache, trail=trail, spans=metering.spans)
-    return OperatorStages(stages, approvals, kept_runs)
+    return OperatorStages(stages, approvals, kept_runs, audit)
 
 
 def _flows(settings: Settings, state: Path, catalog: Catalog) -> Flows | None:

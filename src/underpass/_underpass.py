@@ -76,7 +76,7 @@ class Underpass:
         """The state folder."""
         self.approvals = stages.approvals
         """Asks people about calls."""
-        self.trail = stages.stages.trail
+        self.trail = stages.audit
         """Records runs, decisions and calls."""
         self.directory = directory
         """Where tools are found."""

@@ -155,7 +155,7 @@ asyncio.run(hostile.pid())
         ({"UNDERPASS_URL": "127.0.0.1:1"}, "UNDERPASS_URL is no URL: '127.0.0.1:1'"),
         ({"UNDERPASS_URL": "http://[1"}, "UNDERPASS_URL is no URL"),
         ({"UNDERPASS_URL": "http://127.0.0.1:1"}, "cannot be reached: [Errno 111] Connection refused (start"),
-        ({"UNDERPASS_URL": "URL/other"}, "answered 404: Not Found"),
+        ({"UNDERPASS_URL": "URL/other"}, "answered 404"),
         ({"UNDERPASS_TOKEN": "wrong"}, "refused the token (401)"),
         ({"UNDERPASS_TOKEN_FILE": ""}, "UNDERPASS_TOKEN is not set, or no token"),
         ({"UNDERPASS_TOKEN_FILE": "/missing"}, "UNDERPASS_TOKEN_FILE cannot be read"),

@@ -142,7 +142,7 @@ await hostile.pid();
         ({"UNDERPASS_URL": ""}, "called outside a sandbox: run the program with `underpass run`, or start"),
         ({"UNDERPASS_URL": "127.0.0.1:1"}, "UNDERPASS_URL is no URL: 127.0.0.1:1"),
         ({"UNDERPASS_URL": "http://127.0.0.1:CLOSED"}, "cannot be reached: "),
-        ({"UNDERPASS_URL": "URL/other"}, "answered 404: Not Found"),
+        ({"UNDERPASS_URL": "URL/other"}, "answered 404"),
         ({"UNDERPASS_TOKEN": "wrong"}, "refused the token (401)"),
         ({"UNDERPASS_TOKEN_FILE": ""}, "UNDERPASS_TOKEN is not set, or no token"),
         ({"UNDERPASS_TOKEN_FILE": "/missing"}, "UNDERPASS_TOKEN_FILE cannot be read"),

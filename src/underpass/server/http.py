@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from typing import Any
 
+import anyio.lowlevel
 from mcp.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from starlette.applications import Starlette
@@ -80,7 +81,11 @@ class HttpService:
             body_seconds=body_seconds,
         )
         self._listener = Listener(
-            AccessLog(guard), closing=streams.close, silence=silence, grace=chosen.grace_seconds
+            AccessLog(guard),
+            closing=streams.close,
+            finishing=anyio.lowlevel.checkpoint if api is None else api.desk.close,
+            silence=silence,
+            grace=chosen.grace_seconds,
         )
 
     async def serve(self, listening: socket.socket) -> None:
@@ -91,7 +96,6 @@ class HttpService:
         async with AsyncExitStack() as stack:
             if self._api is not None:
                 await stack.enter_async_context(self._api.desk)
-                stack.push_async_callback(self._api.desk.close)
             await stack.enter_async_context(self._sessions.run())
             await self._listener.serve(sockets=[listening])
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import anyio
+import anyio.lowlevel
 import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.datastructures import Headers
@@ -78,13 +79,20 @@ class Listener(uvicorn.Server):
 
     Parameters:
         closing: called when the server begins to close.
+        finishing: awaited beside that: it ends when what goes on without a request has finished.
         silence: seconds after which a connection without a complete request is looked at; it is closed
             when there is still none after as many again.
         grace: seconds that requests have to finish when the server closes.
     """
 
     def __init__(
-        self, app: ASGIApp, *, closing: Callable[[], None], silence: float = _SILENCE, grace: float = 10.0
+        self,
+        app: ASGIApp,
+        *,
+        closing: Callable[[], None],
+        finishing: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
+        silence: float = _SILENCE,
+        grace: float = 10.0,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -101,12 +109,16 @@ class Listener(uvicorn.Server):
         )
         super().__init__(config)
         self._closing = closing
+        self._finishing = finishing
         # By itself it ends every stream at once, those of calls under way among them.
         AppStatus.disable_automatic_graceful_drain()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing()
-        await super().shutdown(sockets)
+        # Both before the signal is raised again, which cancels everything.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._finishing)
+            await super().shutdown(sockets)
 
 
 def _protocol(silence: float) -> type[asyncio.Protocol]:

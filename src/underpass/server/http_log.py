@@ -68,7 +68,6 @@ def configure(kind: Literal["json", "text", "off"], file: IO[str] | None = None)
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(

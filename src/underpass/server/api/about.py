@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from underpass.server.api.endpoint import Answers, Call, Endpoints, Shown
+from underpass.server.http_access import session_of
 
 ABOUT = Endpoints("service")
 
@@ -18,6 +19,7 @@ class Me(Shown):
     token: str
     tenant: str | None
     scopes: list[str]
+    csrf: str | None = Field(None, description="In a browser: what X-CSRF-Token has to be.")
 
 
 class SettingsShown(Shown):
@@ -43,7 +45,9 @@ async def who(call: Call) -> dict[str, Any]:
     """Say whose token it is."""
     assert call.principal is not None
     scopes = sorted(call.principal.scopes)
-    return {"token": call.principal.token, "tenant": call.principal.tenant, "scopes": scopes}
+    found = {"token": call.principal.token, "tenant": call.principal.tenant, "scopes": scopes}
+    session = session_of(call.request.scope)
+    return found if session is None else {**found, "csrf": session.csrf}
 
 
 @ABOUT.add("GET", "/api/settings", scope="admin", answers=SettingsShown)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -73,13 +75,19 @@ class Api:
             except UnderpassError as error:
                 return of_error(error)
             except Exception as error:  # noqa: BLE001 - it is in the log, and not in the answer
-                _LOG.error("unexpected", route=endpoint.path, error=type(error).__name__, exc_info=error)
+                _LOG.error("unexpected", route=endpoint.path, error=type(error).__name__, at=_places(error))
                 return problem(
                     500, "the service failed in a way that was not foreseen", error="UnderpassError"
                 )
             return shown(result, next(iter(endpoint.answers)))
 
         return answer
+
+
+def _places(error: BaseException) -> list[str]:
+    """Where it happened; what it says may be a client's text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
 
 
 def shown(result: Any, status: int) -> Response:

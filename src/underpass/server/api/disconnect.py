@@ -1,17 +1,15 @@
-"""Notices that a client has gone while something is done for it."""
+"""Waits for a run for as long as its client does."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import anyio
 from starlette.requests import Request
 
+from underpass.server.tenancy.desk import DeskRun
 
-@asynccontextmanager
-async def until_gone(request: Request, work: anyio.CancelScope) -> AsyncGenerator[None]:
-    """Cancel ``work`` when the client hangs up before the context is left.
+
+async def result_of(run: DeskRun, request: Request) -> bytes:
+    """Return what a run comes to, as JSON; cancel it when the client hangs up. Raises ``UnderpassError``.
 
     Parameters:
         request: of which the body has been read.
@@ -20,9 +18,10 @@ async def until_gone(request: Request, work: anyio.CancelScope) -> AsyncGenerato
     async def listen() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        work.cancel()
+        run.scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listen)
-        yield
+        await run.done.wait()
         tasks.cancel_scope.cancel()
+    return await run.wait()

@@ -9,7 +9,7 @@ import orjson
 from pydantic import Field
 
 from underpass.agent.program_text import find_program
-from underpass.server.api.disconnect import until_gone
+from underpass.server.api.disconnect import result_of
 from underpass.server.api.endpoint import Body, Call, Endpoints, Shown
 from underpass.server.api.runs import AGENT
 from underpass.server.tenancy.view import RunRequest
@@ -102,8 +102,7 @@ async def _execute(call: Call, agent: str, language: str, code: str, seconds: fl
     options |= {"timeout": seconds, "language": language, "rollback_on_error": False}
     run = call.view.start(RunRequest(code, agent, options, is_attended=False))
     call.request.scope["underpass.run"] = run.run
-    async with until_gone(call.request, run.scope):
-        result: dict[str, Any] = orjson.loads(await run.wait())
+    result: dict[str, Any] = orjson.loads(await result_of(run, call.request))
     error = result["error"]
     trace = "" if error is None else error["traceback"] or f"{error['type']}: {error['message']}"
     return {

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from underpass.broker.journal.store import RunState
 from underpass.errors import ValidationFailed
-from underpass.server.api.disconnect import until_gone
+from underpass.server.api.disconnect import result_of
 from underpass.server.api.endpoint import JSON, Answers, Body, Call, Endpoints, Query, Shown
 from underpass.server.api.event_stream import EVENT_STREAM, event_stream, resumed_from
 from underpass.server.problem import Refused
@@ -202,9 +202,7 @@ async def _answer(call: Call, run: DeskRun, *, wait: bool) -> Response:
         place = f"/api/runs/{run.run}"
         content = RunStarted(run=run.run, state="running", events=f"{place}/events").model_dump_json()
         return Response(content, 202, {"Location": place}, JSON)
-    async with until_gone(call.request, run.scope):
-        answer = await run.wait()
-    return Response(answer, 200, media_type=JSON)
+    return Response(await result_of(run, call.request), 200, media_type=JSON)
 
 
 @RUNS.add("GET", "/api/runs", scope="read", answers=RunList)

@@ -13,7 +13,6 @@ import anyio.to_thread
 from underpass import Underpass
 from underpass.broker.approvals import Answer
 from underpass.broker.approvals.waiting import OpenQuestion, OpenQuestions
-from underpass.broker.audit import AuditTrail
 from underpass.broker.audit.reading import Filter, youngest
 from underpass.broker.journal import RunRecord
 from underpass.broker.journal.store import RunState
@@ -207,19 +206,27 @@ class TenantView:
 
     def create_checkpoint(self, agent: str, name: str) -> Checkpoint:
         """Keep what an agent's workspace holds. Raises as ``Checkpoints.create``."""
+        self._expect_workspace(agent)
         return self._up.checkpoints.create(self.names.inside(agent), name)
 
     def restore(self, agent: str, name: str) -> Restored:
         """Make an agent's files what they were. Raises as ``Checkpoints.restore``."""
+        self._expect_workspace(agent)
         self.checkpoint(agent, name)
         return self._up.checkpoints.restore(self.names.inside(agent), name)
 
     def diff(self, agent: str, name: str, other: str | None) -> list[Difference]:
         """Return what has changed since a checkpoint, or up to another one."""
+        self._expect_workspace(agent)
         for each in (name, other):
             if each is not None:
                 self.checkpoint(agent, each)
         return self._up.checkpoints.diff(self.names.inside(agent), name, other)
+
+    def _expect_workspace(self, agent: str) -> None:
+        """Look before others do: their errors name the agents that there are, of all tenants."""
+        if not (self._workspaces / self.names.inside(agent)).is_dir():
+            raise missing(f"agent {agent} has no workspace", "its first run makes one")
 
     def delete_checkpoint(self, agent: str, name: str) -> None:
         """Forget a checkpoint."""
@@ -285,8 +292,7 @@ class TenantView:
             chosen["agent"] = self.names.inside(agent)
         rows = _OfAgents(**chosen, since=since, names=self.names)
         folder = self._up.state / "audit"
-        if isinstance(self._up.trail, AuditTrail):
-            self._up.trail.write()
+        self._up.trail.write()
         found = await _readable(lambda: youngest(folder, rows, limit) if folder.is_dir() else [], "the trail")
         return [self._row(row) for row in found]
 
