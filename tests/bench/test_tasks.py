@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from underpass import Underpass
+from underpass.bench import m3
 from underpass.bench.servers import NAMES, configuration
 from underpass.bench.task import ScriptedCall, Task
 from underpass.bench.tasks import TASKS
@@ -26,20 +28,21 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Underpass]:
     folder = tmp_path_factory.mktemp("bench")
-    async with Underpass.open(configuration(folder / "data", NAMES), home=folder) as opened:
+    async with Underpass.open(configuration(folder / "data", (*NAMES, "m3tooleval")), home=folder) as opened:
         yield opened
 
 
 def _each() -> list[Any]:
     return [
         pytest.param(task, id=task.name, marks=[] if task.name in _FEW else [pytest.mark.slow])
-        for task in TASKS
+        for task in (*TASKS, *m3.TASKS)
     ]
 
 
 @pytest.mark.parametrize("task", _each())
 async def test_direct_calls_come_to_the_answer(up: Underpass, task: Task) -> None:
     async def turn(*calls: ScriptedCall) -> list[Any]:
+        assert {call.server for call in calls} <= set(task.servers)
         return [await up.call_tool(call.server, call.tool, call.arguments) for call in calls]
 
     assert await task.direct(turn) == task.expected
@@ -54,6 +57,13 @@ async def test_a_program_comes_to_the_answer(up: Underpass, task: Task, language
 
     assert result.ok, result.error
     assert result.value == task.expected
+
+
+def test_there_are_enough_tasks_of_each_class() -> None:
+    assert len(TASKS) >= 28
+    assert min(Counter(task.kind for task in TASKS).values()) >= 6
+    assert len(m3.TASKS) >= 30
+    assert len({task.name for task in (*TASKS, *m3.TASKS)}) == len(TASKS) + len(m3.TASKS)
 
 
 def test_the_data_is_the_same_every_time(tmp_path: Path) -> None:

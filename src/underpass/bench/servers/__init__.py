@@ -44,7 +44,7 @@ _AS_JSON: Final[Mapping[str, Callable[[], Any]]] = {
 }
 
 NAMES: Final = (*_AS_JSON, "files", "warehouse", "terraphim")
-"""All servers."""
+"""The servers of our own tasks."""
 
 
 def configuration(folder: Path, names: Collection[str]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def configuration(folder: Path, names: Collection[str]) -> dict[str, Any]:
 
     Parameters:
         folder: where the data is put; made if absent. What is there of an earlier call is replaced.
-        names: some of ``NAMES``.
+        names: some of ``NAMES``, or ``m3tooleval``, which the tasks of ``bench.m3`` need.
 
     Returns:
         ``{"mcpServers": {...}}``, as ``Underpass.open`` takes it.
@@ -70,6 +70,8 @@ def _arguments(folder: Path, name: str) -> list[str]:
         folders = {"--kg": "kg", "--haystack": "notes", "--cache": "cache"}
         paths = (each for option, of in folders.items() for each in (option, str(folder / name / of)))
         return ["-c", start, *paths]
+    if name == "m3tooleval":
+        return ["-m", "underpass.bench.m3.server"]
     if name == "files":
         path = folder / name
         write_files(path, files.made())
