@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import keyword
 import re
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
+import anyio
 import orjson
 
 from underpass.adapters.functions import SERVER, HostFunction, announce, offered
@@ -69,14 +71,30 @@ class UnderpassSandbox:
     @asynccontextmanager
     async def lifespan(self, _server: object = None) -> AsyncGenerator[dict[str, Any]]:
         """Be open as long as a server is: ``FastMCP("…", lifespan=sandbox.lifespan)``."""
+        closing = anyio.Event()
+        opened: asyncio.Future[Underpass] = asyncio.get_running_loop().create_future()
+        # FastMCP leaves its lifespans inside of a cancel scope that was not there when it entered them, which
+        # no task group survives: Underpass needs a task of its own, and only asyncio has one without a group.
+        task = asyncio.create_task(self._be_open(opened, closing))
+        try:
+            self._up = await opened
+            yield {}
+        finally:
+            self._up = None
+            closing.set()
+            await task
+
+    async def _be_open(self, opened: asyncio.Future[Underpass], closing: anyio.Event) -> None:
         from underpass import Underpass
 
-        async with Underpass.open(self._config, home=self._home, settings=self._settings) as up:
-            self._up = up
-            try:
-                yield {}
-            finally:
-                self._up = None
+        try:
+            async with Underpass.open(self._config, home=self._home, settings=self._settings) as up:
+                opened.set_result(up)
+                await closing.wait()
+        except UnderpassError as error:
+            if opened.done():
+                raise
+            opened.set_exception(error)
 
     async def run(
         self,

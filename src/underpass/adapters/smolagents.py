@@ -60,9 +60,8 @@ def _from_host(name, ends):
             asyncio._set_running_loop(loop)
     call.__name__ = call.__qualname__ = name
     return call
-for _name in {names!r}:
-    globals()[_name] = _from_host(_name, _name == {ends!r})
-del _name, _from_host
+globals().update({{name: _from_host(name, name == {ends!r}) for name in {names!r}}})
+del _from_host
 """
 
 
