@@ -55,5 +55,9 @@ class Background(TaskOwner, ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await super().__aexit__(kind, error, trace)
-        await self._finish()
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            # Also where a signal has cancelled everything: what waits to be written must not be lost.
+            with anyio.CancelScope(shield=True):
+                await self._finish()
