@@ -2,8 +2,9 @@
 
 M3ToolEval (xingyaoww/code-act, Copyright (c) 2024 Xingyao Wang) is under the MIT licence, which stands in
 ``LICENSE`` here. Its tasks' texts and answers are in ``tasks.json``, its tables in ``travel_data.py``; the
-server and the programs are our own. Of its 82 tasks these are 38: those of sequences, trade and travel but two
-whose answers do not follow from their texts. Those of web pages cannot be programmed before a page was seen.
+server and the programs are our own. Of its 82 tasks these are 38: those of sequences, trade and travel, but
+two whose answers do not follow from their texts. Messages are left out; web pages cannot be programmed before
+they were seen.
 """
 
 from __future__ import annotations
