@@ -23,7 +23,7 @@ async def test_a_program_runs_and_only_its_answer_reaches_the_model(up: Underpas
     assert (outcome.ok, outcome.answer, outcome.mode) == (True, f"The orders come to {TOTAL}.", "python")
     assert [run.result.value for run in outcome.runs] == [TOTAL]
     assert str(TOTAL) in model.last_read
-    assert "customer" not in str(model.asked[-1]["messages"]), "the orders stay in the sandbox"
+    assert "1197" not in str(model.asked[-1]["messages"]), "the orders stay in the sandbox"
     assert (outcome.turns, outcome.tokens.input, outcome.tokens.counted_by) == (2, 200, "provider")
 
 
@@ -214,32 +214,67 @@ async def test_a_model_is_asked_again_where_waiting_helps(up: Underpass, fault: 
         assert waited == [2.0]
 
 
+FIRE = Fails(500, code="broken", message="the engine is on fire")
+
+
 @pytest.mark.parametrize(
-    ("fault", "cause"),
+    ("faults", "cause", "said", "hint"),
     [
-        (Fails(401, code="invalid_api_key"), "key"),
-        (Fails(404, code="model_not_found"), "unknown"),
-        (Fails(400, code="context_length_exceeded"), "context_full"),
-        (Fails(429, code="insufficient_quota"), "quota"),
-        (Fails(429, retry_after="3600", code="rate_limit_exceeded"), "rate_limit"),
+        ([Fails(401, code="invalid_api_key")], "key", "its key is refused", "look at the key"),
+        ([Fails(404, code="model_not_found")], "unknown", "no such model", "is {url} the right address?"),
+        ([Fails(404)], "unknown", "no such model", "is {url} the right address?"),
+        (
+            [Fails(400, code="context_length_exceeded")],
+            "context_full",
+            "longer than its context",
+            "max_tokens",
+        ),
+        ([Fails(429, code="insufficient_quota")], "quota", "quota is used up", "provider's page"),
+        (
+            [Fails(429, retry_after="3600", code="rate_limit_exceeded")],
+            *("rate_limit", "asked too often", "try again in 3600 s"),
+        ),
+        (
+            [Fails(400, message="temperature is too high")],
+            *("rejected", "temperature is too high (400)", "another model"),
+        ),
+        ([FIRE] * 4, "provider", "the engine is on fire (500)", "try again later"),
+        ([Fails(503)] * 4, "provider", "503", "try again later"),
+        ([Fails(html=True)] * 4, "malformed", "what is no answer", "is {url} the right address?"),
+        ([Fails(malformed=True)] * 4, "provider", "Failed to decode", "try again later"),
+        ([Fails(cut=True)] * 4, "connection", "it cannot be reached", "is it running?"),
     ],
 )
 async def test_what_waiting_does_not_mend_is_said_with_its_cause(
-    up: Underpass, fault: Fails, cause: str
+    up: Underpass, faults: list[Fails], cause: str, said: str, hint: str
 ) -> None:
-    with serve_model(runs(SUM), fault) as model, pytest.raises(ModelFailed) as caught:
+    with serve_model(runs(SUM), *faults) as model, pytest.raises(ModelFailed) as caught:
         await agent(up, model, mode="python").run("Add up")
     assert caught.value.data["cause"] == cause
-    assert caught.value.hint
+    assert said in caught.value.message
+    assert hint.format(url=f"{model.url}/v1") in caught.value.hint
     assert len(caught.value.data["runs"]) == 1
-    assert len(model.asked) == 2
+    assert len(model.asked) == 1 + len(faults)
 
 
-async def test_a_model_that_is_not_there_is_said(up: Underpass) -> None:
-    worker = CodeAgent(up, "openai:x", base_url="http://127.0.0.1:9/v1", mode="python", sleep=no_wait)
+async def test_a_wrong_address_is_told_with_what_most_servers_want(up: Underpass) -> None:
+    with serve_model(Says("Hello")) as model:
+        worker = CodeAgent(up, "openai:x", base_url=model.url, mode="python", sleep=no_wait)
+        with pytest.raises(ModelFailed) as caught:
+            await worker.run("Say hello")
+    assert caught.value.hint.endswith(f"is {model.url} the right address?; most servers want /v1 at its end")
+
+
+async def test_a_model_that_is_not_there_is_said_soon(up: Underpass) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    worker = CodeAgent(up, "openai:x", base_url="http://127.0.0.1:9/v1", mode="python", sleep=sleep)
     with pytest.raises(ModelFailed) as caught:
         await worker.run("Add up")
-    assert caught.value.data["cause"] == "connection"
+    assert (caught.value.data["cause"], waited) == ("connection", [1.0])
 
 
 async def test_a_mode_that_there_is_not_is_refused(up: Underpass) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 
@@ -39,6 +39,8 @@ _KEYS: Final = {
     "ollama": "OLLAMA_API_KEY",
 }
 """The variable that has the key, by provider; a secret of that name counts where it is not set."""
+_LONGEST_SAID: Final = 500
+"""Characters of what a provider says."""
 _NO_KEY: Final = "none"
 """Sent to a server of one's own that wants no key; the clients refuse to send nothing."""
 _OLLAMA: Final = "http://127.0.0.1:11434"
@@ -263,11 +265,11 @@ def failed(
         (
             known.ModelRequestRejectedError,
             "rejected",
-            f"it does not take the request: {error}",
-            "another model may",
+            f"it does not take the request: {_said(error)}",
+            "another model may take it",
         ),
     ]
-    cause, what, hint = "provider", f"its provider answered: {error}", "try again later"
+    cause, what, hint = "provider", f"its provider answered: {_said(error)}", "try again later"
     if functions and _NO_FUNCTIONS.search(f"{error.message} {error.body}"):
         cause, what, hint = "no_functions", "it cannot call functions", "it can write programs: --mode python"
     else:
@@ -289,6 +291,19 @@ def failed(
         status=getattr(error, "status_code", None),
         retry_after=error.retry_after,
     )
+
+
+def _said(error: ModelAPIError) -> str:
+    """Return what a provider says, in its own words where it has some."""
+    body: Any = error.body
+    for _ in range(2):  # some say it in `error`, others at once
+        if isinstance(body, dict):
+            told = cast("dict[str, Any]", body)
+            if isinstance(message := told.get("message"), str) and message:
+                status = getattr(error, "status_code", None)
+                return message[:_LONGEST_SAID] if status is None else f"{message[:_LONGEST_SAID]} ({status})"
+            body = told.get("error")
+    return str(error)[:_LONGEST_SAID]
 
 
 def _look_at(base_url: str | None) -> str:
