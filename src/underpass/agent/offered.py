@@ -17,7 +17,7 @@ _FIRST: Final = 3
 _SERVERS: Final = 4
 _LARGE: Final = 25
 """Tools of a server of which no neighbours are told: a search is better at them."""
-_ROOM: Final = 300
+_ROOM: Final = 250
 """Tokens of all lines; the first hits may take more."""
 _PARAMETERS: Final = 8
 """Parameters of a neighbour that are named."""

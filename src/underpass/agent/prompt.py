@@ -22,8 +22,8 @@ from underpass.discovery.known_tools import all_signatures
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _FITTING: Final = 12
 """Tools that a search with the command finds, where not all are told of."""
-_SERVERS: Final = 20
-"""Servers that are named."""
+_SERVERS: Final = 12
+"""Servers that are named; of more than these, a few names would say nothing."""
 
 
 class Tools(Protocol):
@@ -80,8 +80,7 @@ def direct_prompt(tools: Tools, *, searchable: bool) -> str:
 
 def _servers(tools: Tools) -> str:
     names = sorted(tools.names)
-    shown = ", ".join(names[:_SERVERS]) or "no servers"
-    return f"{shown} and {more} more servers" if (more := len(names) - _SERVERS) > 0 else shown
+    return f"{len(names)} servers" if len(names) > _SERVERS else ", ".join(names) or "no servers"
 
 
 @lru_cache(maxsize=1)
