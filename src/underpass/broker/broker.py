@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Never
 
@@ -17,7 +17,7 @@ from underpass.broker.blobs import BlobStore, InMemoryBlobs
 from underpass.broker.cache.reads import Read, Reads
 from underpass.broker.call import Call, PrivateCall, Reached, Returned, Stages, ToolPrivacy
 from underpass.broker.direct import Count, DirectTexts, call_text, result_text
-from underpass.broker.journal.record import CallRecord
+from underpass.broker.journal.record import CallRecord, argument_digest
 from underpass.broker.journal.run import JournaledCall, JournaledRun
 from underpass.broker.resources import Answer, Request, request_definition
 from underpass.broker.source import ToolSource
@@ -76,6 +76,8 @@ class _Course:
     bytes_out: int = 0
     about: Call | CallRecord | None = None
     reached: Reached = "nothing"
+    began: float = field(default_factory=time.perf_counter)
+    ended: float | None = None
 
 
 class _Noting:
@@ -294,6 +296,8 @@ class RunCalls:
         self._fill = None if asker is None else asker.fill
         self._reads = reads
         self._made = 0
+        self._ended: list[Callable[[], None]] = []
+        """What is left to be recorded of calls that have succeeded."""
         self._slots = anyio.Semaphore(limits.concurrency, fast_acquire=True)
 
     async def admits(self, tool: ToolDefinition, read: Read) -> bool:
@@ -323,6 +327,25 @@ class RunCalls:
             ToolError: one of the family, by cause.
             RunDiverged, CallUnknown: a resumed run has been stopped.
         """
+        try:
+            return await self.value(server, tool, arguments, progress=progress)
+        finally:
+            self.settle()
+
+    def settle(self) -> None:
+        """Record the calls that have ended."""
+        if self._ended:
+            ended, self._ended = self._ended, []
+            for end in ended:
+                end()
+
+    async def value(
+        self, server: str, tool: str, arguments: Mapping[str, Any], *, progress: Progress | None = None
+    ) -> Any:
+        """Call a tool as ``call`` does, but leave it to ``settle`` to record that it has succeeded.
+
+        The code can have the value meanwhile. Call ``settle`` before anything else of the run.
+        """
         if self._made >= self.limits.max_calls:
             # Not recorded: code that goes on asking must not fill the record.
             if self._reads is not None:
@@ -336,22 +359,23 @@ class RunCalls:
             self._slots.acquire_nowait()
         except anyio.WouldBlock:
             await self._slots.acquire()
-        started = time.perf_counter()
         course = _Course()
-        error: str | None = None
         span = None if (spans := self._stages.spans) is None else spans.call(server, tool)
+        error: str | None = None
         try:
             return await self._call(server, tool, arguments, progress, course, journaled=journaled)
         except UnderpassError as raised:
             error = raised.type
             self._failed(server, tool, raised)
+            self._note(server, tool, course, error)
             raise
-        except anyio.get_cancelled_exc_class():
-            error = "Cancelled"
+        except BaseException as raised:
+            is_cancelled = isinstance(raised, anyio.get_cancelled_exc_class())
+            error = "Cancelled" if is_cancelled else type(raised).__name__
+            self._note(server, tool, course, error)
             raise
         finally:
             self._slots.release()
-            self._note(server, tool, started, course, error)
             if span is not None:
                 span.end(error)
 
@@ -370,7 +394,8 @@ class RunCalls:
         course.bytes_in = len(encoded)
         if course.bytes_in > self.limits.max_argument_bytes:
             self._exceeded(server, name, "max_argument_bytes", "the arguments are over {:,} bytes")
-        call = Call(self._run, self._agent, tool.definition, tool.digest, arguments, encoded)
+        fingerprint = argument_digest(arguments)
+        call = Call(self._run, self._agent, tool.definition, tool.digest, arguments, encoded, fingerprint)
         private = await self._validate(tool, call)
         course.about = call
         count: Callable[[int], None] | None = None
@@ -384,11 +409,19 @@ class RunCalls:
         else:
             if journaled is None:
                 journaled = self.journal.begin(
-                    server, name, tool.digest, arguments, encoded, idempotent=tool.idempotent
+                    server,
+                    name,
+                    tool.digest,
+                    arguments,
+                    encoded,
+                    idempotent=tool.idempotent,
+                    digest=fingerprint,
                 )
             try:
                 returned = await self._answer(tool, call, private, progress, course)
-                await journaled.finished(returned.encoded)
+                if not journaled.may_wait(returned.encoded):
+                    await journaled.finished(returned.encoded)
+                    journaled = None
             except ToolError as error:
                 await journaled.failed(error)
                 raise
@@ -399,9 +432,17 @@ class RunCalls:
             self._reads.note(call, returned.freshness)
         if count is not None:
             count(len(returned.encoded))
-        tool.observe(returned.value)
         if self._gate is not None:
             self._gate.returned(server, name, returned.value, returned.encoded)
+        course.ended = time.perf_counter()
+
+        def end() -> None:
+            if journaled is not None:
+                journaled.end(returned.encoded)
+            tool.observe(returned.value)
+            self._note(server, name, course, None)
+
+        self._ended.append(end)
         return returned.value
 
     async def _tool(self, server: str, name: str) -> _Tool:
@@ -436,7 +477,7 @@ class RunCalls:
         progress: Progress | None,
         course: _Course,
     ) -> Returned:
-        if (cache := self._stages.cache) is None:
+        if (cache := self._stages.cache) is None or not cache.has_part_in(call):
             return await self._send_privately(tool, call, private, progress, course)
         course.reached = "cache"
         make = partial(self._send_privately, tool, call, private, progress, course)
@@ -505,7 +546,6 @@ class RunCalls:
         self, server: str, tool: str, arguments: Mapping[str, Any], journaled: JournaledCall
     ) -> Any:
         """Answer a call that the run made before it was resumed."""
-        started = time.perf_counter()
         encoded = orjson.dumps(arguments)
         course = _Course(len(encoded), about=journaled.record, reached="journal")
         error: str | None = None
@@ -527,7 +567,7 @@ class RunCalls:
         else:
             return value
         finally:
-            self._note(server, tool, started, course, error)
+            self._note(server, tool, course, error)
 
     def _failed(self, server: str, tool: str, error: UnderpassError) -> None:
         """Tell the gate what the code is about to see of a failure: a server's own words are data as well."""
@@ -535,8 +575,8 @@ class RunCalls:
             text = error.message.encode("utf-8", "replace").decode()
             self._gate.returned(server, tool, text, orjson.dumps(text))
 
-    def _note(self, server: str, tool: str, started: float, course: _Course, error: str | None) -> None:
-        duration = (time.perf_counter() - started) * 1000
+    def _note(self, server: str, tool: str, course: _Course, error: str | None) -> None:
+        duration = ((course.ended or time.perf_counter()) - course.began) * 1000
         cached = error is None and course.reached == "cache"
         sizes = (course.bytes_in, course.bytes_out)
         call = ToolCall(server, tool, duration, error is None, *sizes, error, cached=cached)

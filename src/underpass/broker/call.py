@@ -45,8 +45,7 @@ class Returned(NamedTuple):
     """None where the next call of the kind has to be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call that has passed every check and has not been sent."""
 
     run: str
@@ -59,6 +58,8 @@ class Call:
     """As the code gave them."""
     encoded: bytes
     """The arguments as JSON."""
+    fingerprint: str = ""
+    """The digest of the arguments, where it is known already."""
 
 
 class Gate(Protocol):
@@ -138,6 +139,10 @@ class Privacy(Protocol):
 
 class CallCache(Protocol):
     """Answers calls that need not be made again."""
+
+    def has_part_in(self, call: Call) -> bool:
+        """Whether it answers the call, or has to know of it; it is made without ``answer`` otherwise."""
+        ...
 
     async def answer(self, call: Call, make: Callable[[], Awaitable[Returned]]) -> Returned:
         """Return what the call came back with before, or make it."""

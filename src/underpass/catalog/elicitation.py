@@ -60,14 +60,17 @@ _PERSON: ContextVar[Fill | None] = ContextVar("person", default=None)
 _CALL: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 
-@contextmanager
-def filled_by(fill: Fill | None) -> Generator[None]:
+class filled_by:  # noqa: N801 - a context manager, as a class because each call has one
     """Say who fills in the forms of the calls that are made within."""
-    token = _PERSON.set(fill)
-    try:
-        yield
-    finally:
-        _PERSON.reset(token)
+
+    def __init__(self, fill: Fill | None) -> None:
+        self._fill = fill
+
+    def __enter__(self) -> None:
+        self._token = _PERSON.set(self._fill)
+
+    def __exit__(self, *_: object) -> None:
+        _PERSON.reset(self._token)
 
 
 class Elicitations:

@@ -114,6 +114,6 @@ class InMemoryUpstream:
     ) -> ToolOutcome:
         if name not in self._tools:
             raise ToolNotFound.named(self.name, name, self._tools)
-        with anyio.move_on_after(timeout):
+        with anyio.CancelScope(deadline=anyio.current_time() + timeout):
             return await self._tools[name][1](arguments)
         raise tool_timeout(self.name, name, timeout)

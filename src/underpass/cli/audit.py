@@ -52,8 +52,8 @@ def show(
 ) -> None:
     """Show the youngest rows, the youngest last."""
     wanted = Filter(run, agent, server, tool, decision, None if since is None else time_of_words(since))
-    folder = _folder(config)
-    rows = _read(lambda: youngest(folder, wanted, limit))
+    folder, key = _folder(config), _key(config)
+    rows = _read(lambda: youngest(folder, wanted, limit, key=key))
     if as_json:
         print_json({"rows": rows})
         return
@@ -85,15 +85,11 @@ def verify(context: click.Context, *, head: str | None, config: Path | None, as_
     Who may write the files can write the whole record anew, unless it has a key (audit.key) or its head is
     noted elsewhere: print it now and then, and give it back with --head.
     """
-    from underpass.broker.audit.key import audit_key
     from underpass.broker.audit.verification import verify as look_through
 
     if head is not None and not re.fullmatch(r"[0-9a-f]{64}", head):
         raise ValidationFailed("--head takes the 64 hexadecimal digits that verify has printed")
-    config = config or find_config(Path.cwd())
-    folder = _folder(config)
-    settings = load_settings(Path.cwd() if config is None else config.absolute().parent)
-    key = audit_key(settings.audit.key, folder.parent)
+    folder, key = _folder(config), _key(config, must_be_there=True)
     report = _read(lambda: look_through(folder, key=key, noted=head))
     if as_json:
         print_json(report.to_dict())
@@ -116,10 +112,10 @@ def verify(context: click.Context, *, head: str | None, config: Path | None, as_
 @config_option
 def export_(*, format_: Literal["jsonl", "csv"], config: Path | None) -> None:
     """Print all rows: as they are, with their hashes, or as a table."""
-    folder = _folder(config)
+    folder, key = _folder(config), _key(config)
 
     def write() -> None:
-        for part in export(folder, format_):
+        for part in export(folder, format_, key=key):
             sys.stdout.buffer.write(part)
         sys.stdout.flush()
 
@@ -171,3 +167,17 @@ def _folder(config: Path | None) -> Path:
     if not folder.is_dir():
         raise ValidationFailed(f"there is no audit trail at {folder}", hint="`underpass run` makes one")
     return folder
+
+
+def _key(config: Path | None, *, must_be_there: bool = False) -> bytes:
+    """The key of the trail's hashes. Who only reads can do without: see ``youngest``."""
+    from underpass.broker.audit.key import audit_key
+
+    config = config or find_config(Path.cwd())
+    settings = load_settings(Path.cwd() if config is None else config.absolute().parent)
+    try:
+        return audit_key(settings.audit.key, state_dir(config, Path.cwd()))
+    except ConfigError:
+        if must_be_there:
+            raise
+        return b""

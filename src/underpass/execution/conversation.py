@@ -44,6 +44,10 @@ class Host(Protocol):
         """Pass on how far the program is."""
         ...
 
+    def settle(self) -> None:
+        """Do what is left to do of calls whose answers are on their way."""
+        ...
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -128,11 +132,26 @@ class Conversation:
 
         Most questions are answered at once. One task does it all then, and starts no other.
         """
+        late: dict[str, Any] | None = None
+        # The guest may give up the question that this task works on, but never in the middle of a frame.
+        with anyio.CancelScope() as scope:
+            late = await self._read(scope)
+        if late is not None:
+            try:
+                await self._reply(late)
+            finally:
+                self._answered()
+
+    async def _read(self, scope: anyio.CancelScope) -> dict[str, Any] | None:
+        """Heed frames; returns the answer to the question that had to wait, once there is one."""
         try:
             while self._outcome.done is None:
                 raw, size = await self._channel.receive()
-                if await self._heed(frames.read(raw), size):
-                    return
+                waited, answer = await self._heed(frames.read(raw), size, scope)
+                if waited:
+                    return answer
+                if answer is not None:
+                    await self._reply(answer)
         except ChannelClosed:
             self._outcome.error = await self._death()
         except FrameTooLarge as error:
@@ -147,30 +166,33 @@ class Conversation:
             self._outcome.error = error
         if self._unanswered or not self._keeps_time:
             self._tasks.cancel_scope.cancel()
+        return None
 
-    async def _heed(self, frame: frames.GuestFrame, size: int) -> bool:
-        """Do what a frame asks for; returns whether another task reads by now."""
+    async def _heed(
+        self, frame: frames.GuestFrame, size: int, scope: anyio.CancelScope
+    ) -> tuple[bool, dict[str, Any] | None]:
+        """Do what a frame asks for; returns whether another task reads by now, and what to answer."""
         host = self._host
         match frame:
             case frames.Call(number, server, tool, arguments):
-                return await self._answer(number, partial(host.call, server, tool, arguments))
+                return await self._answer(number, partial(host.call, server, tool, arguments), scope)
             case frames.Done():
                 self._outcome.done, self._outcome.size = frame, size
                 self._channel.finished = True
             case frames.Output(stream, text):
                 self._print(stream, text)
             case frames.Ask(number, what, arguments):
-                return await self._answer(number, partial(host.ask, what, arguments))
+                return await self._answer(number, partial(host.ask, what, arguments), scope)
             case frames.Module(number, name, magic):
-                return await self._answer(number, partial(host.module, name, magic))
+                return await self._answer(number, partial(host.module, name, magic), scope)
             case frames.Cancel(number):
-                if scope := self._scopes.get(number):
-                    scope.cancel()
+                if given_up := self._scopes.get(number):
+                    given_up.cancel()
                     # It takes effect before what the program does next.
                     await anyio.lowlevel.checkpoint()
             case frames.Progress(value, total, message):
                 await host.progress(value, total, message)
-        return False
+        return False, None
 
     def _print(self, stream: str, text: str) -> None:
         self._output_left -= len(text.encode("utf-8", "replace"))
@@ -184,33 +206,35 @@ class Conversation:
             )
         self._outcome.output[stream].append(text)
 
-    async def _answer(self, number: int, work: Callable[[], Awaitable[Any]]) -> bool:
-        """Answer one question; wait first when there are too many.
+    async def _answer(
+        self, number: int, work: Callable[[], Awaitable[Any]], scope: anyio.CancelScope
+    ) -> tuple[bool, dict[str, Any] | None]:
+        """Find the answer to one question; wait first when there are too many.
 
-        When the work has to wait, another task begins to read; returns whether it did.
+        When the work has to wait, another task begins to read; returns whether it did, and the answer. Where
+        it did, ``_answered`` is still to be called.
         """
         while self._unanswered >= _UNANSWERED:
             self._one_answered = anyio.Event()
             await self._one_answered.wait()
         self._unanswered += 1
+        self._scopes[number] = scope
         noticing = Noticing(work(), self._read_on)
         answer: dict[str, Any] | None = None
         try:
-            # The guest may give up a question, but never in the middle of a frame.
-            with anyio.CancelScope() as scope:
-                self._scopes[number] = scope
-                try:
-                    answer = {"id": number, "value": await noticing}
-                except UnderpassError as error:
-                    answer = {"id": number, "error": error.to_dict()}
-            if answer is not None:
-                await self._reply(answer)
+            answer = {"id": number, "value": await noticing}
+        except UnderpassError as error:
+            answer = {"id": number, "error": error.to_dict()}
         finally:
             self._scopes.pop(number, None)
-            self._unanswered -= 1
-            if self._one_answered is not None:
-                self._one_answered.set()
-        return noticing.waited
+            if answer is None or not noticing.waited:
+                self._answered()
+        return noticing.waited, answer
+
+    def _answered(self) -> None:
+        self._unanswered -= 1
+        if self._one_answered is not None:
+            self._one_answered.set()
 
     def _read_on(self) -> None:
         """Let another task read; it starts as the run did, without what a tool call has set."""
@@ -222,6 +246,9 @@ class Conversation:
         except SandboxCrashed:
             # The guest has gone; whoever reads its channel finds out and says why.
             return
+        finally:
+            # Meanwhile the guest reads the answer.
+            self._host.settle()
 
     async def _death(self) -> UnderpassError:
         """Say how the guest ended, when it closed its channel without an answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from underpass.errors import SandboxCrashed
 
@@ -31,8 +31,7 @@ class Output:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """The program calls a tool."""
 
     id: int
@@ -83,10 +82,7 @@ def read(frame: Mapping[str, Any]) -> GuestFrame:
     """Return what a frame says. Raises ``SandboxCrashed`` where our guest would not have sent it."""
     match frame.get("op"):
         case "call":
-            return Call(
-                _field(frame, "id", int), _field(frame, "server", str), _field(frame, "tool", str),
-                _object(frame, "arguments"),
-            )  # fmt: skip
+            return _call(frame)
         case "done":
             return _done(frame)
         case "out":
@@ -107,6 +103,18 @@ def read(frame: Mapping[str, Any]) -> GuestFrame:
             )
         case other:
             raise _meaningless(f"there is no operation {str(other)[:50]!r}")
+
+
+def _call(frame: Mapping[str, Any]) -> Call:
+    number: Any = frame.get("id")
+    server: Any = frame.get("server")
+    tool: Any = frame.get("tool")
+    arguments: Any = frame.get("arguments")
+    # What the decoder makes of JSON is never of a subclass, but for true and false.
+    if not (type(number) is int and type(server) is str and type(tool) is str and type(arguments) is dict):
+        for name, kind in (("id", int), ("server", str), ("tool", str), ("arguments", dict)):
+            _field(frame, name, kind)
+    return Call(number, server, tool, arguments)
 
 
 def _done(frame: Mapping[str, Any]) -> Done:

@@ -68,10 +68,10 @@ class RunHost:
         if max(len(server), len(tool)) > _LONGEST_NAME:
             raise ToolNotFound("no server or tool has so long a name", hint="see search_tools()")
         if self._on_call is None:
-            return await self._calls.call(server, tool, arguments, progress=self._on_progress)
+            return await self._calls.value(server, tool, arguments, progress=self._on_progress)
         ended = self._on_call(server, tool, arguments)
         try:
-            value = await self._calls.call(server, tool, arguments, progress=self._on_progress)
+            value = await self._calls.value(server, tool, arguments, progress=self._on_progress)
         except ToolError as error:
             ended(None if isinstance(error, ToolTimeout | ToolUnavailable) else False)
             raise
@@ -97,3 +97,7 @@ class RunHost:
         """Pass on how far the program says it is."""
         if self._on_progress is not None:
             await self._on_progress(value, total, message)
+
+    def settle(self) -> None:
+        """Record the calls whose values are on their way."""
+        self._calls.settle()

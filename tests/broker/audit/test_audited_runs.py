@@ -113,7 +113,7 @@ async def test_neither_arguments_nor_results_nor_code_are_in_the_files(world: Wo
         await up.run(PYTHON)
         await up.call_tool("demo", "note", {"label": "hush"})
     assert len(world.rows("call")) == 3
-    for path in world.folder.iterdir():
+    for path in filter(Path.is_file, world.folder.rglob("*")):
         assert b"hush" not in path.read_bytes()
         assert path.stat().st_mode & 0o077 == 0
 

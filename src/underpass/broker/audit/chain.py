@@ -27,8 +27,22 @@ from underpass.broker.audit.files import (
     unlock,
     write_head,
 )
-from underpass.broker.audit.row import FORMAT, GENESIS, Row, content_of, key_name, line_of, read_row, sealer
+from underpass.broker.audit.row import (
+    FORMAT,
+    GENESIS,
+    Row,
+    content_in,
+    content_of,
+    key_name,
+    line_of,
+    read_content,
+    read_row,
+    sealer,
+)
+from underpass.broker.journal.ahead import take_over
 
+HOSTS: Final = "hosts"
+"""The folder of the processes that write, and of what they have written ahead."""
 _BEGINNING: Final = Head(0, GENESIS)
 _LARGEST: Final = 16 * 1024 * 1024
 _DAY: Final = 86_400.0
@@ -98,6 +112,51 @@ class Chain:
         for segment in range(self._settled or end.segment, end.segment + 1):
             _sync(segment_path(self.folder, segment))
         self._settled = end.segment
+
+    def take_over(self) -> None:
+        """Write the rows that dead processes have written ahead, but for those that are there.
+
+        Where that is not possible now they stay where they are; so they do where the newest rows are made
+        with another key.
+        """
+        try:
+            found = segments(self.folder)
+            if found and not self._is_of_this_key(found[-1]):
+                return
+            take_over(self.folder / HOSTS, self._carry_on)
+        except OSError:
+            self.close()
+
+    def _is_of_this_key(self, segment: int) -> bool:
+        with segment_path(self.folder, segment).open("rb") as file:
+            first = read_row(file.readline().rstrip(b"\n"))
+        return first is not None and first.get("key") == self._key
+
+    def _carry_on(self, _host: str, lines: Sequence[bytes]) -> None:
+        rows = {line: row for line in lines if (row := read_content(line)) is not None}
+        if not rows:
+            return
+        head = self._lock()
+        try:
+            end = self._find_end(head)
+            there = self._contents_since(min(map(_time, rows.values())))
+            if missing := [line for line in rows if line not in there]:
+                self._write(head, end, missing)
+            unlock(head)
+        except BaseException:
+            self.close()
+            raise
+
+    def _contents_since(self, begun: float) -> set[bytes]:
+        """Return what the rows say that may have been written since a time."""
+        found: set[bytes] = set()
+        for number in reversed(segments(self.folder)):
+            lines = segment_path(self.folder, number).read_bytes().split(b"\n")[:-1]
+            found.update(filter(None, map(content_in, lines)))
+            first = read_row(lines[0]) if lines else None
+            if first is not None and _time(first) < begun:
+                break
+        return found
 
     def prune(self) -> None:
         """Remove the oldest segments that are too old or too many; of each a row remains in the chain."""

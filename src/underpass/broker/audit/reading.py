@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from underpass.broker.audit.chain import Chain
 from underpass.broker.audit.files import segment_path, segments
 from underpass.broker.audit.row import Row, read_row
 
@@ -57,8 +58,20 @@ def time_of(row: Row) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def youngest(folder: Path, wanted: Filter, limit: int) -> list[Row]:
-    """Return the youngest rows that are wanted, the oldest of them first. Raises ``OSError``."""
+def take_over(folder: Path, key: bytes) -> None:
+    """Write what processes that were killed have left to be written, where that is possible."""
+    chain = Chain(folder, key=key)
+    chain.take_over()
+    chain.close()
+
+
+def youngest(folder: Path, wanted: Filter, limit: int, *, key: bytes = b"") -> list[Row]:
+    """Return the youngest rows that are wanted, the oldest of them first. Raises ``OSError``.
+
+    Parameters:
+        key: of the rows' hashes. Without it, what a process that was killed has written last may be missing.
+    """
+    take_over(folder, key)
     found: list[Row] = []
     for number in reversed(segments(folder)):
         for line in reversed(_lines(folder, number)):
@@ -71,8 +84,13 @@ def youngest(folder: Path, wanted: Filter, limit: int) -> list[Row]:
     return found[::-1]
 
 
-def export(folder: Path, format_: Literal["jsonl", "csv"]) -> Iterator[bytes]:
-    """Yield the whole trail in parts: the lines as they are, or a table. Raises ``OSError``."""
+def export(folder: Path, format_: Literal["jsonl", "csv"], *, key: bytes = b"") -> Iterator[bytes]:
+    """Yield the whole trail in parts: the lines as they are, or a table. Raises ``OSError``.
+
+    Parameters:
+        key: as for ``youngest``.
+    """
+    take_over(folder, key)
     if format_ == "csv":
         yield ",".join(COLUMNS).encode() + b"\n"
     for number in segments(folder):

@@ -72,6 +72,20 @@ def parts_of(line: bytes) -> tuple[bytes, str] | None:
     return line[:-_TAIL], digest.decode()
 
 
+def content_in(line: bytes) -> bytes | None:
+    """Return what a row says, as it was handed to the chain; None where the line is no row."""
+    parts = parts_of(line)
+    return None if parts is None else parts[0].partition(b",")[2]
+
+
+def read_content(content: bytes) -> Row | None:
+    """Return what is to be handed to a chain as a row without number and hash; None where it is no such."""
+    try:
+        return cast("Row", orjson.loads(b"{%b}" % content)) if content else None
+    except orjson.JSONDecodeError:
+        return None
+
+
 def read_row(line: bytes) -> Row | None:
     """Return a row from its line, its hash included; None where it is none."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -10,15 +11,18 @@ import anyio
 import anyio.to_thread
 
 from underpass.background import Background
-from underpass.broker.audit.chain import Chain
+from underpass.broker.audit.chain import HOSTS, Chain
 from underpass.broker.audit.row import content_of, inside, now
 from underpass.broker.call import Call, Outcome, Reached
+from underpass.broker.journal.ahead import AheadLog
 from underpass.broker.journal.record import CallRecord, RunRecord, argument_digest
 from underpass.broker.policy.decision import Decision
 from underpass.config import AuditSettings
 from underpass.errors import ToolUnavailable
 from underpass.execution.result import ToolCall
 
+WRITE_SOON: Final = 0.005
+"""Seconds after which rows that were written ahead are written."""
 WRITE_AFTER: Final = 0.5
 """Seconds after which what may wait is written."""
 PRUNE_AFTER: Final = 3_600.0
@@ -34,8 +38,8 @@ class AuditTrail(Background):
     """The trail in the folder ``folder``; enter it before use. It is a ``Trail`` of the broker.
 
     A decision to make a call that may change something is written before the call is sent, and every
-    refusal at once; where the trail is required, every decision. Other rows are written with the next
-    such one, or soon.
+    refusal at once; where the trail is required, every decision. They are written to a log of this process's
+    own, and a few at once to the chain, soon. Other rows are written with the next such one, or later.
 
     Parameters:
         key: of the rows' hashes (see ``audit_key``).
@@ -48,18 +52,25 @@ class AuditTrail(Background):
         self._required = settings.required
         self._chain = Chain(folder, key=key, days=settings.days, most_bytes=most)
         self._pruning = Chain(folder, key=key, days=settings.days, most_bytes=most)
+        self._log = AheadLog(folder / HOSTS)
         self._pending: list[bytes] = []
+        self._ahead = 0
+        """How many of these were written ahead."""
+        self._is_sound = False
+        """Whether the chain took what it was given last."""
         self._decided: dict[int, bytes] = {}
         """What the decisions say about calls that have not ended, by the identity of their ``Call``."""
         self._lost = 0
         """Rows that could not be written, since the last that was."""
         self._said = False
         self._due = anyio.Event()
+        self._soon = anyio.Event()
 
     async def _finish(self) -> None:
         self.write()
         self._chain.close()
         self._pruning.close()
+        self._log.leave()
 
     def began(self, run: RunRecord) -> None:
         """Note that a run begins, or goes on."""
@@ -88,7 +99,7 @@ class AuditTrail(Background):
                 "server": tool.server,
                 "tool": tool.name,
                 "definition": call.digest,
-                "arguments": argument_digest(call.arguments),
+                "arguments": call.fingerprint or argument_digest(call.arguments),
                 "decision": None if decision is None else decision.effect,
                 "rule": None if decision is None else decision.rule[:_LONGEST],
                 "outcome": outcome,
@@ -98,7 +109,7 @@ class AuditTrail(Background):
         self._later(b'"at":"%b","kind":"decision",%b' % (now(), what))
         if outcome == "allowed" and not self._required and tool.annotations.get("readOnlyHint") is True:
             return
-        if not self.write() and self._required and outcome == "allowed":
+        if not self._write_ahead() and self._required and outcome == "allowed":
             raise ToolUnavailable(
                 f"{tool.server}.{tool.name} was not called: the audit trail cannot be written",
                 hint="is the disk full? The setting audit.required refuses calls that cannot be recorded",
@@ -142,14 +153,33 @@ class AuditTrail(Background):
         if not self._pending:
             return True
         pending, self._pending = self._pending, []
+        ahead, self._ahead = self._ahead, 0
         lost = [content_of("lost", {"rows": self._lost})] if self._lost else []
         try:
             self._chain.append([*lost, *pending] if lost else pending)
         except OSError as error:
-            self._lost += len(pending)
+            # What was promised is not forgotten.
+            self._pending, self._ahead = pending[:ahead], ahead
+            self._lost += len(pending) - ahead
+            self._is_sound = False
             self._say(error)
             return False
         self._lost = 0
+        self._is_sound = True
+        with suppress(OSError):
+            self._log.clear()
+        return True
+
+    def _write_ahead(self) -> bool:
+        """Write what waits where it outlives this process; returns whether that went well."""
+        if not self._is_sound:
+            return self.write()
+        try:
+            self._log.append(b"\n".join(self._pending[self._ahead :]))
+        except OSError:
+            return self.write()
+        self._ahead = len(self._pending)
+        self._soon.set()
         return True
 
     def _later(self, row: bytes) -> None:
@@ -160,6 +190,14 @@ class AuditTrail(Background):
             self.write()
 
     async def _work(self) -> None:
+        self._tasks.start_soon(self._settle_when_due)
+        while True:
+            await self._soon.wait()
+            await anyio.sleep(WRITE_SOON)
+            self._soon = anyio.Event()
+            self.write()
+
+    async def _settle_when_due(self) -> None:
         pruned = -PRUNE_AFTER
         while True:
             await self._due.wait()
@@ -170,6 +208,7 @@ class AuditTrail(Background):
                 await anyio.to_thread.run_sync(self._chain.settle)
                 if anyio.current_time() >= pruned + PRUNE_AFTER:
                     pruned = anyio.current_time()
+                    await anyio.to_thread.run_sync(self._pruning.take_over)
                     await anyio.to_thread.run_sync(self._pruning.prune)
             except OSError as error:
                 self._say(error)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from underpass.broker.audit.files import HEAD, Head, locked, read_head, segment_path, segments
+from underpass.broker.audit.reading import take_over
 from underpass.broker.audit.row import GENESIS, Row, key_name, parts_of, read_row, sealer
 
 _MOST_FAULTS: Final = 1_000
@@ -67,6 +68,8 @@ class Report:
 def verify(folder: Path, *, key: bytes = b"", noted: str | None = None) -> Report:
     """Look through the whole trail. Other processes may write meanwhile.
 
+    What processes that were killed have left to be written is written first.
+
     Parameters:
         folder: the trail's.
         key: of the rows' hashes.
@@ -75,6 +78,7 @@ def verify(folder: Path, *, key: bytes = b"", noted: str | None = None) -> Repor
     Raises:
         OSError: the trail cannot be read.
     """
+    take_over(folder, key)
     with ExitStack() as stack:
         with locked(folder / HEAD):
             numbers = segments(folder)

@@ -82,14 +82,16 @@ class ToolCache:
         self._plans: dict[tuple[str, str, str], _Plan] = {}
         self._flights = Flights[Returned]()
 
+    def has_part_in(self, call: Call) -> bool:
+        """Whether ``answer`` does anything but make the call."""
+        return bool(call.digest) and (self._is_used or self._epochs.exist())
+
     async def answer(self, call: Call, make: Make) -> Returned:
         """Return what the call came back with before, if that is still good, or make it.
 
         Raises:
             ToolError: it was made, and failed.
         """
-        if not call.digest or (not self._is_used and not self._epochs.exist()):
-            return await make()
         if (plan := self._plan(call)) is None:
             return await make()
         if not plan.reads:

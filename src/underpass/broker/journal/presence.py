@@ -33,14 +33,19 @@ class Presence:
         if self._descriptor is None:
             for folder in (self._folder.parent, self._folder):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path = self._folder / self.name
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            _lock(self._descriptor)
+            while self._descriptor is None:
+                descriptor = os.open(self._folder / self.name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                if lock(descriptor) and os.fstat(descriptor).st_nlink:
+                    self._descriptor = descriptor
+                else:
+                    # Somebody took it for a dead one's before it was locked, and removes it.
+                    os.close(descriptor)
 
     def leave(self) -> None:
         """Let the lock go."""
         if self._descriptor is not None:
-            (self._folder / self.name).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._folder / self.name).unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -53,9 +58,13 @@ class Presence:
         except FileNotFoundError:
             return False
         try:
-            return not _lock(descriptor)
+            return not lock(descriptor)
         finally:
             os.close(descriptor)
+
+    def is_known(self, name: str) -> bool:
+        """Whether the process of that name lives, or left something that nobody has taken over yet."""
+        return (self._folder / name).exists()
 
     def forget_the_dead(self) -> None:
         """Remove the locks that nobody holds any more."""
@@ -65,8 +74,8 @@ class Presence:
                     path.unlink(missing_ok=True)
 
 
-def _lock(descriptor: int) -> bool:
-    """Take the lock; returns whether it was free."""
+def lock(descriptor: int) -> bool:
+    """Take the lock of a presence; returns whether it was free."""
     if sys.platform == "win32":
         return True
     import fcntl

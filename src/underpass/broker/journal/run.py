@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -14,9 +13,10 @@ import anyio.to_thread
 import orjson
 
 from underpass import errors
+from underpass.broker.journal.entries import CallBegan, CallEnded, Result, RunEnded
 from underpass.broker.journal.record import CallRecord, RunRecord, argument_digest
 from underpass.broker.journal.replay import Replay
-from underpass.broker.journal.store import SHIFT, Step
+from underpass.broker.journal.store import Step
 from underpass.errors import CallUnknown, RunDiverged, ToolError, ToolUnavailable, UnderpassError
 from underpass.workspace.checkpoints.objects import ObjectStore
 
@@ -27,14 +27,6 @@ INLINE: Final = 64 * 1024
 """Bytes of the largest result in the database; a larger one is a file."""
 _SHOWN: Final = 4_096
 """Characters of a call's arguments that are kept to be looked at."""
-_BEGIN: Final = (
-    "INSERT INTO calls (key, server, tool, definition, digest, arguments, idempotent, state, began)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, 'in flight', ?)"
-)
-_END: Final = (
-    "UPDATE calls SET state = ?, ended = ?, result = ?, content = ?, content_bytes = ?, error = ?"
-    " WHERE key = ?"
-)
 
 
 class Writer(Protocol):
@@ -48,6 +40,10 @@ class Writer(Protocol):
 
     def now(self, run: JournaledRun, step: Step) -> bool:
         """Write before returning; returns whether it could."""
+        ...
+
+    def ahead(self, run: JournaledRun, entry: CallBegan) -> bool:
+        """Write where it outlives this process, before returning; returns whether it could."""
         ...
 
     def soon(self, run: JournaledRun, step: Step) -> None:
@@ -127,8 +123,12 @@ class JournaledRun:
         encoded: bytes,
         *,
         idempotent: bool,
+        digest: str = "",
     ) -> JournaledCall:
         """Record a call that is about to be sent; one that is not idempotent, before this returns.
+
+        Parameters:
+            digest: of the arguments, where it is known.
 
         Raises:
             RunDiverged: a resumed run makes another call than it did.
@@ -143,12 +143,13 @@ class JournaledRun:
         self._calls += 1
         call = JournaledCall(self, self._calls)
         shown = _shown(encoded)
-        values = (server, tool, definition, argument_digest(arguments), shown, idempotent, self.event())
-        step = partial(self._insert_call, call.sequence, values)
+        digest = digest or argument_digest(arguments)
+        facts = (server, tool, definition, digest, shown, idempotent, self.event())
+        began = call.began = CallBegan(self, call.sequence, facts)
         if idempotent:
-            self.later(step)
+            self.later(began)
             return call
-        written = self.now(step)
+        written = not self.lost and self.writer.ahead(self, began)
         if self._uncertain:
             self.halted = CallUnknown.of(
                 self.record.run,
@@ -185,11 +186,7 @@ class JournaledRun:
         if self.number is None and not self._calls:
             self.later(lambda connection: self._insert_run(connection, ended, cause))
             return
-        self.later(
-            lambda connection: connection.execute(
-                "UPDATE runs SET ended = ?, cause = ? WHERE number = ?", (ended, cause, self.number)
-            )
-        )
+        self.later(RunEnded(self, ended, cause))
 
     def conclude(self, result: bytes | None) -> None:
         """Record the end of an unattended run, with what it came to (as JSON), both or neither."""
@@ -198,9 +195,7 @@ class JournaledRun:
         def conclude(connection: sqlite3.Connection) -> None:
             if result is not None:
                 connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (self.number, result))
-            connection.execute(
-                "UPDATE runs SET ended = ?, cause = ? WHERE number = ?", (*ending, self.number)
-            )
+            RunEnded(self, *ending)(connection)
 
         self.now(conclude)
 
@@ -230,7 +225,7 @@ class JournaledRun:
 
     def _note_cancelled(self) -> None:
         for call in self._cancelled:
-            self.later(partial(self.update_call, call.sequence, ("cancelled", self.event(), *[None] * 4)))
+            self.later(call.ended(("cancelled", self.event(), None, None, None, None)))
         self._cancelled.clear()
 
     def _insert_run(
@@ -247,18 +242,12 @@ class JournaledRun:
             ),
         ).lastrowid  # fmt: skip
 
-    def _insert_call(self, sequence: int, values: tuple[object, ...], connection: sqlite3.Connection) -> None:
+    def number_in(self, connection: sqlite3.Connection) -> int:
+        """Return the run's number, after making its row where there is none."""
         if self.number is None:
             self._insert_run(connection)
-        connection.execute(_BEGIN, (self._key(sequence), *values))
-
-    def update_call(self, sequence: int, values: tuple[object, ...], connection: sqlite3.Connection) -> None:
-        """Write what became of a call."""
-        connection.execute(_END, (*values, self._key(sequence)))
-
-    def _key(self, sequence: int) -> int:
         assert self.number is not None
-        return self.number << SHIFT | sequence
+        return self.number
 
 
 class JournaledCall:
@@ -275,6 +264,8 @@ class JournaledCall:
         self.sequence = sequence
         self.record = record
         """What the journal has of it; None where it is made for the first time."""
+        self.began: CallBegan | None = None
+        """What is noted of its beginning; None where that was in the run's first life."""
 
     @property
     def is_known(self) -> bool:
@@ -297,10 +288,18 @@ class JournaledCall:
             raise _error(record.error)
         return None if content is None else orjson.loads(content)
 
-    async def finished(self, result: bytes) -> None:
+    def may_wait(self, result: bytes) -> bool:
+        """Whether ``end`` is enough to record a value, and the code can have it before."""
+        return len(result) <= INLINE and self._run.replay is None
+
+    def end(self, result: bytes) -> None:
         """Record the value; the next call that is not idempotent is recorded after it."""
+        self._end("finished", result, None, 0, None)
+
+    async def finished(self, result: bytes) -> None:
+        """Record any value, and return when the code may have it."""
         if len(result) <= INLINE:
-            self._end("finished", result, None, 0, None)
+            self.end(result)
         else:
             digest: str | None = None
             try:
@@ -323,10 +322,14 @@ class JournaledCall:
         self, state: str, result: bytes | None, content: str | None, size: int, error: str | None
     ) -> None:
         run = self._run
-        values = (state, run.event(), result, content, size, error)
+        ended = self.ended((state, run.event(), result, content, size, error))
         if not run.lost:
             # The code is on its way meanwhile; the next call that changes something is written after this.
-            run.writer.soon(run, partial(run.update_call, self.sequence, values))
+            run.writer.soon(run, ended)
+
+    def ended(self, result: Result) -> CallEnded:
+        """Return what is to be written of its end."""
+        return CallEnded(self._run, self.sequence, result, self.began)
 
     async def _wait(self) -> None:
         if self._run.replay is not None:

@@ -8,9 +8,12 @@ import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from underpass.broker.journal.ahead import take_over
+from underpass.broker.journal.entries import SHIFT, carry_on
 from underpass.broker.journal.presence import boot
 from underpass.broker.journal.record import CallRecord, RunRecord
 from underpass.workspace.checkpoints.objects import ObjectStore
@@ -19,10 +22,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 FILE_NAME: Final = "journal.sqlite3"
+HOSTS: Final = "hosts"
+"""The folder of the processes that share a journal."""
 VERSION: Final = 2
-SHIFT: Final = 24
-"""A call's key is its run's number and, in so many bits, its sequence: a run's calls lie together, and
-writing one of them changes one page."""
 _PATIENCE: Final = 5.0
 """Seconds to wait for another process that writes; each needs a fraction of a millisecond."""
 _LARGE_LOG: Final = 32 * 1024 * 1024
@@ -94,8 +96,14 @@ class JournalStore:
                     connection.execute("ROLLBACK")
                 raise
 
+    def take_over(self) -> None:
+        """Write what dead processes have written ahead; what cannot be written now stays where it is."""
+        if self.path.exists():
+            take_over(self.folder / HOSTS, lambda host, lines: self.write([partial(carry_on, host, lines)]))
+
     def find(self, run: str) -> RunRecord | None:
         """Return a run, or None."""
+        self.take_over()
         if not self.path.exists():
             return None
         with self._connected() as connection:
@@ -104,6 +112,7 @@ class JournalStore:
 
     def runs(self, limit: int) -> list[RunRecord]:
         """Return the youngest runs, the youngest first."""
+        self.take_over()
         if not self.path.exists():
             return []
         with self._connected() as connection:
@@ -146,6 +155,7 @@ class JournalStore:
 
     def without_end(self) -> list[RunRecord]:
         """Return the runs that go on or have died with their processes, the oldest first."""
+        self.take_over()
         if not self.path.exists():
             return []
         with self._connected() as connection:
@@ -164,6 +174,7 @@ class JournalStore:
 
     def calls(self, run: str) -> list[CallRecord]:
         """Return a run's calls by their sequence."""
+        self.take_over()
         if not self.path.exists():
             return []
         with self._connected() as connection:
