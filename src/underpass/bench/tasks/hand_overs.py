@@ -235,7 +235,7 @@ _DAY = "2026-03-02"
 
 
 async def _meet(turn: Turn) -> Any:
-    [issue] = await turn(ScriptedCall("tracker", "get_issue", {"key": "API-19"}))
+    [issue] = await turn(ScriptedCall("tracker", "get_issue", {"key": "API-21"}))
     [[assignee]] = await turn(ScriptedCall("people", "find_people", {"email": issue["assignee"]}))
     [manager] = await turn(ScriptedCall("people", "get_person", {"person_id": assignee["manager_id"]}))
     calendars = await turn(
@@ -252,7 +252,7 @@ async def _meet(turn: Turn) -> Any:
             "create_event",
             {
                 "calendar": assignee["email"],
-                "title": f"API-19: {issue['title']}",
+                "title": f"API-21: {issue['title']}",
                 "start": f"{_DAY}T{hour:02}:00",
                 "end": f"{_DAY}T{hour + 1:02}:00",
                 "attendees": [manager["email"]],
@@ -263,7 +263,7 @@ async def _meet(turn: Turn) -> Any:
 
 
 def _met() -> dict[str, Any]:
-    assignee = next(issue["assignee"] for issue in tracker.made()["issues"] if issue["key"] == "API-19")
+    assignee = next(issue["assignee"] for issue in tracker.made()["issues"] if issue["key"] == "API-21")
     by_id = {person["id"]: person for person in people.made()}
     manager = next(
         by_id[person["manager_id"]]["email"] for person in people.made() if person["email"] == assignee
@@ -277,7 +277,7 @@ ISSUE_MEETING = Task(
     name="issue-meeting",
     kind="multi-server",
     command=(
-        f"Put an hour 'API-19: TITLE' into the calendar of the issue's assignee on {_DAY}, between 9 and 17, at the "
+        f"Put an hour 'API-21: TITLE' into the calendar of the issue's assignee on {_DAY}, between 9 and 17, at the "
         "first hour at which the assignee and the assignee's manager are free, and invite the manager. When does it "
         "start, and who is invited?"
     ),
@@ -293,7 +293,7 @@ ISSUE_MEETING = Task(
     python=f"""\
 from mcp_servers import calendar, people, tracker
 
-issue = await tracker.get_issue(key="API-19")
+issue = await tracker.get_issue(key="API-21")
 [assignee] = await people.find_people(email=issue["assignee"])
 manager = await people.get_person(person_id=assignee["manager_id"])
 day = "{_DAY}"
@@ -304,7 +304,7 @@ for person in (assignee, manager):
 hour = next(hour for hour in range(9, 17) if f"{{day}}T{{hour:02}}:00" not in busy)
 created = await calendar.create_event(
     calendar=assignee["email"],
-    title=f"API-19: {{issue['title']}}",
+    title=f"API-21: {{issue['title']}}",
     start=f"{{day}}T{{hour:02}}:00",
     end=f"{{day}}T{{hour + 1:02}}:00",
     attendees=[manager["email"]],
@@ -314,7 +314,7 @@ return {{"start": created["start"], "invited": created["invited"]}}
     typescript=f"""\
 import {{ calendar, people, tracker }} from "mcp-servers";
 
-const issue = await tracker.getIssue({{ key: "API-19" }});
+const issue = await tracker.getIssue({{ key: "API-21" }});
 const [assignee] = await people.findPeople({{ email: issue.assignee }});
 const manager = await people.getPerson({{ person_id: assignee.manager_id }});
 const day = "{_DAY}";
@@ -328,7 +328,7 @@ let hour = 9;
 while (busy.has(at(hour))) hour++;
 const {{ start, invited }} = await calendar.createEvent({{
   calendar: assignee.email,
-  title: `API-19: ${{issue.title}}`,
+  title: `API-21: ${{issue.title}}`,
   start: at(hour),
   end: at(hour + 1),
   attendees: [manager.email],
@@ -338,7 +338,7 @@ return {{ start, invited }};
     code_mode=f"""\
 import json
 
-issue = json.loads(await call_tool("tracker_get_issue", {{"key": "API-19"}}))
+issue = json.loads(await call_tool("tracker_get_issue", {{"key": "API-21"}}))
 found = await call_tool("people_find_people", {{"email": issue["assignee"]}})
 assignee = found["result"][0]
 manager = await call_tool("people_get_person", {{"person_id": assignee["manager_id"]}})
@@ -357,7 +357,7 @@ created = await call_tool(
     "calendar_create_event",
     {{
         "calendar": assignee["email"],
-        "title": f"API-19: {{issue['title']}}",
+        "title": f"API-21: {{issue['title']}}",
         "start": f"{{day}}T{{hour:02}}:00",
         "end": f"{{day}}T{{hour + 1:02}}:00",
         "attendees": [manager["email"]],

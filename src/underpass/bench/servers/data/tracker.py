@@ -10,7 +10,7 @@ from typing import Any
 from underpass.bench.servers.data import people
 from underpass.bench.servers.data.words import SUBJECTS, paragraph
 
-PROJECTS = {"WEB": 640, "API": 260, "APP": 180}
+PROJECTS = {"WEB": 1_600, "API": 260, "APP": 180}
 TODAY = date(2026, 3, 2)
 _LABELS = (
     "bug",
