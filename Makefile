@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow soak lint types lock bench clean
-.PHONY: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions
+.PHONY: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions bench-metrics
 
 demo: $(VENV)/.runtime
 	$(BIN)/underpass demo
@@ -35,10 +35,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	node_modules/.bin/pyright
 
-bench: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions
+bench: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions bench-metrics
 
 # Each prints its table, as docs/benchmarks.md has it.
-bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions: bench-%: $(VENV)/.dev
+bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions bench-metrics: bench-%: $(VENV)/.dev
 	@printf '\n## %s\n\n' '$*'
 	@$(BIN)/python -m benchmarks.$*
 

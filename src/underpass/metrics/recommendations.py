@@ -37,6 +37,8 @@ FEW_CALLS: Final = 2
 """Calls of a run up to which direct calls are a choice."""
 LOSS_TOKENS: Final = 500
 """Tokens, in all runs together, from which a loss is worth a word."""
+_EACH: Final = 5
+"""Recommendations of one kind."""
 _EVIDENCE: Final = 10
 """Runs that are named."""
 
@@ -65,9 +67,11 @@ def _results(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
         f"FROM uses JOIN runs USING (number) WHERE {_WANTED} AND outcome = 'ok'"
         f" AND uses.results > 0 AND uses.results >= {MOSTLY} * results_tokens"
     )
+    left = {"filter-in-code": _EACH, "return-less": _EACH}
     for row in rows(
         "SELECT server, tool, count(*) AS runs, sum(uses.results) AS results, sum(answer_tokens) AS answers"
-        f" {chosen} GROUP BY server, tool HAVING runs >= {RUNS} AND sum(uses.results) >= {RESULT_TOKENS}",
+        f" {chosen} GROUP BY server, tool HAVING runs >= {RUNS} AND sum(uses.results) >= {RESULT_TOKENS}"
+        " ORDER BY sum(uses.results) DESC",
         wanted,
     ):
         share = row["answers"] / row["results"]
@@ -80,6 +84,9 @@ def _results(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
             kind, tokens = "return-less", row["answers"]
             text = f"{said} {share:.0%} of it: let programs return what was asked for, not what they read"
         else:
+            continue
+        left[kind] -= 1
+        if left[kind] < 0:
             continue
         evidence = _runs(
             rows,
@@ -103,7 +110,8 @@ def _unused_servers(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommend
         return
     for row in rows(
         "SELECT server, tools, tokens FROM servers WHERE tokens >= :least AND server NOT IN"
-        f" (SELECT server FROM uses JOIN runs USING (number) WHERE {_WANTED})",
+        f" (SELECT server FROM uses JOIN runs USING (number) WHERE {_WANTED})"
+        f" ORDER BY tokens DESC LIMIT {_EACH}",
         {**wanted, "least": UNUSED_TOKENS},
     ):
         text = (
@@ -118,7 +126,8 @@ def _programs(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]
     chosen = f"FROM runs WHERE {_WANTED} AND outcome = 'ok' AND calls > 0"
     for row in rows(
         "SELECT code, language, count(*) AS runs, sum(cached) AS cached, max(code_tokens) AS tokens"
-        f" {chosen} GROUP BY code, language HAVING runs >= {RUNS}",
+        f" {chosen} GROUP BY code, language HAVING runs >= {RUNS}"
+        f" ORDER BY (count(*) - 1) * max(code_tokens) DESC, code LIMIT {_EACH}",
         wanted,
     ):
         again = (row["runs"] - 1) * row["tokens"]
@@ -145,7 +154,8 @@ def _direct(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
     )
     for row in rows(
         f"SELECT agent, count(*) AS runs, sum({loss}) AS tokens {chosen}"
-        f" GROUP BY agent HAVING runs >= {RUNS} AND sum({loss}) >= {LOSS_TOKENS}",
+        f" GROUP BY agent HAVING runs >= {RUNS} AND sum({loss}) >= {LOSS_TOKENS}"
+        f" ORDER BY sum({loss}) DESC LIMIT {_EACH}",
         wanted,
     ):
         text = (
@@ -161,7 +171,8 @@ def _failing_tools(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommenda
     for row in rows(
         "SELECT server, tool, sum(uses.calls) AS calls, sum(failed) AS failed, count(*) AS runs"
         f" FROM uses JOIN runs USING (number) WHERE {_WANTED} GROUP BY server, tool"
-        f" HAVING sum(uses.calls) >= {FAILING_CALLS} AND sum(failed) >= {FAILING} * sum(uses.calls)",
+        f" HAVING sum(uses.calls) >= {FAILING_CALLS} AND sum(failed) >= {FAILING} * sum(uses.calls)"
+        f" ORDER BY sum(failed) DESC LIMIT {_EACH}",
         wanted,
     ):
         name = f"{row['server']}.{row['tool']}"
@@ -184,7 +195,8 @@ def _failing_runs(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendat
     (total,) = rows(f"SELECT count(*) AS runs FROM runs WHERE {_WANTED}", wanted) or ({"runs": 0},)
     for row in rows(
         f"SELECT outcome, count(*) AS runs, sum({_SPENT}) AS tokens {chosen}"
-        f" GROUP BY outcome HAVING runs >= {RUNS} AND runs >= {FAILING} * {total['runs']}",
+        f" GROUP BY outcome HAVING runs >= {RUNS} AND runs >= {FAILING} * {total['runs']}"
+        f" ORDER BY sum({_SPENT}) DESC LIMIT {_EACH}",
         wanted,
     ):
         text = (
