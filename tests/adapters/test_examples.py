@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 from tests.adapters.conftest import Shop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R39")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R30", "R39")]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAM = "from mcp_servers import shop\n4 * await shop.price(item='pear')"

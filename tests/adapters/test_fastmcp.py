@@ -20,7 +20,7 @@ from fastmcp.experimental.transforms.code_mode import CodeMode, SandboxProvider
 
 from underpass.adapters.fastmcp import UnderpassSandbox
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R31")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R30")]
 
 
 def shop_of(sandbox: SandboxProvider, **options: Any) -> FastMCP[Any]:

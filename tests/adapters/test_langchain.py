@@ -30,7 +30,7 @@ from langgraph.types import Command
 
 from underpass.adapters.langchain import PROGRESS, underpass_tools
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R31")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R30")]
 
 REFUND = "from mcp_servers import shop\nawait shop.refund(order='o1')"
 
@@ -91,7 +91,7 @@ async def test_progress_is_a_custom_event(up: Underpass) -> None:
     assert {"progress": 2, "total": 2, "message": "step 2"} in seen
 
 
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R43")
 @pytest.mark.parametrize("approved", [True, False])
 async def test_a_person_approves_a_program_before_it_runs(
     up: Underpass, shop: Shop, *, approved: bool

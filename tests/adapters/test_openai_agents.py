@@ -22,7 +22,7 @@ from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessa
 
 from underpass.adapters.openai_agents import underpass_tools
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R31")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R30")]
 
 QUIET = RunConfig(tracing_disabled=True)
 REFUND = "from mcp_servers import shop\nawait shop.refund(order='o1')"
@@ -79,7 +79,7 @@ async def test_an_agent_reads_bounded_results_and_errors(up_with_git: Underpass,
     check_answers(model.read)
 
 
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R43")
 @pytest.mark.parametrize("approved", [True, False])
 async def test_a_person_approves_a_program_before_it_runs(
     up: Underpass, shop: Shop, *, approved: bool

@@ -26,7 +26,7 @@ from pydantic_ai.models.test import TestModel
 
 from underpass.adapters.pydantic_ai import UnderpassToolset
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R31")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R30")]
 
 REFUND = "from mcp_servers import shop\nawait shop.refund(order='o1')"
 
@@ -91,7 +91,7 @@ async def test_a_model_is_told_of_all_tools(up: Underpass) -> None:
     assert "mcp_servers" in (told["run_code"].description or "")
 
 
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R43")
 @pytest.mark.parametrize("approved", [True, False])
 async def test_a_person_approves_a_program_before_it_runs(
     up: Underpass, shop: Shop, *, approved: bool

@@ -26,7 +26,7 @@ from smolagents.models import (  # pyright: ignore[reportMissingTypeStubs]
 
 from underpass.adapters.smolagents import AUTHORIZED_IMPORTS, INSTRUCTIONS, UnderpassExecutor
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R31")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R30")]
 
 
 class Writes(Model):
@@ -221,7 +221,7 @@ async def test_agents_have_their_own_tools(up: Underpass) -> None:
     assert outside.error.type == "ToolNotFound"
 
 
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R43")
 async def test_the_policy_decides_about_the_agents_own_tools(shop: Shop, tmp_path: Path) -> None:
     rules = '[[policy.rules]]\nserver = "host-functions"\ntool = "double"\ndecision = "deny"\n'
     (tmp_path / "underpass.toml").write_text(rules)

@@ -15,7 +15,7 @@ from underpass.adapters.requirement import required
 from underpass.broker.approvals import Answer, Question
 from underpass.metrics import tokens
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29", "R31")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R30")]
 
 
 def by_name(tools: list[UnderpassTool]) -> dict[str, UnderpassTool]:
@@ -136,7 +136,7 @@ async def test_options_hold_for_every_program(up: Underpass) -> None:
     assert tokens.count(await tool(code=BIG)) <= 200
 
 
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R43")
 @pytest.mark.parametrize(("answer", "refunded"), [("once", ["o1"]), ("refuse", [])])
 async def test_a_person_is_asked_about_destructive_calls(
     up: Underpass, shop: Shop, answer: Answer, refunded: list[str]
