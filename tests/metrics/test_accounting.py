@@ -190,3 +190,17 @@ async def test_nothing_is_kept_where_the_settings_say_so(opened: Open, tmp_path:
     assert not (tmp_path / ".underpass" / "metrics").exists()
     assert up.instruments.executions.values == {("python", "process", "ok"): 1}
     assert ("definitions_direct",) not in up.instruments.tokens.values
+
+
+async def test_a_mistake_of_the_accounting_harms_no_run(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    async with opened() as up:
+        monkeypatch.setattr(up.metering, "_count", broken)
+        assert (await up.run("6 * 7")).value == 42
+        assert (await summary(up)).runs == 0
+    assert up.metering.lost == 1
+    assert "statistics lack runs: a defect" in caplog.text

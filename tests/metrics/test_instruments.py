@@ -150,6 +150,12 @@ def test_names_that_a_program_made_up_are_no_labels() -> None:
     assert instruments.errors.values == {("call", "ToolNotFound"): 50, ("call", "ServerNotFound"): 1}
 
 
+def test_names_that_are_no_text_are_no_labels() -> None:
+    instruments = noted(call("git", "half \ud800"), call("git", "a\nline"))
+    assert instruments.calls.values == {("git", "other", "ok", "server"): 2}
+    assert b"underpass_tool_calls_total" in instruments.exposition()[0]
+
+
 def test_exceptions_of_programs_are_one_outcome() -> None:
     assert noted(outcome="MyOwnError1").executions.values == {("python", "process", "CodeError"): 1}
     assert noted(outcome="Timeout").executions.values == {("python", "process", "Timeout"): 1}

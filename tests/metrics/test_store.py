@@ -117,7 +117,9 @@ def test_several_processes_write_one_store(tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_text_or_has_no_end_can_be_written(tmp_path: Path) -> None:
     uses = {"s.\ud800": ToolUse(1), f"s.{'x' * 5_000}a": ToolUse(2), f"s.{'x' * 5_000}b": ToolUse(3)}
-    found = statistics_of(tmp_path, [run(1, uses=uses)]).by_tool()
+    statistics = statistics_of(tmp_path, [run(1, uses=uses, outcome="\ud800")])
+    found = statistics.by_tool()
+    assert statistics.summary().outcomes == {"\\ud800": 1}
     assert sorted((len(each.tool), each.calls) for each in found) == [(6, 1), (200, 5)]
 
 

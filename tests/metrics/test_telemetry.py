@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from opentelemetry import trace
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -21,6 +22,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.metrics.conftest import Open
 from tests.metrics.rows import PLAIN
+from tests.patience import LONG
 from tests.servers import echoing_meta
 
 from underpass import Underpass
@@ -93,8 +95,6 @@ async def test_calls_are_spans_within_their_run(opened: Open) -> None:
 
 
 async def test_runs_at_once_are_traces_of_their_own(opened: Open) -> None:
-    import anyio
-
     traces = Traces()
     async with opened() as up:
         up.metering.spans.tracer = traces.tracer
@@ -192,6 +192,34 @@ async def test_metrics_and_traces_are_sent_where_the_environment_says(
     spans = ExportTraceServiceRequest.FromString(received["/v1/traces"][-1]).resource_spans[0]
     names = {span.name for scope in spans.scope_spans for span in scope.spans}
     assert names == {"execute_tool run_code", "execute_tool echo"}
+
+
+async def test_metrics_are_sent_again_and_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    with collector() as (address, received):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", f"{address}/v1/metrics")
+        monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "5")
+        async with opened():
+            with anyio.fail_after(LONG):
+                while len(received["/v1/metrics"]) < 3:  # noqa: ASYNC110 - another thread's
+                    await anyio.sleep(0.01)
+
+
+class Refusing:
+    """Sends nothing, and says so."""
+
+    def export(self, metrics_data: object) -> object:
+        raise RuntimeError("no room")
+
+    def shutdown(self) -> object:
+        return None
+
+
+async def test_what_goes_wrong_with_sending_is_said_and_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Sending(Instruments(), Resource.create({}), metrics=Refusing(), traces=None):
+        pass
+    assert "metrics were not sent: no room" in caplog.messages
 
 
 @pytest.mark.parametrize(

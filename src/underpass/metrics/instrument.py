@@ -72,7 +72,10 @@ class Instrument:
 
 
 class Names:
-    """Bounds how many values a label has: those that come when it is full are ``other``."""
+    """Bounds how many values a label has: those that come when it is full are ``other``.
+
+    So is what is no text to be shown: half a character, a line break.
+    """
 
     OTHER: Final = "other"
 
@@ -84,7 +87,7 @@ class Names:
         """Return the name, or ``other``."""
         if name in self._known:
             return name
-        if len(self._known) >= self._most or len(name) > 128:
+        if len(self._known) >= self._most or len(name) > 128 or not name.isprintable():
             return self.OTHER
         self._known.add(name)
         return name

@@ -110,18 +110,22 @@ class Metering(Background):
             ended, prompts = _taken(self._ended), _taken(self._prompts)
             if not ended and not prompts:
                 return
-            definitions, are_new = self._definitions.count(self._listings)
-            rows = [RunRow.of(each) for each in ended]
+            try:
+                self._count(ended, prompts)
+            except Exception as error:  # noqa: BLE001 - runs go on without figures, and it is said
+                self._lose(len(ended), error)
+
+    def _count(self, ended: list[Ended], prompts: list[tuple[float, str, str, str]]) -> None:
+        definitions, are_new = self._definitions.count(self._listings)
+        rows = [RunRow.of(each) for each in ended]
+        for row in rows:
+            row.definitions_direct, row.definitions_code = definitions.direct, definitions.code
+        counted = [PromptRow(at, agent, what, tokens.count(text)) for at, agent, what, text in prompts]
+        if not self._settings.days or not self._write(rows, counted, definitions.servers if are_new else {}):
+            # Nobody knows which runs begin a conversation: none is credited with what it avoids.
             for row in rows:
-                row.definitions_direct, row.definitions_code = definitions.direct, definitions.code
-            counted = [PromptRow(at, agent, what, tokens.count(text)) for at, agent, what, text in prompts]
-            if not self._settings.days or not self._write(
-                rows, counted, definitions.servers if are_new else {}
-            ):
-                # Nobody knows which runs begin a conversation: none is credited with what it avoids.
-                for row in rows:
-                    row.definitions_direct = row.definitions_code = 0
-            self.instruments.note(zip(ended, rows, strict=True), counted)
+                row.definitions_direct = row.definitions_code = 0
+        self.instruments.note(zip(ended, rows, strict=True), counted)
 
     def tidy(self) -> None:
         """Remove what is too old or too much, for any thread."""
@@ -155,12 +159,15 @@ class Metering(Background):
         try:
             self._store.write(rows, prompts, servers)
         except OSError as error:
-            self.lost += len(rows)
-            if not self._said:
-                _LOG.warning("metrics cannot be kept, so statistics lack runs: %s", error)
-            self._said = True
+            self._lose(len(rows), error)
             return False
         return True
+
+    def _lose(self, runs: int, error: Exception) -> None:
+        self.lost += runs
+        if not self._said:
+            _LOG.warning("metrics cannot be kept, so statistics lack runs: %s", error)
+        self._said = True
 
 
 class MeteredRun:

@@ -121,7 +121,10 @@ class Sending(Background):
             self._traces.shutdown()
 
     def _send(self, exporter: Exporter) -> None:
-        exporter.export(metrics_data(self._instruments, self._resource))
+        try:
+            exporter.export(metrics_data(self._instruments, self._resource))
+        except Exception as error:  # noqa: BLE001 - runs go on, whatever becomes of their metrics
+            _LOG.warning("metrics were not sent: %s", error)
 
 
 def metrics_data(instruments: Instruments, resource: Resource) -> MetricsData:

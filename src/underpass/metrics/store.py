@@ -199,7 +199,7 @@ def _insert(connection: sqlite3.Connection, run: RunRow) -> None:
     number = connection.execute(
         _INSERT,
         (
-            run.run, run.begun, agent, run.language, run.sandbox, run.outcome, run.cached, run.code,
+            run.run, run.begun, agent, run.language, run.sandbox, _name(run.outcome), run.cached, run.code,
             run.code_lines, calls, failed, run.total_ms, run.queue_ms, run.start_ms, run.run_ms,
             kinds["definitions_direct"], kinds["calls"], kinds["results"], kinds["definitions_code"],
             kinds["code"], kinds["answers"], run.begins, run.tokenizer,
