@@ -17,7 +17,7 @@ from underpass.bench.tasks import TASKS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R41")]
 
-_FEW = ("weather-tomorrow", "last-order", "copy-transcript", "budget-check")
+_FEW = ("weather-tomorrow", "copy-transcript", "budget-check")
 
 
 @pytest.fixture(scope="module")

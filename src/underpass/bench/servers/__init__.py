@@ -7,44 +7,13 @@ that comes with Underpass.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from underpass.bench.servers.data import (
-    calendar,
-    crm,
-    documents,
-    exchange,
-    files,
-    finance,
-    knowledge,
-    mail,
-    monitoring,
-    people,
-    shop,
-    tracker,
-    warehouse,
-    weather,
-)
-from underpass.bench.servers.store import write_files, write_json
+from underpass.bench.servers.data.written import NAMES, written
 
-_AS_JSON: Final[Mapping[str, Callable[[], Any]]] = {
-    "calendar": calendar.made,
-    "crm": crm.made,
-    "documents": documents.made,
-    "exchange": exchange.made,
-    "finance": finance.made,
-    "mail": mail.made,
-    "monitoring": monitoring.made,
-    "people": people.made,
-    "shop": shop.made,
-    "tracker": tracker.made,
-    "weather": weather.made,
-}
-
-NAMES: Final = (*_AS_JSON, "files", "warehouse", "terraphim")
-"""The servers of our own tasks."""
+__all__ = ["NAMES", "configuration"]
 
 
 def configuration(folder: Path, names: Collection[str]) -> dict[str, Any]:
@@ -64,21 +33,11 @@ def configuration(folder: Path, names: Collection[str]) -> dict[str, Any]:
 
 
 def _arguments(folder: Path, name: str) -> list[str]:
-    if name == "terraphim":
-        write_files(folder / name, knowledge.made())
-        start = "from terraphim.cli import main; main()"
-        folders = {"--kg": "kg", "--haystack": "notes", "--cache": "cache"}
-        paths = (each for option, of in folders.items() for each in (option, str(folder / name / of)))
-        return ["-c", start, *paths]
     if name == "m3tooleval":
         return ["-m", "underpass.bench.m3.server"]
-    if name == "files":
-        path = folder / name
-        write_files(path, files.made())
-    elif name == "warehouse":
-        path = folder / f"{name}.sqlite"
-        warehouse.write(path)
-    else:
-        path = folder / f"{name}.json"
-        write_json(path, _AS_JSON[name]())
+    path = written(folder, name)
+    if name == "terraphim":
+        start = "from terraphim.cli import main; main()"
+        folders = {"--kg": "kg", "--haystack": "notes", "--cache": "cache"}
+        return ["-c", start, *(each for option, of in folders.items() for each in (option, str(path / of)))]
     return ["-m", f"underpass.bench.servers.{name}", str(path)]
