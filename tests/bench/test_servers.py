@@ -42,7 +42,7 @@ from underpass.bench.servers.data import tracker as tracker_data
 from underpass.bench.servers.data import warehouse as warehouse_data
 from underpass.bench.servers.data import weather as weather_data
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R41")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R42")]
 
 _SERVERS: dict[str, Callable[[], MCPServer]] = {
     "calendar": lambda: calendar.serve(calendar_data.made()),

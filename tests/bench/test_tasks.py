@@ -15,7 +15,7 @@ from underpass.bench.servers import NAMES, configuration
 from underpass.bench.task import ScriptedCall, Task
 from underpass.bench.tasks import TASKS
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R41")]
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R42")]
 
 _FEW = ("weather-tomorrow", "copy-transcript", "budget-check")
 
@@ -64,6 +64,12 @@ def test_there_are_enough_tasks_of_each_class() -> None:
     assert min(Counter(task.kind for task in TASKS).values()) >= 6
     assert len(m3.TASKS) >= 30
     assert len({task.name for task in (*TASKS, *m3.TASKS)}) == len(TASKS) + len(m3.TASKS)
+
+
+def test_the_reference_says_what_each_task_asks() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "bench-tasks.md").read_text(encoding="utf-8")
+
+    assert [task.name for task in TASKS if f"| {task.name} | {task.kind} |" not in page] == []
 
 
 def test_the_data_is_the_same_every_time(tmp_path: Path) -> None:
