@@ -209,14 +209,17 @@ def test_an_import_from_an_unknown_server_says_which_there_are(run_inside: RunIn
 
 def test_a_rehearsal_says_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     code = """
-import socket, sys
+import json, linecache, socket, sys
 from underpass.guest.channel import Channel
 from underpass.guest.main import Guest
+limits = {"run": "", "filename": "p.py", "timeout": 10.0, "max_value": 9}
+body = json.dumps({"op": "run", "code": "import json\\nprint(1)\\njson.dumps(1)", **limits}).encode()
 ours, theirs = socket.socketpair()
 guest = Guest(Channel(theirs.fileno()), "/nowhere")
 before = dict(vars(sys.modules["__main__"]))
-guest.rehearse()
+guest.rehearse(len(body).to_bytes(4, "little") + body, [])
 assert vars(sys.modules["__main__"]) == before
+assert "p.py" not in linecache.cache
 ours.setblocking(False)
 try:
     ours.recv(1)

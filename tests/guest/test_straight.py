@@ -16,6 +16,8 @@ _ONE_CALL = "from mcp_runtime import call_tool\nresult = await call_tool('demo',
     [
         "import asyncio",
         "import json, asyncio",
+        "import asyncio as aio",
+        "import json as j, asyncio as a",
         "from asyncio import gather",
         "import pandas",
         "import sys\nsys.modules['asyncio']",
@@ -38,6 +40,7 @@ def test_what_may_reach_a_loop_gets_one(source: str) -> None:
         "from mcp_servers import demo",
         "import json, re\nfrom datetime import date",
         "  import math",
+        "import json as j, math as m",
     ],
 )
 def test_a_program_of_calls_alone_needs_none(source: str) -> None:

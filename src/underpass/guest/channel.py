@@ -144,14 +144,19 @@ class Channel:
         self._next_id = 0
         self._buffer.clear()
 
-    def rehearse(self, frame: bytes) -> None:
-        """Have ``frame`` to read next, and send nothing until ``end_rehearsal``."""
-        self._buffer += len(frame).to_bytes(4, "little") + frame
+    def is_quiet(self, milliseconds: int) -> bool:
+        """Wait for something to read, and return whether there is nothing."""
+        return not self._poll.poll(milliseconds)
+
+    def rehearse(self, frames: bytes) -> None:
+        """Have ``frames`` to read next, and send nothing until ``end_rehearsal``."""
+        self._buffer += frames
         self._write = _write_nowhere
 
     def end_rehearsal(self) -> None:
-        """Send what is sent."""
+        """Be as new: nothing was said."""
         self._write = os.write
+        self._next_id = 0
 
     def _number(self) -> int:
         self._next_id += 1

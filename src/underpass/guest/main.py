@@ -29,9 +29,6 @@ from underpass.guest.workspace import Workspace
 _RESERVE = 4 << 20
 _RUN = '{"op":"run"'
 """What a ``run`` frame begins with."""
-_NOTHING = (
-    b'{"op":"run","run":"","filename":"","timeout":30,"max_value":9,"magic":"","modules":{},"code":"0"}'
-)
 _SOON = 0.01
 """Seconds after which a handler tries again that came at a bad moment."""
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
@@ -187,12 +184,21 @@ class Guest:
         self._importer.forget()
         self._channel.forget()
 
-    def rehearse(self) -> None:
-        """Run a program that does nothing: the memory that a run touches is then our own already."""
-        self._channel.rehearse(_NOTHING)
+    def rehearse(self, frames: bytes, modules: list[str]) -> None:
+        """Run a program and be as before: the memory that runs touch is then our own already.
+
+        Parameters:
+            frames: its ``run`` frame, and answers to all that it asks.
+            modules: those of them that it loads.
+        """
+        before = len(self._names)
+        self._channel.rehearse(frames)
         self.run(self._channel.receive())
         self._channel.end_rehearsal()
-        del linecache.cache[""]
+        self._importer.unload(modules)
+        linecache.cache.pop(self._filename, None)
+        while len(self._names) > before:
+            self._names.popitem()
 
     def move(self, workspace: str) -> None:
         """Serve another workspace than the one that it was made for."""

@@ -24,7 +24,7 @@ def needs_loop(source: str) -> bool:
     """Whether a program may need a running event loop. In doubt it does."""
     imports = 0
     for line in source.split("\n"):
-        words = line.replace(",", " ").split()
+        words = line.replace(",", " , ").split()
         if len(words) < 2:
             continue
         if words[0] == "from" and "import" in words:
@@ -32,7 +32,9 @@ def needs_loop(source: str) -> bool:
             modules = words[1:2]
         elif words[0] == "import":
             imports += 1
-            modules = words[1:]
+            # Another name, as in `import json as j`, is no module.
+            modules = [word for word, before in zip(words[1:], words, strict=False) if before != "as"]
+            modules = [module for module in modules if module not in {"as", ","}]
         else:
             continue
         for module in modules:

@@ -24,15 +24,19 @@ _TASKS: Final = 2_048
 """Processes and threads of all sandboxes together, beyond which a program gets no more threads."""
 
 
+_NOTHING: Final = "0"
+_LOOPING: Final = "import asyncio\nawait asyncio.sleep(0)"
+_ANSWER: Final = b'{"id":1,"value":{"result":1}}'
+"""To the only question of the program that calls a tool."""
+_QUIET: Final = 250
+"""Milliseconds without a lease after which there is time to rehearse what only some programs do."""
 _WARM_UP: Final = (
     "1 + 1",
     "return 1",
-    "import asyncio\nawait asyncio.sleep(0)",
+    _LOOPING,
     "1 / 0",
     "print(1)",
 )
-_WARM_UP_TIMES: Final = 10
-"""CPython 3.11 adapts a function after eight calls."""
 _HARMLESS: Final = (syscalls.step("getppid"), partial(os.fspath, ""))
 """Steps that leave everything as it is."""
 
@@ -84,8 +88,16 @@ class Child:
         self._guest = main.Guest(self._channel, root.WORKSPACE)
         self._modules = settings["modules"]
         self._guest.share(self._modules["loaded"])
+        self._rehearsals: list[tuple[int, bytes, list[str]]] = [
+            (0, _run_frame(_NOTHING), []),
+            (_QUIET, _run_frame(_LOOPING), []),
+        ]
+        if program := self._modules["program"]:
+            example = self._modules["example"]
+            calling = _run_frame(program, example) + _framed(_ANSWER)
+            self._rehearsals.insert(1, (_QUIET, calling, list(example)))
 
-    def warm_up(self) -> None:
+    def warm_up(self, times: int) -> None:
         """Run a few programs here, so that the interpreter adapts its code before it is shared.
 
         CPython rewrites what it runs often. Done in a child, that copies pages, in every child.
@@ -96,15 +108,14 @@ class Child:
         programs = _WARM_UP
         if example := self._modules["program"]:
             # It is its own host: it answers its only question before it asks.
-            answer = _framed(b'{"id":1,"value":{"result":1}}')
-            programs += (f"import os\nos.write({ours.fileno()}, {answer!r})\n{example}",)
-        for code in programs * _WARM_UP_TIMES:
-            frame = {"run": "", "code": code, "filename": "", "timeout": 10.0, "max_value": 100}
-            frame |= {"magic": importer.MAGIC, "modules": self._modules["example"]}
-            for body in (b"default", json.dumps(frame).encode()):
-                ours.send(_framed(body))
+            answering = f"os.write({ours.fileno()}, {_framed(_ANSWER)!r})\n{example}"
+            programs += (f"import os\n{answering}", f"import asyncio, os\n{answering}")
+        for code in programs * times:
             syscalls.do(_HARMLESS)
-            self._guest.rehearse()
+            for _, frames, modules in self._rehearsals:
+                if self._channel.is_quiet(0):
+                    self._guest.rehearse(frames, modules)
+            ours.send(_framed(b"default") + _run_frame(code, self._modules["example"]))
             self._workspace.set(self._channel.receive_text())
             syscalls.do(_HARMLESS)
             self._guest.run(self._channel.receive())
@@ -118,7 +129,7 @@ class Child:
         status = 70  # EX_SOFTWARE: our own code failed
         try:
             self._prepare()
-            self._guest.rehearse()
+            self._rehearse()
             self._lock(self._channel.receive_text())
             self._guest.serve()
             status = 0
@@ -131,10 +142,23 @@ class Child:
         """Let go of what is the zygote's, and take what is ours alone."""
         syscalls.do(self._preparation)
 
+    def _rehearse(self) -> None:
+        """Run a few programs as long as there is no lease: what they touch need not be copied later."""
+        for milliseconds, frames, modules in self._rehearsals:
+            if not self._channel.is_quiet(milliseconds):
+                return
+            self._guest.rehearse(frames, modules)
+
     def _lock(self, agent: str) -> None:
         """Enter the agent's workspace, and give up every right that was needed to do so."""
         self._workspace.set(f"{root.WORKSPACES}/{agent}")
         syscalls.do(self._locking)
+
+
+def _run_frame(code: str, modules: dict[str, Any] | None = None) -> bytes:
+    frame = {"op": "run", "run": "", "code": code, "filename": "", "timeout": 10.0, "max_value": 100}
+    frame |= {"magic": importer.MAGIC, "modules": modules or {}}
+    return _framed(json.dumps(frame).encode())
 
 
 def _framed(body: bytes) -> bytes:

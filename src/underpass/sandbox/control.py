@@ -17,8 +17,8 @@ import orjson
 from underpass.sandbox import cgroup, user
 
 _MESSAGE: Final = 65_536
-_DESCRIPTOR: Final = socket.CMSG_SPACE(4)
-"""Room for one descriptor beside a message."""
+_DESCRIPTORS: Final = socket.CMSG_SPACE(4 * 64)
+"""Room for more descriptors beside a message than there ever are."""
 _END_TIMEOUT: Final = 5.0
 """Seconds for a zygote to end by itself before it is killed."""
 
@@ -66,10 +66,10 @@ class Control:
         return True
 
     async def receive(self) -> dict[str, Any] | None:
-        """Return the next message, with the number of a descriptor as ``socket``; None at the end."""
+        """Return the next message, with the numbers of descriptors as ``sockets``; None at the end."""
         while True:
             try:
-                data, extra, _, _ = self._socket.recvmsg(_MESSAGE, _DESCRIPTOR, socket.MSG_CMSG_CLOEXEC)
+                data, extra, _, _ = self._socket.recvmsg(_MESSAGE, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 await anyio.wait_readable(self._socket)
                 continue
@@ -78,8 +78,8 @@ class Control:
             if not data:
                 return None
             message: dict[str, Any] = orjson.loads(data)
-            for _, _, descriptor in extra:
-                message["socket"] = int.from_bytes(descriptor, sys.byteorder)
+            for _, _, rights in extra:
+                message["sockets"] = memoryview(rights).cast("i").tolist()
             return message
 
     def map_user(self) -> None:

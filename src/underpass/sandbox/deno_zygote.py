@@ -72,9 +72,13 @@ class DenoZygote(zygote.Zygote):
         else:
             super()._obey(order)
 
-    def _fork(self) -> None:
+    def _fork(self, count: int) -> None:
+        for _ in range(count):
+            self._fork_one()
+
+    def _fork_one(self) -> None:
         if not self._fork_warm():
-            super()._fork()
+            super()._fork(1)
             if self._untried == 0:
                 self._template = self._start_template()
             self._untried -= 1
@@ -106,7 +110,7 @@ class DenoZygote(zygote.Zygote):
                 if (process := self._template.fork(theirs.fileno())) < 0:
                     return False
                 self._children.add(process)
-                socket.send_fds(self._control, [b'{"op":"child","pid":%d}' % process], [ours.fileno()])
+                self._announce([process], [ours.fileno()])
         except UNFIT as error:
             self._give_up(self._template, str(error))
             return False

@@ -150,13 +150,12 @@ class DenoZygoteProcess(ZygoteProcess):
             self._to_attach.popleft()
         super()._flush()
 
-    def _exit(self, message: dict[str, Any]) -> Exit:
+    def _exit(self, status: int, cpu: float, peak: int) -> Exit:
         """Say how a process ended, and of which limit."""
-        how = super()._exit(message)
         limit: tuple[str, int] | None = None
-        if how.status == -9 and how.cpu >= self._cpu_seconds * _NEARLY:
+        if status == -9 and cpu >= self._cpu_seconds * _NEARLY:
             limit = ("run.cpu_seconds", self._cpu_seconds)
-        elif how.status < 0 and how.status != -9 and message["peak"] >= self._memory_mb * _MOST:
+        elif status < 0 and status != -9 and peak >= self._memory_mb * _MOST:
             # V8 ends the process by a trap or an illegal access when it gets no more memory.
             limit = ("run.memory_mb", self._memory_mb)
-        return Exit(how.status, how.cpu, limit)
+        return Exit(status, cpu, limit)

@@ -87,8 +87,8 @@ class PythonZygote(zygote.Zygote):
         memory = self._used + self._settings["memory_mb"] * 1_048_576
         zygote.limit_resources(self._settings, resource.RLIMIT_AS, memory)
 
-    def _warm_up(self) -> None:
-        self._child.warm_up()
+    def _warm_up(self, times: int) -> None:
+        self._child.warm_up(times)
 
 
 def _address_space() -> int:

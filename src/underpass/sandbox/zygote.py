@@ -5,9 +5,10 @@ children can read its memory. It reads nothing that a program says.
 
 Control messages are JSON on a SEQPACKET socket.
     to the zygote:    its settings · {"op": "mapped"} · {"fork": n, "kill": [pid, …]}
-    from the zygote:  {"op": "unshared"} · {"op": "ready"} · {"op": "child", "pid": p} + a socket ·
-                      {"op": "exit", "pid": p, "status": s, "cpu": seconds, "peak": bytes} ·
-                      {"op": "unforked", "reason": t} · {"op": "failed", "reason": t}
+    from the zygote:  {"op": "unshared"} · {"op": "ready"} ·
+                      {"op": "children", "pids": [p, …]} + their sockets ·
+                      {"op": "exits", "ended": [[pid, status, cpu seconds, peak bytes], …]} ·
+                      {"op": "unforked", "count": n, "reason": t} · {"op": "failed", "reason": t}
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ FIRST_OTHER: Final = 5
 """From here on, descriptors are the zygote's alone: children close them."""
 
 _FORK_PAUSE: Final = 0.02
+_REAPED: Final = 256
+"""Ends in one message."""
+_WARM_UPS: Final = 10
+"""CPython 3.11 adapts a function after eight calls."""
+_LOT: Final = 8
+"""Children that are forked before the host hears of them."""
 
 
 class Zygote:
@@ -105,8 +112,8 @@ class Zygote:
         """Set ``_live``, and the limits that children inherit."""
         raise NotImplementedError
 
-    def _warm_up(self) -> None:
-        """Do what is best done last before children are forked."""
+    def _warm_up(self, times: int) -> None:
+        """Do a few times what children will do."""
 
     def serve(self) -> None:
         """Fork and reap until the host closes the control socket."""
@@ -116,12 +123,15 @@ class Zygote:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(awake, select.POLLIN)
+        self._warm_up(_WARM_UPS)
         # A collection would touch, and so copy, every page that children share with us.
         gc.collect()
         gc.freeze()
         gc.disable()
-        # After the collection, which empties the lists of free objects.
-        self._warm_up()
+        # The collection has emptied the lists of free objects.
+        self._warm_up(1)
+        # What that has left is no child's business either: its first collection would look at all of it.
+        gc.freeze()
         # Up to here errors went to a file of the host; children must not inherit it.
         os.dup2(0, 2)
         self.send(self.ready)
@@ -138,46 +148,66 @@ class Zygote:
             # A number that we have reaped may belong to another process by now.
             if process in self._children:
                 os.kill(process, signal.SIGKILL)
-        for _ in range(order["fork"]):
-            self._fork()
+        left = order["fork"]
+        while left > 0:
+            # Whoever waits gets the first of them soon.
+            self._fork(min(left, _LOT))
+            left -= _LOT
 
-    def _fork(self) -> None:
+    def _fork(self, count: int) -> None:
+        """Fork some children, and tell of all in one message.
+
+        After a fork each page that we write is copied. So between two of them we write little.
+        """
+        # Not Python's own functions: what they touch is copied after each fork.
+        pairs: list[tuple[_socket.socket, _socket.socket]] = []
+        forked: list[int] = []
+        # Looked up here: a child would have to adapt the instruction, and copy what it touches.
+        live, clone, dup2 = self._live, self._clone, os.dup2
         try:
-            # Not Python's own functions: what they touch is copied after each fork.
-            ours, theirs = _socket.socketpair(socket.AF_UNIX, self._channel)
-            try:
-                os.dup2(theirs.fileno(), CHANNEL)
-                # Looked up here: a child would have to adapt the instruction, and copy what it touches.
-                live = self._live
-                process = self._clone()
+            pairs += [_socket.socketpair(socket.AF_UNIX, self._channel) for _ in range(count)]
+            for _, theirs in pairs:
+                dup2(theirs.fileno(), CHANNEL)
+                process = clone()
                 if process == 0:
                     live()
-                self._children.add(process)
-                descriptor = ours.fileno().to_bytes(4, sys.byteorder)
-                self._control.sendmsg(
-                    [b'{"op":"child","pid":%d}' % process],
-                    [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)],
-                )
-            finally:
-                # Its end is seen only when nobody else holds the child's side.
-                os.dup2(0, CHANNEL)
-                ours.close()
-                theirs.close()
+                forked.append(process)
         except OSError as error:
             # Too many processes or descriptors just now: other children will end, so it may pass.
             time.sleep(_FORK_PAUSE)
-            self.send({"op": "unforked", "reason": f"a sandbox could not be forked: {error}"})
+            reason = f"a sandbox could not be forked: {error}"
+            self.send({"op": "unforked", "count": count - len(forked), "reason": reason})
+        finally:
+            # Its end is seen only when nobody else holds the child's side.
+            os.dup2(0, CHANNEL)
+            for _, theirs in pairs:
+                theirs.close()
+            self._children.update(forked)
+            if forked:
+                self._announce(forked, [ours.fileno() for ours, _ in pairs[: len(forked)]])
+            for ours, _ in pairs:
+                ours.close()
+
+    def _announce(self, processes: list[int], channels: list[int]) -> None:
+        """Give the host new children, with its end of the channel of each."""
+        rights = b"".join([descriptor.to_bytes(4, sys.byteorder) for descriptor in channels])
+        message = b'{"op":"children","pids":[%s]}' % b",".join([b"%d" % process for process in processes])
+        self._control.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
 
     def _reap(self) -> None:
-        while self._children:
+        while ended := self._reap_some():
+            self._control.send(b'{"op":"exits","ended":[%s]}' % b",".join(ended))
+
+    def _reap_some(self) -> list[bytes]:
+        ended: list[bytes] = []
+        while self._children and len(ended) < _REAPED:
             process, status, usage = os.wait4(-1, os.WNOHANG)
             if process == 0:
-                return
+                break
             self._children.discard(process)
             cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1_024
-            self._control.send(
-                b'{"op":"exit","pid":%d,"status":%d,"cpu":%f,"peak":%d}' % (process, status, cpu, peak)
-            )
+            ended.append(b"[%d,%d,%f,%d]" % (process, status, cpu, peak))
+        return ended
 
     def end(self) -> None:
         """End every child, and see to it that none is left. (Were we killed, the kernel would end them.)"""

@@ -206,23 +206,17 @@ class ZygoteProcess:
 
     def _handle(self, message: dict[str, Any]) -> None:
         match message["op"]:
-            case "child":
-                end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, message["socket"])
-                channel = Channel(end, max_frame=self._max_frame)
-                child = self._children[message["pid"]] = ChildProcess(message["pid"], channel, self)
-                self.forked += 1
-                self._unforked = 0
-                self._welcome(child)
-            case "exit":
-                if child := self._children.pop(message["pid"], None):
-                    self._ending.pop(child, None)
-                    if child in self.idle:
-                        # Killed while it waited: by a person, or by the kernel for want of memory.
-                        self.idle.remove(child)
-                        child.channel.close()
-                    child.end(self._exit(message))
-                    self._on_exit()
-                    self._end_if_retired()
+            case "children":
+                for process, descriptor in zip(message["pids"], message["sockets"], strict=True):
+                    end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+                    channel = Channel(end, max_frame=self._max_frame)
+                    child = self._children[process] = ChildProcess(process, channel, self)
+                    self.forked += 1
+                    self._unforked = 0
+                    self._welcome(child)
+            case "exits":
+                for process, status, cpu, peak in message["ended"]:
+                    self._bury(process, self._exit(os.waitstatus_to_exitcode(status), cpu, peak))
             case "unshared":
                 try:
                     self._control.map_user()
@@ -231,7 +225,7 @@ class ZygoteProcess:
                     return
                 self._send({"op": "mapped"})
             case "unforked":
-                self.asked -= 1
+                self.asked -= message["count"]
                 self._unforked += 1
                 if self._unforked >= _FORK_ATTEMPTS:
                     self._fail(message["reason"], hint="fewer runs at once may help")
@@ -249,8 +243,21 @@ class ZygoteProcess:
         self.asked -= 1
         self._offer(child)
 
-    def _exit(self, message: dict[str, Any]) -> Exit:
-        return Exit(os.waitstatus_to_exitcode(message["status"]), message["cpu"])
+    def _bury(self, process: int, how: Exit) -> None:
+        """Note the end of one child."""
+        if child := self._children.pop(process, None):
+            self._ending.pop(child, None)
+            if child in self.idle:
+                # Killed while it waited: by a person, or by the kernel for want of memory.
+                self.idle.remove(child)
+                child.channel.close()
+            child.end(how)
+            self._on_exit()
+            self._end_if_retired()
+
+    def _exit(self, status: int, cpu: float, peak: int) -> Exit:  # noqa: ARG002 - for other kinds
+        """Say how a process ended that has used so many seconds and bytes."""
+        return Exit(status, cpu)
 
     def _offer(self, child: ChildProcess | SandboxUnavailable | None) -> None:
         """Give a child to who waits for one, or keep it for who comes."""

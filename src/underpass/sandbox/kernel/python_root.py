@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sysconfig
 from typing import Final
 
 from underpass.sandbox.kernel import root, syscalls
@@ -36,7 +35,8 @@ def gather(workspaces: str, packages: str | None) -> root.Root:
 
 def library_paths() -> list[str]:
     """What the interpreter may still have to read: its library, the C library's folder, time zones."""
-    standard = sysconfig.get_path("stdlib")
+    # What `sysconfig` would say: it would load a table of how Python was built, for every child to share.
+    standard = os.path.dirname(os.__file__)
     found = [standard, "/usr/share/zoneinfo"]
     with open("/proc/self/maps", encoding="utf-8") as maps:
         for line in maps:
