@@ -19,7 +19,7 @@ from underpass.metrics import tokens
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R29")]
 
-LANGUAGES = ["python", "typescript"]
+LANGUAGES = ["python", pytest.param("typescript", marks=pytest.mark.slow)]
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer"}
 
@@ -55,7 +55,7 @@ async def example(up: Underpass, language: Any, command: str = "List the orders 
     return found[1] if found else ""
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["python", "typescript"])
 @pytest.mark.parametrize("command", ["List all orders", "Do what nothing here can"])
 async def test_the_instructions_cost_less_than_700_tokens_without_the_tools(
     up: Underpass, language: Any, command: str

@@ -34,6 +34,10 @@ class Says:
     """Whether it stops at the limit of its length."""
     waits: Event | None = None
     """Waited for in the middle."""
+    counts: bool = True
+    """Whether it says how many tokens it read and wrote."""
+    name: str = "scripted"
+    """What it calls itself."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ async def _sent(
 
 
 def _openai(step: Says) -> Generator[str]:
-    head = {"id": "chat", "object": "chat.completion.chunk", "created": 1, "model": "scripted"}
+    head = {"id": "chat", "object": "chat.completion.chunk", "created": 1, "model": step.name}
 
     def chunk(delta: Mapping[str, Any], reason: str | None = None) -> str:
         choice = {"index": 0, "delta": dict(delta), "finish_reason": reason}
@@ -172,7 +176,8 @@ def _openai(step: Says) -> Generator[str]:
     if step.thinks:
         usage["prompt_tokens_details"] = {"cached_tokens": 40}
         usage["completion_tokens_details"] = {"reasoning_tokens": 6}
-    yield "data: " + json.dumps({**head, "choices": [], "usage": usage})
+    if step.counts:
+        yield "data: " + json.dumps({**head, "choices": [], "usage": usage})
     yield "data: [DONE]"
 
 
@@ -182,7 +187,7 @@ def _anthropic(step: Says) -> Generator[str]:
 
     usage = {"input_tokens": 100, "output_tokens": 1}
     message: dict[str, Any] = {
-        "id": "m", "type": "message", "role": "assistant", "model": "scripted", "content": [],
+        "id": "m", "type": "message", "role": "assistant", "model": step.name, "content": [],
         "stop_reason": None, "stop_sequence": None, "usage": usage,
     }  # fmt: skip
     yield event("message_start", message=message)

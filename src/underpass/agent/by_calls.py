@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from underpass.agent.backend import Backend
 from underpass.agent.call_log import CallLog
 from underpass.agent.prompt import direct_prompt
 from underpass.agent.talk import Heard, NoAnswer, Talk, arguments_of
-from underpass.agent.toolbox import DirectTools, definition
+from underpass.agent.toolbox import DirectTools, definition, queries_of
 from underpass.broker.approvals import Ask
 from underpass.catalog.definition import ToolDefinition as McpTool
 from underpass.discovery.known_tools import definition_tokens
@@ -84,8 +84,7 @@ class ByCalls:
             return await self._tools.answer(call.tool_name, arguments)
         if call.tool_name != _search().name:
             return f"there is no tool {call.tool_name!r:.80}"
-        queries = cast("list[object]", arguments.get("queries") or [])
-        found = await self._fitting([each for each in queries if isinstance(each, str)])
+        found = await self._fitting(queries_of(arguments))
         self._tools.add(found)
         return "You can call these now: " + ", ".join(f"{tool.server}.{tool.name}" for tool in found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from underpass.agent.prompt import texts
 from underpass.catalog.definition import ToolDefinition as McpTool
@@ -83,9 +83,15 @@ class Finder:
             request = DocumentationRequest.read({**arguments, "language": self._language})
             pages = [await self._directory.document(each, self._language) for each in request.names]
             return "\n\n".join(pages)
-        queries = [str(query) for query in arguments.get("queries") or [arguments.get("query", "")]]
-        groups = await self._directory.search_each(queries, server=arguments.get("server"))
+        groups = await self._directory.search_each(queries_of(arguments), server=arguments.get("server"))
         return self._texts.of_groups(groups)
+
+
+def queries_of(arguments: Mapping[str, Any]) -> list[str]:
+    """Return what is searched for; some models write one text where a list is wanted."""
+    given: object = arguments.get("queries") or arguments.get("query") or []
+    texts = cast("list[object]", given) if isinstance(given, list) else [given]
+    return [str(text) for text in texts]
 
 
 class DirectTools:
