@@ -58,16 +58,17 @@ def test_small_catalogs_and_other_tasks_do_not_count_as_data_heavy() -> None:
     assert Results([*few, *look_up], {10: 1, 50: 2}, {}).summary().data_heavy_saved_median is None
 
 
-def test_auto_is_held_against_the_best_arm_but_not_against_the_oracle() -> None:
-    found = [measured("t", "python", 300), measured("t", "oracle", 10), measured("t", "search", 200)]
+def test_auto_is_held_against_its_modes_and_against_all_but_the_oracle() -> None:
+    found = [measured("t", "agent-python", 200), measured("t", "oracle", 10), measured("t", "search", 125)]
     made = results(*found, measured("t", "auto", 250))
-    assert made.ratios() == {("t", 50): (1.25, "search")}
-    assert made.summary().auto_worst_ratio == 1.25
+    assert made.ratios() == {("t", 50): (1.25, "agent-python")}
+    summary = made.summary()
+    assert (summary.auto_worst_ratio, summary.auto_worst_ratio_of_all) == (1.25, 2)
 
 
 def test_a_wrong_answer_is_no_cheap_answer() -> None:
-    wrong = Measured("t", "look-up", 50, "search", Spent(1, 1, 1, correct=False))
-    made = results(measured("t", "python", 300), wrong, measured("t", "auto", 300))
+    wrong = Measured("t", "look-up", 50, "agent-direct", Spent(1, 1, 1, correct=False))
+    made = results(measured("t", "agent-python", 300), wrong, measured("t", "auto", 300))
     assert made.summary().auto_worst_ratio == 1
     failed = Measured("t", "look-up", 50, "python", None, "ServerUnavailable: gone")
     assert results(failed).summary().correct == 0

@@ -10,18 +10,18 @@ from underpass.catalog.definition import Listing
 from underpass.discovery.known_tools import definition_tokens
 from underpass.errors import ServerUnavailable
 
-_SMALL: Final = 1_200
-"""Tokens of all definitions up to which direct calls can be the cheaper way: about what the prompt for
-programs takes in two turns."""
+_SMALL: Final = 600
+"""Tokens of all definitions up to which one direct call is the cheaper way: a call takes two turns, as a
+program does, and each reads the definitions, or the prompt for programs. ``underpass bench`` shows both."""
 _BULK: Final = re.compile(
-    r"\b(each|every|all|any|both|how (many|much|often)|count|number of|total|sum|average|mean|median|"
-    r"compare|"
-    r"most|least|top|largest|smallest|longest|shortest|latest|oldest|first|last|between|per|by|across|filter|"
-    r"sort(ed)?|rank|group|list|report|summari[sz]e|analy[sz]e|then|and|until|as long as|history|log|"
-    r"trend)\b",
+    r"\b(each|every|all|any|both|how (many|often)|who are|which are|names|count|number of|total|sum|average|"
+    r"mean|median|compare|most|least|top|largest|smallest|longest|shortest|latest|oldest|first|last|between|"
+    r"per|by|up to|across|filter|sort(ed)?|rank|group|list|report|summari[sz]e|analy[sz]e|then|and|until|"
+    r"as long as|history|log|trend)\b",
     re.IGNORECASE,
 )
-"""Words of commands that need several calls, or look at more than they answer with."""
+"""Words of commands that need several calls, or look at more than they answer with. The size of results that
+nobody has seen is not known: where it may be large, a program is the choice that cannot cost much."""
 _TYPESCRIPT: Final = re.compile(r"\b(typescript|javascript)\b", re.IGNORECASE)
 
 

@@ -19,7 +19,7 @@ from underpass.discovery.known_tools import definition_text
 from underpass.errors import ConfigError
 from underpass.metrics import tokens
 
-SIZES: Final = (10, 50, 300, 1_000)
+SIZES: Final = (0, 10, 50, 300, 1_000)
 _MOST_OF_A_SERVER: Final = 60
 """Tools: few servers of the corpus have more, and one of them would be half of a catalog."""
 

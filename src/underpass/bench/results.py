@@ -17,8 +17,10 @@ PROGRAMS: Final = ("python", "typescript")
 """The arms of Underpass whose programs must be right."""
 HEADLINE: Final = "python"
 """The arm that speaks for Underpass: `underpass serve`, asked in Python."""
-SINGLE: Final = ("direct", "search", "fastmcp", *PROGRAMS, "agent-direct", "agent-python", "agent-typescript")
-"""What ``auto`` is held against: every arm that one can have. Nobody can have the oracle."""
+MODES: Final = ("direct", "agent-direct", "agent-python", "agent-typescript")
+"""What ``auto`` can choose between, and direct calls without any prompt."""
+OTHERS: Final = (*MODES, *PROGRAMS, "search", "fastmcp")
+"""Every arm that one can have. Nobody can have the oracle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Summary:
     data_heavy_saved_median: float | None
     oracle_saved_median: float | None
     auto_worst_ratio: float | None
+    auto_worst_ratio_of_all: float | None
     fastmcp_saved_median: float | None
     correct: float | None
 
@@ -59,6 +62,7 @@ class Summary:
                 ("data_heavy_saved_median", self.data_heavy_saved_median),
                 ("oracle_saved_median", self.oracle_saved_median),
                 ("auto_worst_ratio", self.auto_worst_ratio),
+                ("auto_worst_ratio_of_all", self.auto_worst_ratio_of_all),
                 ("fastmcp_saved_median", self.fastmcp_saved_median),
                 ("correct", self.correct),
             )
@@ -119,13 +123,13 @@ class Results:
             if HEADLINE in spent and other in spent
         ]
 
-    def ratios(self) -> dict[tuple[str, int], tuple[float, str]]:
-        """Return what ``auto`` takes as a multiple of the best single arm, and which that is."""
+    def ratios(self, arms: Sequence[str] = MODES) -> dict[tuple[str, int], tuple[float, str]]:
+        """Return what ``auto`` takes as a multiple of the best of some arms, and which that is."""
         found: dict[tuple[str, int], tuple[float, str]] = {}
         for task in self.tasks:
             for size in self.sizes:
                 spent = self.of(task, size)
-                single = [arm for arm in SINGLE if arm in spent]
+                single = [arm for arm in arms if arm in spent]
                 if "auto" in spent and single:
                     best = min(single, key=lambda arm: spent[arm].total)
                     found[task, size] = spent["auto"].total / spent[best].total, best
@@ -135,14 +139,17 @@ class Results:
         """Return the figures."""
         programs = [each for each in self.measured if each.arm in PROGRAMS]
         right = [each for each in programs if each.spent is not None and each.spent.correct]
-        ratios = [ratio for ratio, _ in self.ratios().values()]
         return Summary(
             data_heavy_saved_median=_median(self.saved("direct", kind="data-heavy", least=MANY)),
             oracle_saved_median=_median(self.saved("oracle", kind="data-heavy", least=MANY)),
-            auto_worst_ratio=max(ratios, default=None),
+            auto_worst_ratio=self._worst(MODES),
+            auto_worst_ratio_of_all=self._worst(OTHERS),
             fastmcp_saved_median=_median(self.saved("fastmcp")),
             correct=len(right) / len(programs) if programs else None,
         )
+
+    def _worst(self, arms: Sequence[str]) -> float | None:
+        return max((ratio for ratio, _ in self.ratios(arms).values()), default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as one JSON object."""

@@ -50,7 +50,7 @@ def command(
     """Measure what tasks cost in tokens: by direct calls, by others' ways, and by Underpass's.
 
     No model is needed. For each task there is a script: the direct calls, and the programs. They are carried
-    out with real servers, beside 10, 50, 300 and 1,000 definitions of other tools that are only listed.
+    out with real servers, beside none, 10, 50, 300 and 1,000 definitions of other tools that are only listed.
     Every token is counted that a model would have read or written, turn by turn: each reads all before it.
 
     \b
@@ -66,7 +66,8 @@ def command(
     The summary of --json (shares from 0 to 1, by tokens over all turns; null without the arm):
       data_heavy_saved_median  saved by python against direct: data-heavy tasks, 50 tools or more
       oracle_saved_median      the same against oracle
-      auto_worst_ratio         auto as a multiple of the best other arm (but oracle) on the same task, worst
+      auto_worst_ratio         auto as a multiple of the best of direct and agent-… on the same task, worst
+      auto_worst_ratio_of_all  the same of all arms but oracle; the agent's prompt counts, others have none
       fastmcp_saved_median     saved by python against fastmcp, all tasks
       correct                  programs of python and typescript that gave the expected answer
 
