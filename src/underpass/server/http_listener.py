@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
@@ -90,7 +90,7 @@ class Listener(uvicorn.Server):
         app: ASGIApp,
         *,
         closing: Callable[[], None],
-        finishing: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
+        finishing: Callable[[], Coroutine[Any, Any, None]] = anyio.lowlevel.checkpoint,
         silence: float = _SILENCE,
         grace: float = 10.0,
     ) -> None:

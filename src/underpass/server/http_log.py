@@ -71,7 +71,7 @@ def configure(kind: Literal["json", "text", "off"], file: IO[str] | None = None)
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
-            logging.CRITICAL + 1 if kind == "off" else logging.INFO
+            logging.CRITICAL if kind == "off" else logging.INFO
         ),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=False,

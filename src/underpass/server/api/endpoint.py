@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from starlette.requests import Request
 
 from underpass.server.tenancy.principal import Principal, Scope
@@ -15,6 +15,14 @@ from underpass.server.tenancy.view import TenantView
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 JSON: Final = "application/json"
 H = TypeVar("H", bound=Callable[..., Awaitable[Any]])
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE: Final = BeforeValidator(_whole)
+"""Of whole numbers, after their bounds: JSON does not tell 1.0 from 1."""
 
 
 class Body(BaseModel):

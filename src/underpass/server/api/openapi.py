@@ -7,9 +7,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from underpass.server.api.endpoint import JSON, Answers, Endpoint
+from underpass.server.api.endpoint import JSON, Answers, Body, Endpoint
+from underpass.server.api.event_stream import EVENT_STREAM
 from underpass.server.api.reading import PATH_PATTERNS, plain
 from underpass.server.problem import MEDIA_TYPE
 
@@ -27,6 +28,15 @@ _PROBLEM: Final[dict[str, Any]] = {
         "data": {"type": "object", "description": "The error's facts."},
     },
     "required": ["type", "title", "status", "detail", "error", "hint"],
+}
+_EVENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["started", "progress", "call", "question", "ended", "gap"]},
+        "data": {"type": "string", "description": "A JSON object."},
+    },
+    "required": ["id", "event", "data"],
 }
 _MEANING: Final = {
     400: "The request cannot be read",
@@ -52,7 +62,10 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     known = list(endpoints)
     models = {model for each in known for model in _models(each)}
     ordered = sorted(models, key=lambda model: model.__name__)
-    _, definitions = models_json_schema([(model, "serialization") for model in ordered], ref_template=_REF)
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (model, "validation" if issubclass(model, Body) else "serialization") for model in ordered
+    ]
+    _, definitions = models_json_schema(modes, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for each in known:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
@@ -154,7 +167,8 @@ def _answer(answer: Answers) -> dict[str, Any]:
     if answer.model is not None:
         shown["content"] = {answer.media_type: {"schema": _reference(answer.model)}}
     elif answer.media_type != JSON:
-        shown["content"] = {answer.media_type: {"schema": {"type": "string"}}}
+        schema = _EVENT if answer.media_type == EVENT_STREAM else {"type": "string"}
+        shown["content"] = {answer.media_type: {"schema": schema}}
     return shown
 
 

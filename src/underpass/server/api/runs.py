@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 from pydantic import Field
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from underpass.broker.journal.store import RunState
 from underpass.errors import ValidationFailed
 from underpass.server.api.disconnect import result_of
-from underpass.server.api.endpoint import JSON, Answers, Body, Call, Endpoints, Query, Shown
+from underpass.server.api.endpoint import JSON, WHOLE, Answers, Body, Call, Endpoints, Query, Shown
 from underpass.server.api.event_stream import EVENT_STREAM, event_stream, resumed_from
 from underpass.server.problem import Refused
 from underpass.server.tenancy.desk import DeskRun
@@ -33,7 +33,9 @@ class RunBody(Body):
     agent: str = AGENT
     language: Literal["python", "typescript"] = "python"
     timeout_seconds: float | None = Field(None, gt=0, le=3_600)
-    max_tokens: int | None = Field(None, ge=1, le=100_000, description="The bound of all that returns.")
+    max_tokens: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = Field(
+        None, description="The bound of all that returns."
+    )
     environment: str | None = Field(
         None, max_length=100, description="Packages, by the name in underpass.toml."
     )
@@ -60,9 +62,13 @@ class RunBody(Body):
 class ResumeBody(Body):
     """How a run is to go on."""
 
-    call_again: list[int] = Field([], max_length=1_000, description="Unknown calls that have not happened.")
-    assume_done: dict[str, Any] = Field(
-        {}, description="Values of unknown calls that have happened, by number."
+    call_again: list[Annotated[int, WHOLE]] = Field(
+        [], max_length=1_000, description="Unknown calls that have not happened."
+    )
+    assume_done: dict[Annotated[str, Field(pattern="^[1-9][0-9]{0,6}$")], Any] = Field(
+        {},
+        json_schema_extra={"additionalProperties": False},
+        description="Values of unknown calls that have happened, by number.",
     )
     wait: bool = True
     ask: bool | None = None
@@ -181,8 +187,6 @@ async def start_run(call: Call, body: RunBody) -> Response:
 )
 async def resume_run(call: Call, run: str, body: ResumeBody) -> Response:
     """Continue a run that died, without repeating its calls."""
-    if not all(number.isdecimal() for number in body.assume_done):
-        raise ValidationFailed("the names in assume_done are numbers of calls")
     await call.view.run(run)
     try:
         begun = await call.view.resume(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from underpass.codegen.names import identifiers
 from underpass.discovery.hit import Hit
-from underpass.errors import ToolArgumentsInvalid, ToolError, ToolNotFound, UnderpassError, ValidationFailed
+from underpass.errors import ToolError, ToolNotFound, ValidationFailed
 from underpass.server.api.endpoint import Body, Call, Endpoints, Query, Shown
 from underpass.server.api.runs import AGENT, ErrorShown
 from underpass.server.problem import Refused, missing
@@ -176,12 +176,10 @@ async def call_tool(call: Call, server: str, tool: str, body: CallBody) -> dict[
     """Call a tool, as a program would: through the policy and the trail."""
     try:
         value = await call.view.call_tool(server, tool, body.arguments, body.agent)
-    except (ToolNotFound, ToolArgumentsInvalid):
+    except ToolNotFound:
         raise
     except ToolError as error:
         return {"ok": False, "value": None, "error": error.to_dict()}
-    except UnderpassError:
-        raise
     return {"ok": True, "value": value, "error": None}
 
 
