@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from underpass.bench import m3, tasks
 from underpass.bench.comparison import compare
 from underpass.bench.saved import save
-from underpass.bench.tasks import TASKS
+from underpass.bench.task import Task
 from underpass.cli.bench_view import show
 from underpass.cli.options import examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import out, print_json, progress
@@ -24,6 +26,13 @@ from underpass.errors import ValidationFailed, did_you_mean
     )
 )
 @click.option("--quick", is_flag=True, help="Only beside 50 other tools; less than a minute.")
+@click.option(
+    "--suite",
+    type=click.Choice(["own", "m3"]),
+    default="own",
+    show_default=True,
+    help="Tasks with servers of our own, or 38 of the public M3ToolEval.",
+)
 @click.option("--task", "names", multiple=True, metavar="NAME", help="Only this task; may be repeated.")
 @click.option(
     "--corpus",
@@ -40,6 +49,7 @@ from underpass.errors import ValidationFailed, did_you_mean
 def command(
     *,
     quick: bool,
+    suite: str,
     names: tuple[str, ...],
     corpus: Path | None,
     fastmcp: bool,
@@ -74,15 +84,7 @@ def command(
     Exit status 1 when a program gave another answer.
     """
     warn_if_unsandboxed(sandbox)
-    known = {task.name: task for task in TASKS}
-    for name in names:
-        if name not in known:
-            close = did_you_mean(name, known)
-            raise ValidationFailed(
-                f"there is no task {name!r:.60}",
-                hint=f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}",
-            )
-    tasks = [known[name] for name in dict.fromkeys(names)] or TASKS
+    chosen = _chosen(m3.TASKS if suite == "m3" else tasks.TASKS, names)
     with progress("measuring …") as status:
 
         def on_task(name: str, size: int) -> None:
@@ -91,7 +93,7 @@ def command(
 
         results = run_async(
             lambda: compare(
-                tasks, quick=quick, corpus=corpus, fastmcp=fastmcp, sandbox=sandbox, on_task=on_task
+                chosen, quick=quick, corpus=corpus, fastmcp=fastmcp, sandbox=sandbox, on_task=on_task
             )
         )
     content = results.to_dict()
@@ -103,3 +105,16 @@ def command(
         show(results, out())
     if results.summary().correct != 1:
         raise click.exceptions.Exit(1)
+
+
+def _chosen(suite: Sequence[Task], names: Sequence[str]) -> Sequence[Task]:
+    """Return the tasks of these names, or all. Raises ``ValidationFailed`` for one that there is not."""
+    known = {task.name: task for task in suite}
+    for name in names:
+        if name not in known:
+            close = did_you_mean(name, known)
+            raise ValidationFailed(
+                f"there is no task {name!r:.60}",
+                hint=f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}",
+            )
+    return [known[name] for name in dict.fromkeys(names)] or suite
