@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow soak lint types lock bench clean
+.PHONY: bench-service demo test test-slow soak lint types lock bench clean
 .PHONY: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions bench-metrics
 
 demo: $(VENV)/.runtime
@@ -36,6 +36,10 @@ types: $(VENV)/.dev
 	node_modules/.bin/pyright
 
 bench: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions bench-metrics
+
+# The service over HTTP, each with its own process.
+bench-service: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.service
 
 # Each prints its table, as docs/benchmarks.md has it.
 bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions bench-metrics: bench-%: $(VENV)/.dev
