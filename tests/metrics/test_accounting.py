@@ -145,7 +145,7 @@ async def test_a_run_without_a_result_is_counted_as_well(opened: Open) -> None:
             async def go_on() -> None:
                 await up.run(
                     "from mcp_runtime import progress\nimport asyncio\n"
-                    "await progress(1)\nawait asyncio.sleep(600)",
+                    "progress(1)\nawait asyncio.sleep(600)",
                     timeout=900,
                     on_progress=said,
                 )
