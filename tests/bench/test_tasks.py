@@ -17,7 +17,8 @@ from underpass.bench.tasks import TASKS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("R42")]
 
-_FEW = ("weather-tomorrow", "copy-transcript", "budget-check")
+_EVERY = (*TASKS, *m3.TASKS)
+_QUICK = ("weather-tomorrow", "budget-check")
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +33,7 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Underpa
         yield opened
 
 
-def _each() -> list[Any]:
-    return [
-        pytest.param(task, id=task.name, marks=[] if task.name in _FEW else [pytest.mark.slow])
-        for task in (*TASKS, *m3.TASKS)
-    ]
-
-
-@pytest.mark.parametrize("task", _each())
+@pytest.mark.parametrize("task", _EVERY, ids=lambda task: task.name)
 async def test_direct_calls_come_to_the_answer(up: Underpass, task: Task) -> None:
     async def turn(*calls: ScriptedCall) -> list[Any]:
         assert {call.server for call in calls} <= set(task.servers)
@@ -48,7 +42,13 @@ async def test_direct_calls_come_to_the_answer(up: Underpass, task: Task) -> Non
     assert await task.direct(turn) == task.expected
 
 
-@pytest.mark.parametrize("task", _each())
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(task, id=task.name, marks=[] if task.name in _QUICK else [pytest.mark.slow])
+        for task in _EVERY
+    ],
+)
 @pytest.mark.parametrize("language", ["python", "typescript"])
 async def test_a_program_comes_to_the_answer(up: Underpass, task: Task, language: str) -> None:
     code = task.python if language == "python" else task.typescript
@@ -63,7 +63,7 @@ def test_there_are_enough_tasks_of_each_class() -> None:
     assert len(TASKS) >= 28
     assert min(Counter(task.kind for task in TASKS).values()) >= 6
     assert len(m3.TASKS) >= 30
-    assert len({task.name for task in (*TASKS, *m3.TASKS)}) == len(TASKS) + len(m3.TASKS)
+    assert len({task.name for task in _EVERY}) == len(TASKS) + len(m3.TASKS)
 
 
 def test_the_reference_says_what_each_task_asks() -> None:

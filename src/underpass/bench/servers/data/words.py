@@ -45,11 +45,6 @@ SENTENCES = (
 )
 
 
-def name(random: Random) -> str:
-    """A person's name."""
-    return f"{random.choice(FIRST)} {random.choice(LAST)}"
-
-
 def names(random: Random, count: int) -> list[str]:
     """Different names of persons."""
     every = [f"{first} {last}" for first in FIRST for last in LAST]
