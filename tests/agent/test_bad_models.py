@@ -236,12 +236,30 @@ async def test_a_program_that_failed_may_run_again_when_another_has_gone_well(up
     assert [run.result.ok for run in outcome.runs] == [False, True, True]
 
 
-async def test_a_program_that_is_no_text_is_told_so(up: Underpass) -> None:
-    broken = Says(calls=(("run_code", '{"code": "print(\\"\\ud800\\")"}'),))
+@pytest.mark.parametrize("written", ["call", "text"])
+@pytest.mark.parametrize("name", ["openai:scripted", "anthropic:claude-scripted"])
+async def test_half_a_character_is_no_end(up: Underpass, written: str, name: str) -> None:
+    call = Says(calls=(("run_code", '{"code": "print(\\"\\ud800\\")"}'),))
+    broken = call if written == "call" else Says("```python\nprint('\ud800')\n```")
     with serve_model(broken, runs(SUM), Says("done")) as model:
-        outcome = await agent(up, model, mode="python").run("Add up")
+        outcome = await agent(up, model, mode="python", name=name).run("Add up")
     assert outcome.ok
+    assert outcome.runs[-1].result.value == TOTAL
     assert len(model.asked) == 3
+
+
+async def test_a_command_of_broken_bytes_reaches_the_model_all_the_same(up: Underpass) -> None:
+    with serve_model(Says("done")) as model:
+        outcome = await agent(up, model).run("Add up \udcff")
+    assert outcome.ok
+    assert "Add up ?" in model.last_read
+
+
+async def test_a_question_about_a_tool_that_there_is_not_is_answered(up: Underpass) -> None:
+    asks = Says(calls=(("get_tool_documentation", {"names": ["shop.burn_down"]}),))
+    with serve_model(asks, Says("There is none.")) as model:
+        await agent(up, model, mode="python").run("Burn it down")
+    assert "burn_down" in str(model.asked[1]["messages"][-1])
 
 
 @pytest.mark.parametrize(

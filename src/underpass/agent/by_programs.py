@@ -12,11 +12,11 @@ from underpass.agent.events import OnEvent, RunBegan, RunEnded
 from underpass.agent.outcome import AgentRun
 from underpass.agent.program_text import find_program
 from underpass.agent.prompt import code_prompt
-from underpass.agent.talk import Heard, NoAnswer, Talk, arguments_of
+from underpass.agent.talk import Heard, NoAnswer, Talk, arguments_of, whole
 from underpass.agent.toolbox import Finder, run_code, told
 from underpass.broker.approvals import Ask
 from underpass.codegen.calls import Language
-from underpass.errors import UnderpassError, ValidationFailed
+from underpass.errors import UnderpassError
 from underpass.execution.result import RunResult
 from underpass.execution.shape import compact
 
@@ -128,10 +128,9 @@ class ByPrograms:
             return self._failed(f"the arguments are no JSON object: {why}")
         if call.tool_name == "run_code":
             code = arguments.get("code")
+            code = whole(code) if isinstance(code, str) else None
             return (
-                await self._program(code)
-                if isinstance(code, str)
-                else self._failed("give the program as `code`")
+                await self._program(code) if code is not None else self._failed("give the program as `code`")
             )
         if call.tool_name not in {each.name for each in self._finder.definitions()}:
             return self._failed(
@@ -148,13 +147,9 @@ class ByPrograms:
             return self._failed("That is the program that failed before, so it was not run again. Change it.")
         number, calls = len(self.runs) + 1, len(self._log)
         self._on_event(RunBegan(number, code, self._language))
-        try:
-            result = await self._up.run(
-                code, agent=self._agent, language=self._language, on_call=self._log.began, ask=self._ask
-            )
-        except ValidationFailed as error:
-            self._failing.add(code.strip())
-            return self._failed(told(error))
+        result = await self._up.run(
+            code, agent=self._agent, language=self._language, on_call=self._log.began, ask=self._ask
+        )
         self.runs.append(AgentRun(code, result))
         self._on_event(RunEnded(number, result))
         if result.ok:

@@ -68,7 +68,7 @@ class Talk:
         """Say something to the model."""
         from pydantic_ai.messages import ModelRequest, UserPromptPart
 
-        self._add(ModelRequest(parts=[UserPromptPart(content=text)], instructions=self.instructions))
+        self._add(ModelRequest(parts=[UserPromptPart(content=whole(text))], instructions=self.instructions))
 
     def answer(self, answers: Sequence[tuple[ToolCallPart, str]]) -> None:
         """Give the model what came of its calls."""
@@ -87,6 +87,8 @@ class Talk:
             ModelFailed: it cannot be asked.
             NoAnswer: it refuses.
         """
+        from pydantic_ai.messages import TextPart, ThinkingPart
+
         tools = tools if self.can_call else []
         try:
             response = await self.talker.ask(self.messages, tools)
@@ -95,6 +97,9 @@ class Talk:
                 raise
             self.can_call, tools = False, []
             response = await self.talker.ask(self.messages, tools)
+        for part in response.parts:
+            if isinstance(part, TextPart | ThinkingPart):
+                part.content = whole(part.content)
         self._count(response, tools)
         self._add(response)
         self.turns += 1
@@ -139,6 +144,11 @@ class Talk:
             else:
                 texts.append(_written(message))
         return sum(map(tokens.count, texts))
+
+
+def whole(text: str) -> str:
+    """Return a text without halves of characters, which JSON can express and nobody can send."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def arguments_of(call: ToolCallPart) -> dict[str, object] | None:
