@@ -144,8 +144,7 @@ async def test_a_run_without_a_result_is_counted_as_well(opened: Open) -> None:
 
             async def go_on() -> None:
                 await up.run(
-                    "from mcp_runtime import progress\nimport asyncio\n"
-                    "progress(1)\nawait asyncio.sleep(600)",
+                    "from mcp_runtime import progress\nimport asyncio\nprogress(1)\nawait asyncio.sleep(600)",
                     timeout=900,
                     on_progress=said,
                 )
