@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from underpass.metrics.figures import Recommendation
+from underpass.metrics.store import WANTED
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,9 +43,6 @@ _EACH: Final = 5
 _EVIDENCE: Final = 10
 """Runs that are named."""
 
-_WANTED: Final = (
-    "runs.begun >= :since AND (:agents IS NULL OR substr(runs.agent, 1, length(:agents)) = :agents)"
-)
 _SPENT: Final = "(definitions_code + code_tokens + answer_tokens)"
 _SAVED: Final = f"(definitions_direct + calls_tokens + results_tokens - {_SPENT})"
 
@@ -64,7 +62,7 @@ def recommend(rows: Rows, wanted: Mapping[str, Any]) -> list[Recommendation]:
 def _results(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
     """Tools of whose results little is used, and tools whose results programs return."""
     chosen = (
-        f"FROM uses JOIN runs USING (number) WHERE {_WANTED} AND outcome = 'ok'"
+        f"FROM uses JOIN runs USING (number) WHERE {WANTED} AND outcome = 'ok'"
         f" AND uses.results > 0 AND uses.results >= {MOSTLY} * results_tokens"
     )
     left = {"filter-in-code": _EACH, "return-less": _EACH}
@@ -104,13 +102,13 @@ def _results(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
 
 def _unused_servers(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
     (total,) = rows(
-        f"SELECT count(*) AS runs, total(conversation) AS conversations FROM runs WHERE {_WANTED}", wanted
+        f"SELECT count(*) AS runs, total(conversation) AS conversations FROM runs WHERE {WANTED}", wanted
     ) or ({"runs": 0, "conversations": 0},)
     if total["runs"] < UNUSED_RUNS:
         return
     for row in rows(
         "SELECT server, tools, tokens FROM servers WHERE tokens >= :least AND server NOT IN"
-        f" (SELECT server FROM uses JOIN runs USING (number) WHERE {_WANTED})"
+        f" (SELECT server FROM uses JOIN runs USING (number) WHERE {WANTED})"
         f" ORDER BY tokens DESC LIMIT {_EACH}",
         {**wanted, "least": UNUSED_TOKENS},
     ):
@@ -123,7 +121,7 @@ def _unused_servers(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommend
 
 
 def _programs(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
-    chosen = f"FROM runs WHERE {_WANTED} AND outcome = 'ok' AND calls > 0"
+    chosen = f"FROM runs WHERE {WANTED} AND outcome = 'ok' AND calls > 0"
     for row in rows(
         "SELECT code, language, count(*) AS runs, sum(cached) AS cached, max(code_tokens) AS tokens"
         f" {chosen} GROUP BY code, language HAVING runs >= {RUNS}"
@@ -149,7 +147,7 @@ def _direct(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
     # What is carried once for a conversation is not a matter of one run's way.
     loss = "code_tokens + answer_tokens - calls_tokens - results_tokens"
     chosen = (
-        f"FROM runs WHERE {_WANTED} AND outcome = 'ok' AND NOT cached AND calls BETWEEN 1 AND {FEW_CALLS}"
+        f"FROM runs WHERE {WANTED} AND outcome = 'ok' AND NOT cached AND calls BETWEEN 1 AND {FEW_CALLS}"
         f" AND {loss} > 0"
     )
     for row in rows(
@@ -170,7 +168,7 @@ def _direct(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
 def _failing_tools(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
     for row in rows(
         "SELECT server, tool, sum(uses.calls) AS calls, sum(failed) AS failed, count(*) AS runs"
-        f" FROM uses JOIN runs USING (number) WHERE {_WANTED} GROUP BY server, tool"
+        f" FROM uses JOIN runs USING (number) WHERE {WANTED} GROUP BY server, tool"
         f" HAVING sum(uses.calls) >= {FAILING_CALLS} AND sum(failed) >= {FAILING} * sum(uses.calls)"
         f" ORDER BY sum(failed) DESC LIMIT {_EACH}",
         wanted,
@@ -182,7 +180,7 @@ def _failing_tools(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommenda
         )
         evidence = _runs(
             rows,
-            f"SELECT run FROM uses JOIN runs USING (number) WHERE {_WANTED} AND failed"
+            f"SELECT run FROM uses JOIN runs USING (number) WHERE {WANTED} AND failed"
             " AND server = :server AND tool = :tool",
             {**wanted, "server": row["server"], "tool": row["tool"]},
         )
@@ -191,8 +189,8 @@ def _failing_tools(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommenda
 
 
 def _failing_runs(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]:
-    chosen = f"FROM runs WHERE {_WANTED} AND outcome NOT IN ('ok', 'Interrupted', 'Cancelled')"
-    (total,) = rows(f"SELECT count(*) AS runs FROM runs WHERE {_WANTED}", wanted) or ({"runs": 0},)
+    chosen = f"FROM runs WHERE {WANTED} AND outcome NOT IN ('ok', 'Interrupted', 'Cancelled')"
+    (total,) = rows(f"SELECT count(*) AS runs FROM runs WHERE {WANTED}", wanted) or ({"runs": 0},)
     for row in rows(
         f"SELECT outcome, count(*) AS runs, sum({_SPENT}) AS tokens {chosen}"
         f" GROUP BY outcome HAVING runs >= {RUNS} AND runs >= {FAILING} * {total['runs']}"

@@ -24,7 +24,7 @@ from underpass.metrics.figures import (
     ToolFigures,
 )
 from underpass.metrics.recommendations import recommend
-from underpass.metrics.store import MetricsStore
+from underpass.metrics.store import WANTED, MetricsStore
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,12 +37,8 @@ _SUMS: Final = (
     " sum(code_tokens) AS code_written, sum(answer_tokens) AS answers"
 )
 _DIRECT: Final = "(definitions_direct + calls_tokens + results_tokens)"
-LOSS: Final = f"({_DIRECT} < definitions_code + code_tokens + answer_tokens)"
+_LOSS: Final = f"({_DIRECT} < definitions_code + code_tokens + answer_tokens)"
 """That a run cost more than direct calls."""
-WANTED: Final = (
-    "runs.begun >= :since AND (:agents IS NULL OR substr(runs.agent, 1, length(:agents)) = :agents)"
-)
-"""Which runs are looked at; the same words hold for prompts."""
 _CALLS: Final = (
     "CASE WHEN calls = 1 THEN '1' WHEN calls <= 5 THEN '2-5' WHEN calls <= 20 THEN '6-20'"
     " WHEN calls <= 100 THEN '21-100' ELSE 'more' END"
@@ -75,7 +71,7 @@ class Statistics:
         wanted = _wanted(since, agents)
         rows = self._rows(
             f"SELECT count(*) AS runs, sum(outcome != 'ok') AS failed, sum(cached) AS cached,"
-            f" sum({LOSS}) AS losses, sum(calls) AS calls, sum(failed_calls) AS failed_calls,"
+            f" sum({_LOSS}) AS losses, sum(calls) AS calls, sum(failed_calls) AS failed_calls,"
             f" sum(code_lines) AS code_lines, sum(conversation) AS conversations,"
             f" max(tokenizer) AS tokenizer, {_SUMS} FROM runs WHERE {WANTED}",
             wanted,
@@ -222,7 +218,7 @@ class Statistics:
                 " AND (:server IS NULL OR server = :server) AND (:tool IS NULL OR tool = :tool))"
             )
         if losses:
-            conditions.append(LOSS)
+            conditions.append(_LOSS)
         rows = self._rows(
             f"SELECT * FROM runs WHERE {' AND '.join([WANTED, *conditions])}"
             " ORDER BY number DESC LIMIT :limit",

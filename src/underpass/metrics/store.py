@@ -19,6 +19,10 @@ FILE_NAME: Final = "metrics.sqlite3"
 VERSION: Final = 1
 CONVERSATION_SECONDS: Final = 1_800.0
 """A pause of an agent that is longer begins another conversation, which carries the definitions again."""
+WANTED: Final = (
+    "runs.begun >= :since AND (:agents IS NULL OR substr(runs.agent, 1, length(:agents)) = :agents)"
+)
+"""Which runs are looked at; the same words hold for prompts under the name ``runs``."""
 _PATIENCE: Final = 5.0
 """Seconds to wait for another process that writes."""
 _NAME: Final = 200
