@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from underpass.server.api.service import ApiService
 from underpass.server.facade import facade
 from underpass.server.http import HttpService
 from underpass.server.http_address import Address
+from underpass.server.http_log import configure
 
 _AGENTS: Final = 1_000
 _IN_FLIGHT: Final = 32
@@ -33,7 +35,7 @@ _ROUNDS: Final = 3
 _LONGEST: Final = 60.0
 """Seconds for one round; the program ends with an error beyond."""
 _TOKEN: Final = "benchmark-token-of-loopback"
-_SETTINGS: Final = {"service.requests_per_second": 0, "service.log": "off", "service.max_runs": 4_000}
+_SETTINGS: Final = {"service.requests_per_second": 0, "service.max_runs": 4_000}
 _PROGRAM: Final = """
 from mcp_servers import numbers
 n = {number}
@@ -53,6 +55,7 @@ async def _opened(home: Path) -> AsyncGenerator[Underpass]:
 
 async def serve(home: Path) -> None:
     """Be the service, until the other side ends this process."""
+    configure("json", Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115, ASYNC230 - as long as we live
     async with _opened(home) as up:
         address = Address.parse("127.0.0.1:0")
         limit = up.settings.calls.max_argument_bytes
