@@ -63,12 +63,15 @@ def _goals(results: Results) -> Iterator[Row]:
             yield Row(what, "≤ 1.1", seen, worst <= 1.1)
     if (saved := summary.fastmcp_saved_median) is not None:
         yield Row("all tasks, saved against FastMCP CodeMode, median", "≥ 20 %", f"{saved:.1%}", saved >= 0.2)
-    served = [
-        each.spent for each in results.measured if each.arm == HEADLINE and each.size >= MANY and each.spent
-    ]
-    if found := [spent.finding for spent in served if spent.finding is not None]:
-        seen = f"{median(found):.0f} in the median, {max(found)} at most"
-        yield Row("the facade's definitions and the first search", "≤ 600", seen, median(found) <= 600)
+    if found := [
+        (each.task, each.spent.finding)
+        for each in results.measured
+        if each.arm == HEADLINE and each.size >= MANY and each.spent and each.spent.finding is not None
+    ]:
+        asked = {task.name: len(task.queries) for task in TASKS}
+        once = median([tokens for name, tokens in found if asked[name] == 1])
+        seen = f"{once:.0f} for one query, {median(tokens for _, tokens in found):.0f} for all of a task's"
+        yield Row("the facade's definitions and the first search, median", "≤ 600", seen, once <= 600)
     if plan := [
         each.spent for each in results.measured if (each.task, each.arm) == (_PLAN, HEADLINE) and each.spent
     ]:

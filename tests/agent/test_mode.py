@@ -36,3 +36,14 @@ def test_the_command_and_the_size_of_all_definitions_decide(command: str, tools:
     chosen, why = choose(command, listings(tools))
     assert chosen == mode
     assert why
+
+
+def test_a_database_counts_by_itself() -> None:
+    query = {
+        "type": "object",
+        "properties": {"query": {"type": "string", "description": "A SELECT statement"}},
+    }
+    tool = ToolDefinition("store", "read_query", "Run a query.", input_schema=query)
+    few = {"store": Listing(tools=(tool,))}
+    assert choose("How many pieces are in stock?", few)[0] == "direct"
+    assert choose("How many pieces are in stock?", few | listings(40))[0] == "python"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from underpass.catalog.definition import Listing
-from underpass.discovery.known_tools import definition_tokens
+from underpass.discovery.known_tools import definition_text, definition_tokens
 from underpass.errors import ServerUnavailable
 
 _SMALL: Final = 600
@@ -22,6 +22,8 @@ _BULK: Final = re.compile(
 )
 """Words of commands that need several calls, or look at more than they answer with. The size of results that
 nobody has seen is not known: where it may be large, a program is the choice that cannot cost much."""
+_DATABASE: Final = re.compile(r"\bSQL\b|\bSELECT\b")
+"""What the definition of a tool says to which a question about many rows is one call."""
 _TYPESCRIPT: Final = re.compile(r"\b(typescript|javascript)\b", re.IGNORECASE)
 
 
@@ -30,8 +32,9 @@ def choose(
 ) -> tuple[Literal["python", "typescript", "direct"], str]:
     """Return the mode for a command, and why.
 
-    Direct calls cost less where the tools' definitions are few and one call answers. Everything else is a
-    program's; in TypeScript where the command says so.
+    Direct calls cost less where the tools' definitions are few and one call answers: about one thing, or of
+    a database, which counts by itself. Everything else is a program's; in TypeScript where the command says
+    so.
 
     Parameters:
         command: what is to be done.
@@ -39,9 +42,11 @@ def choose(
     """
     if _TYPESCRIPT.search(command):
         return "typescript", "the command names the language"
-    tools = (tool for each in listings.values() if isinstance(each, Listing) for tool in each.tools)
+    tools = [tool for each in listings.values() if isinstance(each, Listing) for tool in each.tools]
     if (size := definition_tokens(tools, _SMALL)) is None:
         return "python", f"the definitions of all tools take more than {_SMALL:,} tokens"
+    if any(_DATABASE.search(definition_text(tool)) for tool in tools):
+        return "direct", f"few tools, and one of them is a database: all definitions take {size:,} tokens"
     if bulk := _BULK.search(command):
         return "python", f"the command looks at several things ({bulk.group(0).lower()!r})"
     return "direct", f"few tools, and one call answers: all definitions take {size:,} tokens"

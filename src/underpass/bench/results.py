@@ -17,9 +17,9 @@ PROGRAMS: Final = ("python", "typescript")
 """The arms of Underpass whose programs must be right."""
 HEADLINE: Final = "python"
 """The arm that speaks for Underpass: `underpass serve`, asked in Python."""
-MODES: Final = ("direct", "agent-direct", "agent-python", "agent-typescript")
-"""What ``auto`` can choose between, and direct calls without any prompt."""
-OTHERS: Final = (*MODES, *PROGRAMS, "search", "fastmcp")
+MODES: Final = ("agent-direct", "agent-python", "agent-typescript")
+"""What ``auto`` can choose between."""
+OTHERS: Final = (*MODES, *PROGRAMS, "direct", "search", "fastmcp")
 """Every arm that one can have. Nobody can have the oracle."""
 
 

@@ -76,7 +76,7 @@ def command(
     The summary of --json (shares from 0 to 1, by tokens over all turns; null without the arm):
       data_heavy_saved_median  saved by python against direct: data-heavy tasks, 50 tools or more
       oracle_saved_median      the same against oracle
-      auto_worst_ratio         auto as a multiple of the best of direct and agent-… on the same task, worst
+      auto_worst_ratio         auto as a multiple of the best mode (agent-…) on the same task: the worst
       auto_worst_ratio_of_all  the same of all arms but oracle; the agent's prompt counts, others have none
       fastmcp_saved_median     saved by python against fastmcp, all tasks
       correct                  programs of python and typescript that gave the expected answer
