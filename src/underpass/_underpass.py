@@ -243,10 +243,11 @@ class Underpass:
                 default the setting ``cache.runs``. A program that asks for the time or for chance gets
                 what it got then.
             on_progress: awaited with the progress that the program and its tools report.
-            on_call: told of each tool call as it is made; what it returns is told how it went (see ``OnCall``).
-            ask: awaited with a ``Question`` about each call of which the policy says that a person decides;
-                returns ``"once"``, ``"run"``, ``"always"``, ``"refuse"``, or None where nobody can be asked.
-                The time of the run stands meanwhile. By default nobody is asked.
+            on_call: told of each tool call as it is made; what it returns is told how it went (see
+                ``OnCall``).
+            ask: awaited with a ``Question`` about each call of which the policy says that a person
+                decides; returns ``"once"``, ``"run"``, ``"always"``, ``"refuse"``, or None where nobody can
+                be asked. The time of the run stands meanwhile. By default nobody is asked.
             run_id: one of ``underpass.execution.runner.new_run_id``, where it has to be known before the
                 run ends.
 

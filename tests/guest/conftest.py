@@ -62,6 +62,9 @@ class FakeHost:
     async def progress(self, value: float, total: float | None, message: str | None) -> None:
         self.progressed.append((value, total, message))
 
+    def settle(self) -> None:
+        """Its values are there at once."""
+
 
 class _Lease:
     def __init__(self, channel: Channel) -> None:
