@@ -64,7 +64,7 @@ def definitions(
 def instructions(tools: Iterable[Tool]) -> str:
     """Return what a client is told of the facade as a whole."""
     if any(tool.name == "search_tools" for tool in tools):
-        return "Use search_tools to find tools, then call them from a program with run_code."
+        return "Find tools, call them in programs."
     return "Call the tools that run_code names from a program."
 
 
@@ -144,7 +144,7 @@ def _search_tools(domains: str, more: Mapping[str, Any]) -> Tool:
     return Tool(
         name="search_tools",
         title="Search tools",
-        description=(f"Find tools for {domains}. One query per step; name the server if known."),
+        description=(f"Find tools for {domains}. One query per step; name a known server."),
         input_schema=_object(
             {
                 "query": _TEXT,

@@ -43,7 +43,10 @@ class Peer:
 
     async def servers(self, entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Start servers."""
-        clients = {name: fastmcp.Client({"mcpServers": {name: entry}}) for name, entry in entries.items()}
+        clients = {
+            name: fastmcp.Client({"mcpServers": {name: entry}}, mode="legacy")
+            for name, entry in entries.items()
+        }
         await asyncio.gather(*(self._started.enter_async_context(client) for client in clients.values()))
         self._proxies = {name: servers.create_proxy(client) for name, client in clients.items()}
         return {}
