@@ -209,9 +209,7 @@ async def test_the_search_says_what_the_known_servers_are_about_in_words_of_the_
     git = server("git", "git_log", "git_commit", "git_branch", description="Works on a git repository")
     async with connected(git, hostile, known=True, threshold=0) as (client, _):
         search = (await client.list_tools()).tools[1]
-    assert search.description == (
-        "Find tools for version control. One query per step; name a known server."
-    )
+    assert search.description == ("Find tools for version control. One query per step; name a known server.")
 
 
 @pytest.mark.requirement("R24", "R31")
