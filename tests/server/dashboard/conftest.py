@@ -56,6 +56,17 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiUnderTest]
             yield found
 
 
+@pytest.fixture(autouse=True)
+def settled(service: ApiUnderTest) -> Generator[None]:
+    """No run waits for an answer when a test begins or ends."""
+    yield
+    client = service.operator
+    for each in client.get("/api/approvals").json()["questions"]:
+        client.post(f"/api/approvals/{each['id']}", json={"answer": "refuse"})
+    for each in client.get("/api/runs", params={"state": "unfinished"}).json()["runs"]:
+        client.delete(f"/api/runs/{each['run']}")
+
+
 @pytest.fixture(scope="package")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiUnderTest]:
     """A service in which nothing has happened."""

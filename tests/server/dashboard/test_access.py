@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
 import httpx2
 import pytest
@@ -49,7 +50,7 @@ def test_no_route_answers_anybody_without_a_session(service: ApiUnderTest) -> No
 
 
 def test_no_action_happens_without_the_token_of_the_page(service: ApiUnderTest) -> None:
-    with browser_of(service, service.operator) as browser:
+    with closing(browser_of(service, service.operator)) as browser:
         waiting = begin(service, service.operator, WAITING, agent="asker")
         for method, path in ROUTES:
             if method == "POST":
@@ -57,14 +58,13 @@ def test_no_action_happens_without_the_token_of_the_page(service: ApiUnderTest) 
                     assert browser.post(path, headers=headers).status_code == 401
         assert browser.post(f"/dashboard/runs/{waiting}/cancel").status_code == 401
         assert service.operator.get(f"/api/runs/{waiting}").json()["state"] == "running"
-        assert service.operator.delete(f"/api/runs/{waiting}").status_code == 204
 
 
 def test_a_tenant_sees_nothing_of_others_on_any_page(service: ApiUnderTest) -> None:
     acme = service.tenant("acme")
     own = run(acme, "'mine'", agent="bot")["run"]
     other = last_run(service, agent="greeter")
-    with browser_of(service, acme) as browser:
+    with closing(browser_of(service, acme)) as browser:
         for path, _ in NAVIGATION:
             answer = browser.get(path)
             assert answer.status_code in {200, 403}
@@ -84,11 +84,10 @@ def test_who_may_only_read_is_offered_no_button_and_may_use_none(chrome: Browser
         assert page.locator(".question button").count() == 0
         assert visitor.goto(f"/dashboard/runs/{waiting}").get_by_role("button", name="Cancel").count() == 0
         visitor.expect_no_complaint()
-    with browser_of(service, reader) as browser:
+    with closing(browser_of(service, reader)) as browser:
         csrf = browser.get("/api/me").json()["csrf"]
         refused = browser.post(f"/dashboard/runs/{waiting}/cancel", headers={"X-CSRF-Token": csrf})
         assert refused.status_code == 403
-    service.operator.delete(f"/api/runs/{waiting}")
 
 
 def test_signing_out_ends_the_session(chrome: Browser, service: ApiUnderTest) -> None:
@@ -99,7 +98,7 @@ def test_signing_out_ends_the_session(chrome: Browser, service: ApiUnderTest) ->
 
 
 def test_pages_load_nothing_from_elsewhere_and_files_are_those_of_the_package(service: ApiUnderTest) -> None:
-    with browser_of(service, service.operator) as browser:
+    with closing(browser_of(service, service.operator)) as browser:
         answer = browser.get("/dashboard")
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -113,7 +112,7 @@ def test_pages_load_nothing_from_elsewhere_and_files_are_those_of_the_package(se
 
 
 def test_a_live_part_is_sent_only_when_it_has_changed(service: ApiUnderTest) -> None:
-    with browser_of(service, service.operator) as browser:
+    with closing(browser_of(service, service.operator)) as browser:
         whole = browser.get("/dashboard/runs?agent=greeter").text
         seen = re.findall(r'"X-Seen":"([0-9a-f]+)"', whole)[0]
         live = {"HX-Request": "true", "HX-Target": "live", "X-Seen": seen}
@@ -126,7 +125,7 @@ def test_a_live_part_is_sent_only_when_it_has_changed(service: ApiUnderTest) -> 
 
 @pytest.mark.parametrize("path", ["/dashboard/runs/zzz", "/dashboard/runs?state=odd", "/dashboard/runs/%3Cb%3E"])
 def test_what_is_not_there_is_told_in_a_page(service: ApiUnderTest, path: str) -> None:
-    with browser_of(service, service.operator) as browser:
+    with closing(browser_of(service, service.operator)) as browser:
         answer = browser.get(path)
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")

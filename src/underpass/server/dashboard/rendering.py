@@ -23,6 +23,10 @@ NAVIGATION: Final = (
     ("/dashboard", "Overview"),
     ("/dashboard/runs", "Runs"),
     ("/dashboard/approvals", "Approvals"),
+    ("/dashboard/servers", "Tools and servers"),
+    ("/dashboard/workspaces", "Workspaces"),
+    ("/dashboard/audit", "Audit"),
+    ("/dashboard/settings", "Settings"),
 )
 
 

@@ -7,10 +7,20 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from underpass.server.dashboard import approvals, overview, run, runs, static_files
+from underpass.server.dashboard import (
+    approvals,
+    audit,
+    overview,
+    run,
+    runs,
+    servers,
+    settings,
+    static_files,
+    workspaces,
+)
 from underpass.server.tenancy.view import TenantView
 
-_MODULES = (overview, runs, run, approvals)
+_MODULES = (overview, runs, run, approvals, servers, workspaces, audit, settings)
 
 
 def dashboard_routes(views: Callable[[str | None], TenantView], service: Any) -> list[BaseRoute]:
