@@ -106,9 +106,7 @@ def hostile_tools(folder: Path, *names: str) -> Path:
         "type": "object",
         "properties": {each: {"type": "string", "description": PAYLOAD} for each in ("text", "word")},
     }
-    tools = [
-        {"name": name, "description": f"{PAYLOAD} of {name}", "inputSchema": schema} for name in names
-    ]
+    tools = [{"name": name, "description": f"{PAYLOAD} of {name}", "inputSchema": schema} for name in names]
     place = folder / "tools.json"
     place.write_text(json.dumps(tools), encoding="utf-8")
     return place

@@ -75,7 +75,9 @@ def test_a_tenant_sees_nothing_of_others_on_any_page(service: ApiUnderTest) -> N
         assert browser.get(f"/dashboard/runs/{other}").status_code == 404
 
 
-def test_who_may_only_read_is_offered_no_button_and_may_use_none(chrome: Browser, service: ApiUnderTest) -> None:
+def test_who_may_only_read_is_offered_no_button_and_may_use_none(
+    chrome: Browser, service: ApiUnderTest
+) -> None:
     reader = service.tenant(None, ["read"])
     waiting = begin(service, service.operator, WAITING, agent="asker")
     with visiting(chrome, service, reader) as visitor:
@@ -123,7 +125,9 @@ def test_a_live_part_is_sent_only_when_it_has_changed(service: ApiUnderTest) -> 
         assert part.text.lstrip().startswith('<div id="live"')
 
 
-@pytest.mark.parametrize("path", ["/dashboard/runs/zzz", "/dashboard/runs?state=odd", "/dashboard/runs/%3Cb%3E"])
+@pytest.mark.parametrize(
+    "path", ["/dashboard/runs/zzz", "/dashboard/runs?state=odd", "/dashboard/runs/%3Cb%3E"]
+)
 def test_what_is_not_there_is_told_in_a_page(service: ApiUnderTest, path: str) -> None:
     with closing(browser_of(service, service.operator)) as browser:
         answer = browser.get(path)

@@ -60,7 +60,9 @@ def test_each_page_says_what_to_do_where_nothing_has_happened(chrome: Browser, e
         visitor.expect_no_complaint()
 
 
-def test_the_overview_has_the_figures_of_the_api_and_draws_them(chrome: Browser, service: ApiUnderTest) -> None:
+def test_the_overview_has_the_figures_of_the_api_and_draws_them(
+    chrome: Browser, service: ApiUnderTest
+) -> None:
     figures = service.operator.get("/api/stats").json()
     with visiting(chrome, service) as visitor:
         page = visitor.goto("/dashboard?hours=")
@@ -174,7 +176,9 @@ def test_a_workspace_is_compared_and_restored_in_the_browser(chrome: Browser, se
         expect(page.locator("#notice")).to_have_text("Kept as good")
         assert run(service.operator, "open('table.txt', 'a').write('er')", agent="keeper")["ok"]
         page.get_by_role("link", name="Compare with good").click()
-        expect(page.locator("section", has=page.locator("#diff")).locator("tbody tr")).to_contain_text("changed")
+        expect(page.locator("section", has=page.locator("#diff")).locator("tbody tr")).to_contain_text(
+            "changed"
+        )
         page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Restore good").click()
         expect(page.locator("#notice")).to_contain_text("1 path was changed")
@@ -203,7 +207,10 @@ def test_nothing_that_programs_tools_or_files_say_is_taken_for_html(
     chrome: Browser, service: ApiUnderTest
 ) -> None:
     begin(
-        service, service.operator, f"from mcp_servers import hostile\nawait hostile.pid(text={PAYLOAD!r})", agent="asker"
+        service,
+        service.operator,
+        f"from mcp_servers import hostile\nawait hostile.pid(text={PAYLOAD!r})",
+        agent="asker",
     )
     with visiting(chrome, service) as visitor:
         seen = ""
@@ -211,7 +218,9 @@ def test_nothing_that_programs_tools_or_files_say_is_taken_for_html(
             page = visitor.goto(path)
             for opened in page.locator("details").all():
                 opened.evaluate("each => each.open = true")
-            assert page.locator("main script, main img, main a[href^='javascript'], main [onload]").count() == 0
+            assert (
+                page.locator("main script, main img, main a[href^='javascript'], main [onload]").count() == 0
+            )
             seen += page.locator("main").inner_text()
         assert seen.count("<img src=x onerror=alert(2)>") > 5
         assert "{{7*7}}" in seen

@@ -23,7 +23,7 @@ _SAID: Final = {
 @PAGES.get("/dashboard/approvals")
 async def approvals(visit: Visit) -> Response:
     """Show the questions, the oldest first."""
-    return visit.show("approvals.html", "Approvals", seconds=2, questions=await visit.view.questions())
+    return visit.show("approvals.html", "Approvals", seconds=2, questions=await visit.questions())
 
 
 @PAGES.post("/dashboard/approvals/{question}", "approve")

@@ -19,9 +19,7 @@ def highlighted(code: str, language: str) -> Markup:
     Parameters:
         language: ``python`` or ``typescript``.
     """
-    lexer = get_lexer_by_name(
-        language if len(code) <= _LONGEST else "text", stripnl=False, ensurenl=False
-    )
+    lexer = get_lexer_by_name(language if len(code) <= _LONGEST else "text", stripnl=False, ensurenl=False)
     formatter: Any = HtmlFormatter(nowrap=True, classprefix="h-")
     # Pygments escapes what it is given; the test of hostile programs holds it to that.
     lines = highlight(code, lexer, formatter).removesuffix("\n").split("\n")

@@ -50,7 +50,7 @@ async def overview(visit: Visit) -> Response:
         chart=json.dumps(_chart(figures["by_day"], since)),
         recommendations=figures["recommendations"],
         running=sum(facts.state == "running" for facts in going),
-        waiting=len(await visit.view.questions()),
+        waiting=len(await visit.questions()),
         most=visit.view.settings.service.max_runs,
         checks=await visit.call.service.health.checks(),
         parts=_PARTS,

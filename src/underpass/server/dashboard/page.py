@@ -58,6 +58,10 @@ class Visit:
         """Whether the visitor has a scope."""
         return self.call.principal is not None and self.call.principal.may(scope)
 
+    async def questions(self) -> list[dict[str, Any]]:
+        """Return the questions that nobody has answered; those answered ahead of a resumption are settled."""
+        return [each for each in await self.view.questions() if each["answer"] is None]
+
     async def form(self) -> dict[str, str]:
         """Return the fields of the form that was sent."""
         content = (await self.call.request.body()).decode("utf-8", "replace")

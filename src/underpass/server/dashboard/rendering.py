@@ -65,7 +65,13 @@ def milliseconds(value: float | None) -> str:
         return "–"
     if value >= 60_000:
         return f"{value / 60_000:.1f} min"
-    return f"{value / 1_000:.2f} s" if value >= 1_000 else f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+    return (
+        f"{value / 1_000:.2f} s"
+        if value >= 1_000
+        else f"{value:.0f} ms"
+        if value >= 10
+        else f"{value:.1f} ms"
+    )
 
 
 def size(value: int | None) -> str:
@@ -119,7 +125,19 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for each in (number, brief, share, milliseconds, size, moment, pretty, pretty_json, cut, named, highlighted):
+    for each in (
+        number,
+        brief,
+        share,
+        milliseconds,
+        size,
+        moment,
+        pretty,
+        pretty_json,
+        cut,
+        named,
+        highlighted,
+    ):
         found.filters[each.__name__] = each
     found.globals.update(static=address, navigation=NAVIGATION)
     return found

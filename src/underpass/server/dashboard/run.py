@@ -29,7 +29,7 @@ async def show(visit: Visit, run: str) -> Response:
     found = await show_run(visit.call, run)
     anything = dict.fromkeys(("agent", "server", "tool", "decision"))
     rows = await visit.view.audit({"run": run, **anything}, None, _ROWS)
-    questions = [each for each in await visit.view.questions() if each["run"] == run]
+    questions = [each for each in await visit.questions() if each["run"] == run]
     goes_on = found["state"] == "running"
     return visit.show(
         "run.html",
@@ -78,7 +78,8 @@ def _decided(fields: dict[str, str], undecided: Sequence[int]) -> tuple[list[int
                     known[number] = json.loads(fields.get(f"value-{number}", "").strip() or "null")
                 except ValueError as error:
                     raise Refused(
-                        422, ValidationFailed(f"the value of call {number} is no JSON", hint="text needs quotes")
+                        422,
+                        ValidationFailed(f"the value of call {number} is no JSON", hint="text needs quotes"),
                     ) from error
             case _:
                 raise Refused(422, ValidationFailed(f"say whether call {number} has happened"))
@@ -87,7 +88,9 @@ def _decided(fields: dict[str, str], undecided: Sequence[int]) -> tuple[list[int
 
 def _is_resumable(run: dict[str, Any]) -> bool:
     state = run["state"]
-    return run["session"] is None and run["calls"] > 0 and (state in {"died", "undecided"} or state in RESUMABLE)
+    return (
+        run["session"] is None and run["calls"] > 0 and (state in {"died", "undecided"} or state in RESUMABLE)
+    )
 
 
 async def _figures(visit: Visit, run: dict[str, Any]) -> dict[str, Any] | None:
@@ -95,9 +98,7 @@ async def _figures(visit: Visit, run: dict[str, Any]) -> dict[str, Any] | None:
     names = visit.view.names
 
     def read() -> dict[str, Any] | None:
-        page = visit.view.up.statistics.runs(
-            None, names.prefix or None, code=run["code_digest"], limit=_LIKE
-        )
+        page = visit.view.up.statistics.runs(None, names.prefix or None, code=run["code_digest"], limit=_LIKE)
         return next((each.to_dict() for each in page.runs if each.run == run["run"]), None)
 
     return await anyio.to_thread.run_sync(read)

@@ -69,6 +69,4 @@ async def refresh(visit: Visit, server: str) -> Response:
 async def tool(visit: Visit, server: str, tool: str) -> Response:
     """Show a tool's documentation."""
     found = await document_tool(visit.call, server, tool, DocsQuery())
-    return visit.show(
-        "tool.html", f"{server}.{tool}", server=server, documentation=found["documentation"]
-    )
+    return visit.show("tool.html", f"{server}.{tool}", server=server, documentation=found["documentation"])

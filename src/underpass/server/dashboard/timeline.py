@@ -33,7 +33,9 @@ def timeline(rows: Sequence[dict[str, Any]]) -> list[Bar]:
     calls = [row for row in rows if row.get("kind") == "call" and "duration_ms" in row]
     if not calls:
         return []
-    spans = [(_milliseconds(row["at"]) - float(row["duration_ms"]), float(row["duration_ms"])) for row in calls]
+    spans = [
+        (_milliseconds(row["at"]) - float(row["duration_ms"]), float(row["duration_ms"])) for row in calls
+    ]
     begins = [_milliseconds(row["at"]) for row in rows if row.get("kind") == "began"]
     start = min([*begins, *(begin for begin, _ in spans)])
     whole = max(max(begin + took for begin, took in spans) - start, 0.001)

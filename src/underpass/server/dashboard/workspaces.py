@@ -71,4 +71,6 @@ async def restore(visit: Visit, agent: str, checkpoint: str) -> Response:
     count, before = len(changed["changes"]), changed["before"]
     if before is None:
         return done(f"Nothing had to change for {checkpoint}")
-    return done(f"{count} {'path was' if count == 1 else 'paths were'} changed; what was there is kept as {before}")
+    return done(
+        f"{count} {'path was' if count == 1 else 'paths were'} changed; what was there is kept as {before}"
+    )
