@@ -17,7 +17,7 @@ from tests.server.api_service import ApiUnderTest
 
 CHROMIUM: Final = shutil.which("chromium")
 AXE: Final = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
-MILLISECONDS: Final = 8_000
+MILLISECONDS: Final = LONG * 1_000
 VIOLATIONS: Final = (
     "addEventListener('securitypolicyviolation', (event) =>"
     " console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"

@@ -16,6 +16,8 @@ from underpass.server.dashboard.static_files import address
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+NONE: Final = "\N{EN DASH}"
+MINUS: Final = "\N{MINUS SIGN}"
 _SHOWN: Final = 20_000
 """Characters of a value that a page has; the API has the rest."""
 
@@ -37,14 +39,14 @@ def render(template: str, **data: Any) -> str:
 
 def number(value: float | None) -> str:
     """Return a number with its thousands apart, a dash for none."""
-    return "–" if value is None else f"{value:,.0f}".replace("-", "−")
+    return NONE if value is None else f"{value:,.0f}".replace("-", MINUS)
 
 
 def brief(value: float | None) -> str:
     """Return a number in few characters: 12.3k."""
     if value is None:
-        return "–"
-    sign, rest = ("−" if value < 0 else ""), abs(value)
+        return NONE
+    sign, rest = (MINUS if value < 0 else ""), abs(value)
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if rest >= 10 * size or (rest >= size and unit == "M"):
             return f"{sign}{rest / size:.1f}{unit}"
@@ -54,15 +56,15 @@ def brief(value: float | None) -> str:
 def share(value: float | None) -> str:
     """Return a share as a percentage."""
     if value is None:
-        return "–"
+        return NONE
     shown = f"{value:.1%}" if abs(value) < 10 else f"{value:.0%}"
-    return shown.replace("-", "−").replace(".0%", "%")
+    return shown.replace("-", MINUS).replace(".0%", "%")
 
 
 def milliseconds(value: float | None) -> str:
     """Return a time as people say it."""
     if value is None:
-        return "–"
+        return NONE
     if value >= 60_000:
         return f"{value / 60_000:.1f} min"
     return (
@@ -77,7 +79,7 @@ def milliseconds(value: float | None) -> str:
 def size(value: int | None) -> str:
     """Return a number of bytes as people say it."""
     if value is None:
-        return "–"
+        return NONE
     rest, unit = float(value), 0
     while rest >= 1_000 and unit < len(_UNITS) - 1:
         rest, unit = rest / 1_000, unit + 1
@@ -125,19 +127,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for each in (
-        number,
-        brief,
-        share,
-        milliseconds,
-        size,
-        moment,
-        pretty,
-        pretty_json,
-        cut,
-        named,
-        highlighted,
-    ):
-        found.filters[each.__name__] = each
-    found.globals.update(static=address, navigation=NAVIGATION)
+    chosen = (number, brief, share, milliseconds, size, moment, pretty, pretty_json, cut, named, highlighted)
+    filters: dict[str, Any] = {each.__name__: each for each in chosen}
+    names: dict[str, Any] = {"static": address, "navigation": NAVIGATION}
+    found.filters.update(filters)
+    found.globals.update(names)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -27,7 +27,11 @@ async def servers(visit: Visit) -> Response:
     """Show all servers, and the tools that fit some words."""
     words = visit.asked("q")[:2_000]
     listed = (await list_servers(visit.call))["servers"]
-    tools = (await search_tools(visit.call, SearchQuery(q=words, limit=20)))["tools"] if words else []
+    tools: list[dict[str, Any]] = []
+    if words:
+        tools = (await search_tools(visit.call, SearchQuery.model_validate({"q": words, "limit": 20})))[
+            "tools"
+        ]
     figures = {each["server"]: each for each in await visit.view.statistics("by_server", None)}
     return visit.show(
         "servers.html",
@@ -47,9 +51,11 @@ async def server(visit: Visit, server: str) -> Response:
     if all(each["name"] != server for each in listed):
         raise missing(f"there is no server {server:.60}", "look at the list of servers")
     failure = None
-    tools = []
+    tools: list[dict[str, Any]] = []
     try:
-        tools = (await search_tools(visit.call, SearchQuery(server=server, limit=_FOUND)))["tools"]
+        tools = (
+            await search_tools(visit.call, SearchQuery.model_validate({"server": server, "limit": _FOUND}))
+        )["tools"]
     except UnderpassError as error:
         failure = error
     found = next(each for each in (await list_servers(visit.call))["servers"] if each["name"] == server)
@@ -68,5 +74,5 @@ async def refresh(visit: Visit, server: str) -> Response:
 @PAGES.get("/dashboard/servers/{server}/{tool}")
 async def tool(visit: Visit, server: str, tool: str) -> Response:
     """Show a tool's documentation."""
-    found = await document_tool(visit.call, server, tool, DocsQuery())
+    found = await document_tool(visit.call, server, tool, DocsQuery.model_validate({}))
     return visit.show("tool.html", f"{server}.{tool}", server=server, documentation=found["documentation"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import anyio.to_thread
 from starlette.responses import Response
@@ -41,7 +41,10 @@ async def workspace(visit: Visit, agent: str) -> Response:
     since = visit.asked("since")
     if since and not _NAME.fullmatch(since):
         raise missing("there can be no checkpoint of that name")
-    changes = (await compare_checkpoint(visit.call, agent, since, DiffQuery()))["changes"] if since else []
+    changes: list[dict[str, Any]] = []
+    if since:
+        compared = await compare_checkpoint(visit.call, agent, since, DiffQuery.model_validate({}))
+        changes = compared["changes"]
     return visit.show(
         "workspace.html",
         f"Workspace of {agent}",
