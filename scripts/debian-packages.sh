@@ -3,7 +3,7 @@
 set -eu
 command -v dpkg-query >/dev/null 2>&1 || exit 0
 missing=""
-for package in git prometheus ripgrep; do
+for package in chromium git prometheus ripgrep; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

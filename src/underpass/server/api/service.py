@@ -1,8 +1,7 @@
-"""What the HTTP service consists of besides MCP: the API, health, and the door of the dashboard."""
+"""What the HTTP service consists of besides MCP: the API, health, and the dashboard."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from underpass.server.api.records import RECORDS
 from underpass.server.api.runs import RUNS
 from underpass.server.api.tools import TOOLS
 from underpass.server.api.workspaces import WORKSPACES
+from underpass.server.dashboard.routes import dashboard_routes
 from underpass.server.health import Health
 from underpass.server.http_sessions import BrowserSessions
 from underpass.server.problem import problem
@@ -31,6 +31,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(
     endpoint for group in (RUNS, TOOLS, WORKSPACES, RECORDS, LLM, ABOUT, HEALTH) for endpoint in group.all
 )
 ENTRANCE: Final = "/dashboard/enter"
+LEAVE: Final = "/dashboard/leave"
 HOME: Final = "/dashboard"
 _HEALTH: Final = frozenset({"/health/live", "/health/ready", "/health/code-execution"})
 
@@ -40,10 +41,9 @@ class ApiService:
 
     Parameters:
         up: what it serves; open for as long as the service is.
-        pages: routes of the dashboard.
     """
 
-    def __init__(self, up: Underpass, pages: Sequence[BaseRoute] = ()) -> None:
+    def __init__(self, up: Underpass) -> None:
         settings = up.settings.service
         self.up = up
         self.desk = RunDesk(most=settings.max_runs, grace=settings.grace_seconds)
@@ -52,14 +52,13 @@ class ApiService:
         self.health = Health(up, lambda: self.desk.is_closing)
         self.description = document(ENDPOINTS)
         """The OpenAPI document."""
-        self._pages = tuple(pages)
         self._views: dict[str | None, TenantView] = {}
         known = {"health": _HEALTH, "metrics": frozenset({"/metrics"})}
         self._open = frozenset({ENTRANCE}).union(*(known.get(name, frozenset()) for name in settings.open))
 
     def is_open(self, path: str) -> bool:
-        """Whether a path needs no token."""
-        return path in self._open
+        """Whether a request at a path may come from anybody: the pages themselves tell who has to sign in."""
+        return path in self._open or (path != LEAVE and (path == HOME or path.startswith(f"{HOME}/")))
 
     def view(self, tenant: str | None) -> TenantView:
         """Return what a tenant sees; None is the operator."""
@@ -73,9 +72,9 @@ class ApiService:
         api = Api(ENDPOINTS, self.view, self)
         doors = [
             Route(ENTRANCE, self._enter, methods=["GET"]),
-            Route("/dashboard/leave", self._leave, methods=["POST"]),
+            Route(LEAVE, self._leave, methods=["POST"]),
         ]
-        return [*api.routes(), *doors, *self._pages]
+        return [*api.routes(), *doors, *dashboard_routes(self.view, self)]
 
     async def _enter(self, request: Request) -> Response:
         """Exchange a ticket for a cookie. The address has no ticket any more then, in no history."""

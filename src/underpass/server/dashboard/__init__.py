@@ -1,0 +1,1 @@
+"""The dashboard: pages for a browser about what the API says as JSON."""

@@ -1,0 +1,40 @@
+"""The rows of the trail."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from underpass.server.api.records import AuditQuery, list_audit
+from underpass.server.dashboard.page import Pages, Visit
+from underpass.server.problem import missing
+
+PAGES: Final = Pages()
+_FILTERS: Final = ("run", "agent", "server", "tool", "decision")
+_DECISIONS: Final = ("allow", "ask", "deny", "allowed", "refused", "unanswered")
+_SHOWN: Final = 200
+
+
+@PAGES.get("/dashboard/audit")
+async def audit(visit: Visit) -> Response:
+    """Show the youngest that the filters leave, the youngest first."""
+    wanted = {name: visit.asked(name) for name in _FILTERS}
+    try:
+        query = AuditQuery.model_validate(
+            {**{name: value or None for name, value in wanted.items()}, "limit": _SHOWN}
+        )
+    except ValidationError as error:
+        raise missing("no row is like that", "look at the filters") from error
+    rows = (await list_audit(visit.call, query))["rows"]
+    return visit.show(
+        "audit.html",
+        "Audit",
+        seconds=5,
+        wanted=wanted,
+        decisions=_DECISIONS,
+        rows=rows[::-1],
+        most=_SHOWN,
+        is_filtered=any(wanted.values()),
+    )
