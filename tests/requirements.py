@@ -357,7 +357,12 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     ),
     "R34": ("cli/test_stats.py", "metrics/test_statistics.py", "server/test_api.py"),
     "R35": ("metrics/test_instruments.py", "metrics/test_prometheus.py", "metrics/test_telemetry.py"),
-    "R36": ("cli/test_doctor.py", "sandbox/test_without_namespaces.py", "server/test_api.py"),
+    "R36": (
+        "cli/test_doctor.py",
+        "sandbox/test_without_namespaces.py",
+        "server/dashboard/test_access.py",
+        "server/test_api.py",
+    ),
     "R37": (
         "broker/audit/test_audited_runs.py",
         "broker/audit/test_tampering.py",
@@ -371,6 +376,8 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "R39": (
         "adapters/test_examples.py",
         "docs/test_docs.py",
+        "server/dashboard/test_access.py",
+        "server/dashboard/test_pages.py",
         "server/test_api.py",
         "server/test_api_description.py",
     ),
