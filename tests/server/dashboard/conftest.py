@@ -36,8 +36,9 @@ def happen(service: ApiUnderTest) -> None:
     assert not run(client, FAILING, agent="evil", check=False)["ok"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture
 def chrome() -> Generator[Browser]:
+    # For one test only: as long as Playwright is there, no other event loop can run in this thread.
     with chromium() as browser:
         yield browser
 
