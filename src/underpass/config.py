@@ -284,6 +284,18 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillSettings:
+    """``[skills]``: functions that are kept of what worked."""
+
+    user_folder: str = ""
+    """The user's library; by default ``underpass/skills`` in ``$XDG_DATA_HOME``."""
+    promote: Literal["off", "review", "auto"] = "review"
+    """What comes of programs that recur: nothing, skills that wait for a person, or skills at once."""
+    catalog_tokens: int = 600
+    """Tokens of the list of skills that a model is shown at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -302,6 +314,7 @@ class Settings:
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     service: ServiceSettings = field(default_factory=ServiceSettings)
+    skills: SkillSettings = field(default_factory=SkillSettings)
     agents: Mapping[str, AgentSettings] = field(default_factory=dict[str, AgentSettings])
 
 
@@ -323,10 +336,11 @@ _CHOICES = {
     "flow.mixed": ("allow", "ask", "deny"),
     "flow.private_values": ("allow", "ask", "deny"),
     "service.log": ("json", "text", "off"),
+    "skills.promote": ("off", "review", "auto"),
 }
 
 
-_FREE = ("audit.key",)
+_FREE = ("audit.key", "skills.user_folder")
 """Any text; errors do not repeat it, for it may be a secret."""
 
 

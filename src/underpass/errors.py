@@ -238,6 +238,30 @@ class ToolLimitExceeded(ToolError):
     """A limit on calls, concurrency or bytes was reached (``limit``, ``value``, ``setting``)."""
 
 
+class SkillError(UnderpassError):
+    """Something about a skill (``skill``)."""
+
+
+class SkillNotFound(SkillError):
+    """There is no such skill, or no such version of it (``skill``, ``version``)."""
+
+
+class SkillInvalid(SkillError):
+    """A skill's files break the rules of the format (``skill``, ``problems``)."""
+
+
+class SkillRefused(SkillError):
+    """A skill waits for a person's approval, or its folder is not trusted (``skill``, ``digest``)."""
+
+
+class SkillStale(SkillError):
+    """A tool that a skill calls is gone or changed, and its cases fail (``skill``, ``tools``, ``cases``)."""
+
+
+class SkillNotSaved(SkillError):
+    """A skill could not be saved (``skill``); what was there before is as it was."""
+
+
 def _suggestion(name: str, known: list[str]) -> str:
     if matches := did_you_mean(name, known):
         return f"did you mean {' or '.join(map(repr, matches))}?"

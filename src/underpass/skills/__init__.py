@@ -1,0 +1,1 @@
+"""The library of reusable functions: what worked once, for everyone."""

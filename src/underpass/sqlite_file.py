@@ -1,0 +1,168 @@
+"""A SQLite file of ours: opened when it is first used, kept aside and begun anew where it is damaged."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from logging import Logger
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # Few commands need it, and everyone waits for the imports of these modules.
+    import sqlite3
+
+PATIENCE = 5.0
+"""Seconds to wait for another process that writes; each needs a few milliseconds."""
+WAL = ("journal_mode = WAL", "synchronous = NORMAL")
+"""Readers do not wait for writers. After a power cut the last second may be missing; the file stays whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a file holds.
+
+    Parameters:
+        what: what it is called in the log.
+        schema: the statements that make the tables of a new file.
+        version: the number of this format; a file of another counts as none of ours.
+        since: the statements that bring a file of an older format to this one, by its number.
+        pragmas: set whenever it is opened.
+    """
+
+    what: str
+    schema: Sequence[str]
+    version: int = 1
+    since: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
+    pragmas: Sequence[str] = WAL
+
+
+class SqliteFile:
+    """One file, one connection, for any number of threads, one at a time.
+
+    What goes wrong with the file is an ``OSError``. A file that is no database any more, or that has not
+    the tables of its layout, is kept beside its place under another name, which is said in the log.
+    """
+
+    def __init__(self, path: Path, layout: Layout, log: Logger) -> None:
+        self.path = path
+        self._layout = layout
+        self._log = log
+        self._connection: sqlite3.Connection | None = None
+        self._lock = RLock()
+
+    @contextmanager
+    def connected(self) -> Generator[sqlite3.Connection]:
+        """Open the file, or make it; each statement is a transaction of its own."""
+        import sqlite3
+
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = self._open_or_begin_anew()
+                yield self._connection
+            except sqlite3.Error as error:
+                self.close()
+                if _is_corrupt(error):
+                    # Found only now: the next use begins anew.
+                    self._set_aside(error)
+                raise OSError(str(error)) from error
+
+    @contextmanager
+    def writing(self) -> Generator[sqlite3.Connection]:
+        """Open the file for one transaction, which an exception takes back."""
+        with self.connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(Exception):
+                    connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
+        """Return what a query finds; nothing where there is no file."""
+        if not self.path.exists():
+            return []
+        with self.connected() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Let the file go; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open_or_begin_anew(self) -> sqlite3.Connection:
+        import sqlite3
+
+        try:
+            return self._open()
+        except sqlite3.DatabaseError as error:
+            if not _is_corrupt(error):
+                raise
+            self._set_aside(error)
+        return self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        import sqlite3
+
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = sqlite3.connect(
+            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            for pragma in self._layout.pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+            self._lay_out(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _lay_out(self, connection: sqlite3.Connection) -> None:
+        layout = self._layout
+        makes = {0: layout.schema, **layout.since}
+        if _version(connection) in makes:
+            connection.execute("BEGIN IMMEDIATE")
+            # Another process may have been faster.
+            for statement in makes.get(_version(connection), ()):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {layout.version}")
+            connection.execute("COMMIT")
+        if (version := _version(connection)) != layout.version:
+            raise _none_of_ours(f"its format is {version}, and this version knows {layout.version}")
+        found = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
+        tables = {" ".join(row[0].split()) for row in found}
+        if not tables.issuperset(" ".join(statement.split()) for statement in layout.schema):
+            raise _none_of_ours("its tables are not the right ones")
+
+    def _set_aside(self, error: sqlite3.Error) -> None:
+        place = self.path.with_name(f"{self.path.name}.{time.time_ns()}.corrupt")
+        for suffix in ("-wal", "-shm", "-journal", ""):
+            with suppress(FileNotFoundError):
+                os.replace(f"{self.path}{suffix}", f"{place}{suffix}")  # noqa: PTH105 - names, not paths
+        self._log.warning("%s: %s; %s was kept as %s", self._layout.what, error, self.path, place.name)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def _none_of_ours(why: str) -> sqlite3.DatabaseError:
+    import sqlite3
+
+    error = sqlite3.DatabaseError(why)
+    error.sqlite_errorname = "SQLITE_NOTADB"
+    return error
+
+
+def _is_corrupt(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
