@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -99,6 +99,33 @@ class Uses(Protocol):
 
     def note(self, use: Use) -> None:
         """Take down one use. It must be fast, and not raise."""
+        ...
+
+
+Question = Callable[[Mapping[str, Any]], Awaitable[Any]]
+"""Answers a program: it is given arguments by name, and its value is made JSON of."""
+
+
+class SkillQuestions(Protocol):
+    """Answers what programs ask of skills."""
+
+    def questions(self, agent: str, run: str) -> Mapping[str, Question]:
+        """Return the answers for the programs of one run, by name; asked for once a run, so it is fast.
+
+        An ``UnderpassError`` of an answer is raised in the program. The arguments come from a program: they
+        may be missing, or of any type. What the guest sends, and what is to come back:
+
+        - ``search_skills``: ``query``, ``language`` (``python`` or ``typescript``: the program's), and
+          ``limit`` where it was given. Back: a list, the best first, of objects with ``name``, ``import``
+          (the line that imports it), ``summary``, ``signature``, ``version``, ``scope``, ``language``,
+          ``uses``, ``success`` (0 to 1, null where it was never used) and ``score``.
+        - ``list_skills``: ``language``. Back: such objects without ``score``, by name; all languages, with
+          ``problem`` (text, or null) for one that cannot be used.
+        - ``save_skill``: ``name``, ``description``, ``code``, ``language``, and where they were given
+          ``entrypoint``, ``examples``, ``pitfalls``, ``tags``, ``cases`` (a list of objects with
+          ``arguments`` and ``result``) and ``scope``. Back: an object with ``name``, ``version``,
+          ``digest``, ``status``, ``scope`` and ``import``.
+        """
         ...
 
 
