@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from logging import Logger
 from pathlib import Path
@@ -32,6 +32,8 @@ class Layout:
         version: the number of this format; a file of another counts as none of ours.
         since: the statements that bring a file of an older format to this one, by its number.
         pragmas: set whenever it is opened.
+        stays_open: False for a file that is used seldom: each use sees what has become of it meanwhile, even
+            that another process has kept it aside.
     """
 
     what: str
@@ -39,6 +41,7 @@ class Layout:
     version: int = 1
     since: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
     pragmas: Sequence[str] = WAL
+    stays_open: bool = True
 
 
 class SqliteFile:
@@ -67,10 +70,18 @@ class SqliteFile:
                 yield self._connection
             except sqlite3.Error as error:
                 self.close()
-                if _is_corrupt(error):
-                    # Found only now: the next use begins anew.
-                    self._set_aside(error)
+                # Where that is found only now, the next use begins anew.
+                keep_aside_if_corrupt(self.path, self._layout.what, error, self._log)
                 raise OSError(str(error)) from error
+            finally:
+                if not self._layout.stays_open:
+                    self.close()
+
+    @contextmanager
+    def apart(self) -> Generator[sqlite3.Connection]:
+        """Open the file a second time, for long work beside all others; errors are those of SQLite."""
+        with closing(self._open()) as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
@@ -105,9 +116,8 @@ class SqliteFile:
         try:
             return self._open()
         except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
+            if not keep_aside_if_corrupt(self.path, self._layout.what, error, self._log):
                 raise
-            self._set_aside(error)
         return self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -141,15 +151,28 @@ class SqliteFile:
             raise _none_of_ours(f"its format is {version}, and this version knows {layout.version}")
         found = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
         tables = {" ".join(row[0].split()) for row in found}
-        if not tables.issuperset(" ".join(statement.split()) for statement in layout.schema):
+        wanted = (" ".join(statement.split()).replace("IF NOT EXISTS ", "") for statement in layout.schema)
+        if not tables.issuperset(wanted):
             raise _none_of_ours("its tables are not the right ones")
 
-    def _set_aside(self, error: sqlite3.Error) -> None:
-        place = self.path.with_name(f"{self.path.name}.{time.time_ns()}.corrupt")
-        for suffix in ("-wal", "-shm", "-journal", ""):
-            with suppress(FileNotFoundError):
-                os.replace(f"{self.path}{suffix}", f"{place}{suffix}")  # noqa: PTH105 - names, not paths
-        self._log.warning("%s: %s; %s was kept as %s", self._layout.what, error, self.path, place.name)
+
+def keep_aside_if_corrupt(path: Path, what: str, error: sqlite3.Error, log: Logger) -> bool:
+    """Give a file that is no database of ours another name, which is said in the log.
+
+    Parameters:
+        what: what the file is called in the log.
+        error: what its use has come to.
+
+    Returns whether the error was of that kind.
+    """
+    if getattr(error, "sqlite_errorname", "") not in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
+        return False
+    place = path.with_name(f"{path.name}.{time.time_ns()}.corrupt")
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        with suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{place}{suffix}")  # noqa: PTH105 - names, not paths
+    log.warning("%s: %s; %s was kept as %s", what, error, path, place.name)
+    return True
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -162,7 +185,3 @@ def _none_of_ours(why: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(why)
     error.sqlite_errorname = "SQLITE_NOTADB"
     return error
-
-
-def _is_corrupt(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}

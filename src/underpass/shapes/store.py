@@ -6,13 +6,13 @@ import json
 import logging
 import os
 import time
-from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from underpass.shapes.shape import Shape
+from underpass.sqlite_file import Layout, SqliteFile
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,13 +23,11 @@ MOST_BYTES_OF_A_SHAPE: Final = 64 * 1024
 MOST_BYTES: Final = 32 * 1024 * 1024
 _HEADER: Final = 28
 """Bytes of the file that hold SQLite's count of changes: clocks are too coarse to show each of them."""
-_PATIENCE: Final = 10.0
-"""Seconds to wait for another process that writes."""
-_TABLE: Final = """
-    CREATE TABLE IF NOT EXISTS shapes (
-        server TEXT, tool TEXT, digest TEXT, updated REAL, shape TEXT, PRIMARY KEY (server, tool)
-    ) WITHOUT ROWID
-"""
+_TABLE: Final = """CREATE TABLE IF NOT EXISTS shapes (
+    server TEXT, tool TEXT, digest TEXT, updated REAL, shape TEXT, PRIMARY KEY (server, tool)
+) WITHOUT ROWID"""
+# A power cut may cost the last seconds of what is only a help, and never the file.
+_LAYOUT: Final = Layout("observed shapes", (_TABLE,), pragmas=("synchronous = NORMAL",), stays_open=False)
 _LOG: Final = logging.getLogger("underpass.shapes")
 
 
@@ -58,6 +56,7 @@ class ShapeStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = SqliteFile(path, _LAYOUT, _LOG)
         self._seen: tuple[int, bytes] | None = None
         self._servers: dict[str, dict[str, StoredShape] | None] = {}
 
@@ -69,8 +68,7 @@ class ShapeStore:
         except FileNotFoundError:
             return {}
         if seen != self._seen:
-            with self._connected() as connection:
-                names = connection.execute("SELECT DISTINCT server FROM shapes").fetchall()
+            names = self._file.rows("SELECT DISTINCT server FROM shapes")
             self._servers = dict.fromkeys((name for (name,) in names), None)
             self._seen = seen
         if server not in self._servers:
@@ -82,13 +80,12 @@ class ShapeStore:
 
     def all(self) -> list[StoredShape]:
         """Return every shape, by server and tool."""
-        return self._rows() if self._path.exists() else []
+        return self._rows()
 
     def add(self, shapes: Mapping[Key, Shape]) -> None:
         """Merge ``shapes`` into what is stored. What was stored under another definition is replaced."""
         now = time.time()
-        with self._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._file.writing() as connection:
             for key, shape in shapes.items():
                 row = connection.execute(
                     "SELECT digest, shape FROM shapes WHERE server = ? AND tool = ?", key[:2]
@@ -101,79 +98,24 @@ class ShapeStore:
                     "INSERT OR REPLACE INTO shapes VALUES (?, ?, ?, ?, ?)", (*key, now, _write(stored))
                 )
             _make_room(connection)
-            connection.execute("COMMIT")
 
     def forget(self, server: str, tool: str | None = None) -> int:
         """Remove the shape of a tool, or of all tools of a server; return how many there were."""
         if not self._path.exists():
             return 0
-        with self._connected() as connection:
+        with self._file.connected() as connection:
             return connection.execute(
                 "DELETE FROM shapes WHERE server = ? AND (? IS NULL OR tool = ?)", (server, tool, tool)
             ).rowcount
 
     def _rows(self, server: str | None = None) -> list[StoredShape]:
-        with self._connected() as connection:
-            rows = connection.execute(
-                "SELECT server, tool, digest, shape FROM shapes WHERE ? IS NULL OR server = ?"
-                " ORDER BY server, tool",
-                (server, server),
-            ).fetchall()
+        rows = self._file.rows(
+            "SELECT server, tool, digest, shape FROM shapes WHERE ? IS NULL OR server = ?"
+            " ORDER BY server, tool",
+            (server, server),
+        )
         read = ((Key(*names), _read(text)) for *names, text in rows)
         return [StoredShape(key, shape) for key, shape in read if shape is not None]
-
-    @contextmanager
-    def _connected(self) -> Generator[sqlite3.Connection]:
-        import sqlite3
-
-        try:
-            connection = self._open()
-        except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
-                raise OSError(str(error)) from error
-            connection = self._begin_anew(error)
-        with closing(connection):
-            try:
-                yield connection
-            except sqlite3.DatabaseError as error:
-                # Found only now: the next use of the file begins anew.
-                if _is_corrupt(error):
-                    self._set_aside(error)
-                raise OSError(str(error)) from error
-
-    def _begin_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        import sqlite3
-
-        self._set_aside(error)
-        try:
-            return self._open()
-        except sqlite3.DatabaseError as again:
-            raise OSError(str(again)) from again
-
-    def _open(self) -> sqlite3.Connection:
-        import sqlite3
-
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
-        try:
-            # A power cut may cost the last seconds of what is only a help, and never the file.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(_TABLE)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        place = self._path.with_name(f"{self._path.name}.corrupt")
-        for suffix in ("-journal", ""):
-            with suppress(FileNotFoundError):
-                self._path.with_name(self._path.name + suffix).replace(f"{place}{suffix}")
-        _LOG.warning("observed shapes: %s; %s was kept as %s", error, self._path, place.name)
-
-
-def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return error.sqlite_errorname in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 
 def _read(text: str) -> Shape | None:

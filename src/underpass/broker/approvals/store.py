@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from underpass.broker.approvals.question import Answer, Question
+from underpass.sqlite_file import Layout, SqliteFile
 
 if TYPE_CHECKING:
     import sqlite3
 
 FILE_NAME: Final = "approvals.sqlite3"
-VERSION: Final = 1
-_PATIENCE: Final = 5.0
-"""Seconds to wait for another process that writes; each needs a few milliseconds."""
-_SCHEMA: Final = """
-    CREATE TABLE questions (
+_SCHEMA: Final = (
+    """CREATE TABLE questions (
         id TEXT PRIMARY KEY, run TEXT, agent TEXT, server TEXT, tool TEXT, definition TEXT, digest TEXT,
         arguments TEXT, reason TEXT, rule TEXT, asked REAL, host TEXT, answer TEXT, closed TEXT
-    ) WITHOUT ROWID;
-    CREATE INDEX of_run ON questions (run, server, tool)
-"""
+    ) WITHOUT ROWID""",
+    "CREATE INDEX of_run ON questions (run, server, tool)",
+)
+_LAYOUT: Final = Layout("approvals", _SCHEMA, pragmas=(), stays_open=False)
+"""What is written is on the disk: it is little, and seldom."""
 _OPEN: Final = (
     "SELECT id, run, agent, server, tool, arguments, reason, rule, asked, host, answer FROM questions"
     " WHERE closed IS NULL ORDER BY asked, id"
@@ -78,6 +75,7 @@ class ApprovalStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / FILE_NAME
+        self._file = SqliteFile(self.path, _LAYOUT, _LOG)
 
     def add(self, question: Question, subject: Subject, host: str) -> None:
         """Keep a question that is about to be asked; what another process asked about the same call goes."""
@@ -85,7 +83,7 @@ class ApprovalStore:
             question.id, question.run, question.agent, question.server, question.tool, subject.definition,
             subject.digest, question.arguments, question.reason, question.rule, time.time(), host,
         )  # fmt: skip
-        with self._connected() as connection:
+        with self._file.writing() as connection:
             connection.execute(
                 "UPDATE questions SET closed = 'asked again' WHERE run = ? AND run != '' AND server = ?"
                 " AND tool = ? AND digest = ? AND host != ? AND closed IS NULL",
@@ -99,7 +97,7 @@ class ApprovalStore:
         """Answer a question from outside; returns whether it still waited for one."""
         if not self.path.exists():
             return False
-        with self._connected() as connection:
+        with self._file.writing() as connection:
             changed = connection.execute(
                 "UPDATE questions SET answer = ? WHERE id = ? AND answer IS NULL AND closed IS NULL",
                 (answer, question),
@@ -108,7 +106,7 @@ class ApprovalStore:
 
     def take(self, question: str) -> Answer | None:
         """Return what was answered from outside, if anything; it is used up by that."""
-        with self._connected() as connection:
+        with self._file.writing() as connection:
             return _taken(connection, f"{_GIVEN} AND id = ?", (question,))
 
     def take_for(self, subject: Subject) -> Answer | None:
@@ -119,7 +117,7 @@ class ApprovalStore:
         if not self.path.exists():
             return None
         tool = (subject.run, subject.server, subject.tool, subject.definition)
-        with self._connected() as connection:
+        with self._file.writing() as connection:
             found = connection.execute(
                 f"SELECT closed FROM questions WHERE {_TOOL}"  # noqa: S608 - a constant
                 " AND (closed IN ('run', 'always') OR closed = 'refuse' AND digest = ?) LIMIT 1",
@@ -135,7 +133,7 @@ class ApprovalStore:
         Parameters:
             how: an answer, or in words why there is none.
         """
-        with self._connected() as connection:
+        with self._file.writing() as connection:
             changed = connection.execute(
                 "UPDATE questions SET closed = ? WHERE id = ? AND answer IS NULL AND closed IS NULL",
                 (how, question),
@@ -144,77 +142,19 @@ class ApprovalStore:
 
     def leave(self, question: str) -> None:
         """Note that nobody waits for the answer any more; one that comes yet is kept."""
-        with self._connected() as connection:
+        with self._file.writing() as connection:
             connection.execute("UPDATE questions SET host = '' WHERE id = ?", (question,))
 
     def open(self) -> list[KeptQuestion]:
         """Return the questions that have not come to their end, the oldest first."""
-        if not self.path.exists():
-            return []
-        with self._connected() as connection:
-            rows = connection.execute(_OPEN).fetchall()
-        return [KeptQuestion(Question(*row[:8]), *row[8:]) for row in rows]
+        return [KeptQuestion(Question(*row[:8]), *row[8:]) for row in self._file.rows(_OPEN)]
 
     def forget(self, days: float) -> None:
         """Remove the questions that are older."""
         if not self.path.exists():
             return
-        with self._connected() as connection:
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM questions WHERE asked < ?", (time.time() - days * 86_400,))
-
-    @contextmanager
-    def _connected(self) -> Generator[sqlite3.Connection]:
-        import sqlite3
-
-        try:
-            connection = self._open()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                connection.close()
-        except sqlite3.DatabaseError as error:
-            if _is_corrupt(error):
-                # The next use begins anew.
-                self._set_aside(error)
-            raise OSError(str(error)) from error
-
-    def _open(self) -> sqlite3.Connection:
-        import sqlite3
-
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
-        try:
-            _lay_out(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        place = self.path.with_name(f"{FILE_NAME}.{time.time_ns()}.corrupt")
-        for suffix in ("-journal", ""):
-            with suppress(FileNotFoundError):
-                os.replace(f"{self.path}{suffix}", f"{place}{suffix}")  # noqa: PTH105 - names, not paths
-        _LOG.warning("approvals: %s; %s was kept as %s", error, self.path, place.name)
-
-
-def _lay_out(connection: sqlite3.Connection) -> None:
-    """Make the table of a new file. A file of another format counts as none of ours."""
-    if (version := _version(connection)) == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        if (version := _version(connection)) == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {(version := VERSION)}")
-        connection.execute("COMMIT")
-    if version != VERSION:
-        import sqlite3
-
-        error = sqlite3.DatabaseError(f"its format is {version}, and this version knows {VERSION}")
-        error.sqlite_errorname = "SQLITE_NOTADB"
-        raise error
 
 
 def _taken(connection: sqlite3.Connection, query: str, values: tuple[str, ...]) -> Answer | None:
@@ -223,11 +163,3 @@ def _taken(connection: sqlite3.Connection, query: str, values: tuple[str, ...]) 
         return None
     connection.execute("UPDATE questions SET closed = answer WHERE id = ?", (row[0],))
     return cast("Answer", row[1])
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return connection.execute("PRAGMA user_version").fetchone()[0]
-
-
-def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}

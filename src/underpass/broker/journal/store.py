@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,6 +14,7 @@ from underpass.broker.journal.ahead import take_over
 from underpass.broker.journal.entries import SHIFT, carry_on
 from underpass.broker.journal.presence import boot
 from underpass.broker.journal.record import CallRecord, RunRecord
+from underpass.sqlite_file import Layout, SqliteFile
 from underpass.workspace.checkpoints.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ FILE_NAME: Final = "journal.sqlite3"
 HOSTS: Final = "hosts"
 """The folder of the processes that share a journal."""
 VERSION: Final = 2
-_PATIENCE: Final = 5.0
-"""Seconds to wait for another process that writes; each needs a fraction of a millisecond."""
 _LARGE_LOG: Final = 32 * 1024 * 1024
 """Bytes of the write-ahead log from which writers are made to wait until it is emptied."""
 _YOUNG: Final = 3_600.0
@@ -81,20 +78,13 @@ class JournalStore:
         self.path = folder / FILE_NAME
         self.contents = folder / "contents"
         """Where large results are."""
-        self._connection: sqlite3.Connection | None = None
+        self._file = SqliteFile(self.path, _layout(), _LOG)
 
     def write(self, steps: Sequence[Step]) -> None:
         """Do all steps, or none. What was written outlives this process, however it ends."""
-        with self._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                for step in steps:
-                    step(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                with suppress(Exception):
-                    connection.execute("ROLLBACK")
-                raise
+        with self._file.writing() as connection:
+            for step in steps:
+                step(connection)
 
     def take_over(self) -> None:
         """Write what dead processes have written ahead; what cannot be written now stays where it is."""
@@ -104,20 +94,13 @@ class JournalStore:
     def find(self, run: str) -> RunRecord | None:
         """Return a run, or None."""
         self.take_over()
-        if not self.path.exists():
-            return None
-        with self._connected() as connection:
-            row = connection.execute(f"{_RUN} WHERE run = ?", (run,)).fetchone()
-        return None if row is None else _run(row)
+        rows = self._file.rows(f"{_RUN} WHERE run = ?", (run,))
+        return _run(rows[0]) if rows else None
 
     def runs(self, limit: int) -> list[RunRecord]:
         """Return the youngest runs, the youngest first."""
         self.take_over()
-        if not self.path.exists():
-            return []
-        with self._connected() as connection:
-            rows = connection.execute(f"{_RUN} ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
-        return [_run(row) for row in rows]
+        return [_run(row) for row in self._file.rows(f"{_RUN} ORDER BY number DESC LIMIT ?", (limit,))]
 
     def page(
         self,
@@ -136,8 +119,6 @@ class JournalStore:
             state: how they ended, or that they have not.
             before: a run; only those that began before it.
         """
-        if not self.path.exists():
-            return []
         conditions: list[str] = ["substr(agent, 1, length(?)) = ?"]
         values: list[object] = [prefix, prefix]
         if agent is not None:
@@ -149,48 +130,34 @@ class JournalStore:
             conditions.append("number < (SELECT number FROM runs WHERE run = ?)")
             values.append(before)
         query = f"{_RUN} WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
-        with self._connected() as connection:
-            rows = connection.execute(query, (*values, limit)).fetchall()
-        return [_run(row) for row in rows]
+        return [_run(row) for row in self._file.rows(query, (*values, limit))]
 
     def without_end(self) -> list[RunRecord]:
         """Return the runs that go on or have died with their processes, the oldest first."""
         self.take_over()
-        if not self.path.exists():
-            return []
-        with self._connected() as connection:
-            rows = connection.execute(f"{_RUN} WHERE ended IS NULL ORDER BY number").fetchall()
-        return [_run(row) for row in rows]
+        return [_run(row) for row in self._file.rows(f"{_RUN} WHERE ended IS NULL ORDER BY number")]
 
     def result(self, run: str) -> bytes | None:
         """Return what a run that was continued by itself came to, as JSON; None of any other."""
-        if not self.path.exists():
-            return None
-        with self._connected() as connection:
-            row = connection.execute(
-                "SELECT result FROM results JOIN runs USING (number) WHERE run = ?", (run,)
-            ).fetchone()
-        return None if row is None else row[0]
+        rows = self._file.rows("SELECT result FROM results JOIN runs USING (number) WHERE run = ?", (run,))
+        return rows[0][0] if rows else None
 
     def calls(self, run: str) -> list[CallRecord]:
         """Return a run's calls by their sequence."""
         self.take_over()
-        if not self.path.exists():
-            return []
-        with self._connected() as connection:
-            rows = connection.execute(
-                "SELECT key - (number << ?1), server, tool, definition, digest, arguments, idempotent,"
-                " state, began, calls.ended, result, content, error FROM runs JOIN calls"
-                " ON key > (number << ?1) AND key < (number + 1 << ?1) WHERE run = ?2 ORDER BY key",
-                (SHIFT, run),
-            ).fetchall()
+        rows = self._file.rows(
+            "SELECT key - (number << ?1), server, tool, definition, digest, arguments, idempotent,"
+            " state, began, calls.ended, result, content, error FROM runs JOIN calls"
+            " ON key > (number << ?1) AND key < (number + 1 << ?1) WHERE run = ?2 ORDER BY key",
+            (SHIFT, run),
+        )
         return [_call(row) for row in rows]
 
     def settle(self) -> None:
         """Bring what was written to the disk, and the log into the file."""
         if not self.path.exists():
             return
-        with closing(self._open()) as connection:
+        with self._file.apart() as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             log = self.path.with_name(f"{FILE_NAME}-wal")
             if log.exists() and log.stat().st_size > _LARGE_LOG:
@@ -201,7 +168,7 @@ class JournalStore:
         """Remove the runs older than ``days``, and then the oldest until all fit in ``most_bytes``."""
         if not self.path.exists():
             return
-        with closing(self._open()) as connection:
+        with self._file.apart() as connection:
             removed = _remove(
                 connection, "SELECT number FROM runs WHERE begun < ?", time.time() - days * 86_400
             )
@@ -222,94 +189,20 @@ class JournalStore:
 
     def close(self) -> None:
         """Let the file go."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    @contextmanager
-    def _connected(self) -> Generator[sqlite3.Connection]:
-        import sqlite3
-
-        try:
-            if self._connection is None:
-                self._connection = self._open_or_begin_anew()
-            yield self._connection
-        except sqlite3.DatabaseError as error:
-            self.close()
-            if _is_corrupt(error):
-                # Found only now: the next use begins anew.
-                self._set_aside(error)
-            raise OSError(str(error)) from error
-
-    def _open_or_begin_anew(self) -> sqlite3.Connection:
-        import sqlite3
-
-        try:
-            return self._open()
-        except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
-                raise
-            self._set_aside(error)
-        return self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        import sqlite3
-
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # What a process has written is safe from its own end without waiting for the disk. After a
-            # power cut the last calls may be missing, which `boot` tells; where it cannot, the disk is
-            # waited for.
-            connection.execute(f"PRAGMA synchronous = {'NORMAL' if boot() else 'FULL'}")
-            connection.execute("PRAGMA wal_autocheckpoint = 0")
-            _lay_out(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        place = self.path.with_name(f"{FILE_NAME}.{time.time_ns()}.corrupt")
-        for suffix in ("-wal", "-shm", ""):
-            with suppress(FileNotFoundError):
-                os.replace(f"{self.path}{suffix}", f"{place}{suffix}")  # noqa: PTH105 - names, not paths
-        _LOG.warning("journal: %s; %s was kept as %s", error, self.path, place.name)
+        self._file.close()
 
 
-def _lay_out(connection: sqlite3.Connection) -> None:
-    """Make the tables that are missing. A file of an unknown format counts as none of ours."""
-    if (version := _version(connection)) in {0, 1}:
-        connection.execute("BEGIN IMMEDIATE")
-        version = _version(connection)
-        if version in {0, 1}:
-            for statement in (*(_SCHEMA if version == 0 else ()), *_SINCE_2):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {(version := VERSION)}")
-        connection.execute("COMMIT")
-    if version != VERSION:
-        raise _none_of_ours(f"its format is {version}, and this version knows {VERSION}")
-    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
-    tables = {" ".join(row[0].split()) for row in found}
-    if not tables.issuperset(" ".join(statement.split()) for statement in (*_SCHEMA, *_SINCE_2)):
-        raise _none_of_ours("its tables are not those of a journal")
-
-
-def _none_of_ours(why: str) -> sqlite3.DatabaseError:
-    import sqlite3
-
-    error = sqlite3.DatabaseError(why)
-    error.sqlite_errorname = "SQLITE_NOTADB"
-    return error
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return connection.execute("PRAGMA user_version").fetchone()[0]
-
-
-def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+def _layout() -> Layout:
+    # What a process has written is safe from its own end without waiting for the disk. After a power cut
+    # the last calls may be missing, which `boot` tells; where it cannot, the disk is waited for.
+    synchronous = "NORMAL" if boot() else "FULL"
+    return Layout(
+        "journal",
+        (*_SCHEMA, *_SINCE_2),
+        VERSION,
+        since={1: _SINCE_2},
+        pragmas=("journal_mode = WAL", f"synchronous = {synchronous}", "wal_autocheckpoint = 0"),
+    )
 
 
 def _remove(connection: sqlite3.Connection, which: str, value: float) -> int:

@@ -14,7 +14,6 @@ import logging
 import os
 import secrets
 import sqlite3
-import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,13 +27,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from underpass.broker.privacy.kinds import Found, Value, token_of
 from underpass.catalog.sealing import Sealer, Unreadable
 from underpass.errors import ConfigError
+from underpass.sqlite_file import PATIENCE, keep_aside_if_corrupt
 
 FILE_NAME: Final = "vault.sqlite3"
 _VERSION: Final = 1
 _KEY_NAME: Final = "privacy-key"
 _ABOUT: Final = b"underpass privacy vault"
-_PATIENCE: Final = 5.0
-"""Seconds to wait for another process that writes."""
 _AT_ONCE: Final = 500
 """Values written in one transaction: others wait for 10 ms at most."""
 _REMEMBERED: Final = 100_000
@@ -48,6 +46,7 @@ _SCHEMA: Final = """
         agent TEXT, token TEXT, identity BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (agent, token)
     ) WITHOUT ROWID;
 """
+_WHAT: Final = "the vault of personal data"
 _LOG: Final = logging.getLogger("underpass.privacy")
 
 
@@ -207,9 +206,8 @@ class Vault:
                 yield self._connection
             except sqlite3.DatabaseError as error:
                 self._let_go()
-                if _is_corrupt(error):
-                    # Found only now: the next use begins anew.
-                    self._set_aside(error)
+                # Where that is found only now, the next use begins anew.
+                keep_aside_if_corrupt(self.path, _WHAT, error, _LOG)
                 raise VaultUnusable(str(error)) from error
             except OSError as error:
                 raise VaultUnusable(str(error)) from error
@@ -218,9 +216,8 @@ class Vault:
         try:
             return self._open()
         except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
+            if not keep_aside_if_corrupt(self.path, _WHAT, error, _LOG):
                 raise
-            self._set_aside(error)
         return self._open()
 
     def _open(self) -> tuple[sqlite3.Connection, AESGCM]:
@@ -231,7 +228,7 @@ class Vault:
         if not ignored.exists():
             ignored.write_text("*\n", encoding="ascii")
         connection = sqlite3.connect(
-            self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -264,13 +261,6 @@ class Vault:
                 f"its key cannot be had ({error}); without it, remove the folder {self.folder}"
             ) from error
 
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        place = self.path.with_name(f"{FILE_NAME}.{time.time_ns()}.corrupt")
-        for suffix in ("-wal", "-shm", ""):
-            with suppress(FileNotFoundError):
-                self.path.with_name(f"{FILE_NAME}{suffix}").replace(f"{place}{suffix}")
-        _LOG.warning("the vault of personal data: %s; %s was kept as %s", error, self.path, place.name)
-
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Generator[None]:
@@ -282,7 +272,3 @@ def _transaction(connection: sqlite3.Connection) -> Generator[None]:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
-
-
-def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
