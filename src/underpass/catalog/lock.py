@@ -27,7 +27,8 @@ class ToolLock:
     """
 
     def __init__(self, config: Path) -> None:
-        self.file = LockFile(config.absolute().parent / LOCK_NAME)
+        self.config = config.absolute()
+        self.file = LockFile(self.config.parent / LOCK_NAME)
         self.unwritable: str | None = None
         """Why what was first seen could not be recorded."""
         self._known: tuple[tuple[int, int, int] | None, Servers] | None = None

@@ -116,13 +116,12 @@ def test_pages_load_nothing_from_elsewhere_and_files_are_those_of_the_package(se
 def test_a_live_part_is_sent_only_when_it_has_changed(service: ApiUnderTest) -> None:
     with closing(browser_of(service, service.operator)) as browser:
         whole = browser.get("/dashboard/runs?agent=greeter").text
-        seen = re.findall(r'"X-Seen":"([0-9a-f]+)"', whole)[0]
-        live = {"HX-Request": "true", "HX-Target": "live", "X-Seen": seen}
+        live = {"X-Part": re.findall(r'data-seen="([0-9a-f]+)"', whole)[0]}
         assert browser.get("/dashboard/runs?agent=greeter", headers=live).status_code == 204
         run(service.operator, "1", agent="greeter2")
         assert browser.get("/dashboard/runs?agent=greeter", headers=live).status_code == 204
         part = browser.get("/dashboard/runs?agent=greeter2", headers=live)
-        assert part.text.lstrip().startswith('<div id="live"')
+        assert part.json()["html"].lstrip().startswith('<div class="scroll')
 
 
 @pytest.mark.parametrize(

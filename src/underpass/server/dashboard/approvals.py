@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from underpass.broker.approvals import Answer
 from underpass.errors import ValidationFailed
-from underpass.server.dashboard.page import Pages, Visit, done
+from underpass.server.dashboard.page import Pages, Shown, Visit, done
 from underpass.server.problem import Refused
 
 PAGES: Final = Pages()
@@ -20,10 +20,10 @@ _SAID: Final = {
 }
 
 
-@PAGES.get("/dashboard/approvals")
-async def approvals(visit: Visit) -> Response:
+@PAGES.get("/dashboard/approvals", "questions")
+async def approvals(visit: Visit) -> Shown:
     """Show the questions, the oldest first."""
-    return visit.show("approvals.html", "Approvals", seconds=2, questions=await visit.questions())
+    return visit.show("approvals.html", "Approvals", questions=await visit.questions())
 
 
 @PAGES.post("/dashboard/approvals/{question}", "approve")

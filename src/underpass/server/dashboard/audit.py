@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from underpass.server.api.records import AuditQuery, list_audit
-from underpass.server.dashboard.page import Pages, Visit
+from underpass.server.dashboard.page import Pages, Shown, Visit
 from underpass.server.problem import missing
 
 PAGES: Final = Pages()
@@ -17,8 +16,8 @@ _DECISIONS: Final = ("allow", "ask", "deny", "allowed", "refused", "unanswered")
 _SHOWN: Final = 200
 
 
-@PAGES.get("/dashboard/audit")
-async def audit(visit: Visit) -> Response:
+@PAGES.get("/dashboard/audit", "trail")
+async def audit(visit: Visit) -> Shown:
     """Show the youngest that the filters leave, the youngest first."""
     wanted = {name: visit.asked(name) for name in _FILTERS}
     try:
@@ -31,7 +30,6 @@ async def audit(visit: Visit) -> Response:
     return visit.show(
         "audit.html",
         "Audit",
-        seconds=5,
         wanted=wanted,
         decisions=_DECISIONS,
         rows=rows[::-1],

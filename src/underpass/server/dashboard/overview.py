@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from starlette.responses import Response
-
+from underpass.sandbox.pool import Pool
 from underpass.server.api.records import SinceQuery, code_execution_metrics
-from underpass.server.dashboard.page import Pages, Visit
+from underpass.server.dashboard.page import Pages, Shown, Visit
 
 PAGES: Final = Pages()
 _PERIODS: Final = {"24": "24 hours", "168": "7 days", "720": "30 days", "": "All"}
@@ -31,8 +30,8 @@ _PARTS: Final = {
 }
 
 
-@PAGES.get("/dashboard")
-async def overview(visit: Visit) -> Response:
+@PAGES.get("/dashboard", "runs", "figures", "servers", every=2.0)
+async def overview(visit: Visit) -> Shown:
     """Show the figures of a time."""
     asked = visit.call.request.query_params.get("hours", "720")
     hours = asked if asked in _PERIODS else "720"
@@ -42,7 +41,6 @@ async def overview(visit: Visit) -> Response:
     return visit.show(
         "overview.html",
         "Overview",
-        seconds=10,
         hours=hours,
         periods=_PERIODS,
         summary=figures["summary"],
@@ -50,11 +48,37 @@ async def overview(visit: Visit) -> Response:
         chart=json.dumps(_chart(figures["by_day"], since)),
         recommendations=figures["recommendations"],
         running=sum(facts.state == "running" for facts in going),
-        waiting=len(await visit.questions()),
         most=visit.view.settings.service.max_runs,
-        checks=await visit.call.service.health.checks(),
+        house=house(visit),
         parts=_PARTS,
     )
+
+
+def house(visit: Visit) -> list[dict[str, Any]]:
+    """Return what is known of the service's parts without using any of them."""
+    found: list[dict[str, Any]] = []
+    place = visit.view.up.sandbox
+    if isinstance(place, Pool):
+        state = place.state
+        detail = f"{state.idle:,} ready, {state.busy:,} of at most {state.most:,} at work"
+        if state.waiting:
+            detail += f", {state.waiting:,} {'run waits' if state.waiting == 1 else 'runs wait'}"
+        elif not (state.idle or state.busy):
+            detail = "none yet: the first program has them started"
+        found.append({"name": "Sandboxes", "state": "busy" if state.waiting else "good", "detail": detail})
+    states = [each for each in visit.view.up.catalog.states() if each.state != "disabled"]
+    failed = [each.name for each in states if each.state == "failed"]
+    detail = f"{len(states)} {'server' if len(states) == 1 else 'servers'}"
+    if failed:
+        detail += f"; when they were needed last, these failed: {', '.join(failed)}"
+    elif states:
+        detail += ", none of which failed when it was needed last"
+    found.append({"name": "Servers", "state": "bad" if failed else "good", "detail": detail})
+    changed = sum(change.kind == "changed" for each in states for change in each.changes)
+    if changed:
+        detail = f"{changed} {'is' if changed == 1 else 'are'} refused, because changed since trusted"
+        found.append({"name": "Tools", "state": "wait", "detail": detail})
+    return found
 
 
 def _chart(days: Sequence[dict[str, Any]], hours: int | None) -> dict[str, list[float | None]]:

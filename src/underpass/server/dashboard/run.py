@@ -12,19 +12,21 @@ from starlette.responses import Response
 from underpass.broker.journal import RESUMABLE
 from underpass.errors import ValidationFailed
 from underpass.server.api.runs import cancel_run, show_run
-from underpass.server.dashboard.page import Pages, Visit, done
+from underpass.server.dashboard.page import Pages, Shown, Visit, done
 from underpass.server.dashboard.timeline import timeline
 from underpass.server.problem import Refused
 
 PAGES: Final = Pages()
 _ROWS: Final = 1_000
 """Rows of the trail that a page looks at."""
+_LOOK: Final = 5.0
+"""Seconds: the death of another process changes no file."""
 _LIKE: Final = 500
 """Runs of one program among which a run's figures are looked for."""
 
 
-@PAGES.get("/dashboard/runs/{run}")
-async def show(visit: Visit, run: str) -> Response:
+@PAGES.get("/dashboard/runs/{run}", "runs", "trail", "figures")
+async def show(visit: Visit, run: str) -> Shown:
     """Show all that is known of it."""
     found = await show_run(visit.call, run)
     anything = dict.fromkeys(("agent", "server", "tool", "decision"))
@@ -34,7 +36,7 @@ async def show(visit: Visit, run: str) -> Response:
     return visit.show(
         "run.html",
         f"Run {run}",
-        seconds=1 if goes_on else None,
+        again=_LOOK if goes_on else None,
         run=found,
         figures=await _figures(visit, found),
         bars=timeline(rows),

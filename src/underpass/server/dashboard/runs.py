@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from underpass.server.api.runs import RunsQuery, list_runs
-from underpass.server.dashboard.page import Pages, Visit
+from underpass.server.dashboard.page import Pages, Shown, Visit
 from underpass.server.problem import missing
 
 PAGES: Final = Pages()
+_LOOK: Final = 5.0
+"""Seconds: the death of another process changes no file."""
 _STATES: Final = {"": "Any", "ok": "Succeeded", "failed": "Failed", "unfinished": "Not ended"}
 
 
-@PAGES.get("/dashboard/runs")
-async def runs(visit: Visit) -> Response:
+@PAGES.get("/dashboard/runs", "runs")
+async def runs(visit: Visit) -> Shown:
     """Show those that the filters leave."""
     wanted = {name: visit.asked(name) for name in ("agent", "state", "before")}
     try:
@@ -27,7 +28,7 @@ async def runs(visit: Visit) -> Response:
     return visit.show(
         "runs.html",
         "Runs",
-        seconds=3,
+        again=_LOOK if any(each.state == "running" for each in found.runs) else None,
         wanted=wanted,
         states=_STATES,
         runs=[each.model_dump() for each in found.runs],

@@ -19,22 +19,22 @@ from underpass.server.api.workspaces import (
     list_workspaces,
     restore_checkpoint,
 )
-from underpass.server.dashboard.page import Pages, Visit, done
+from underpass.server.dashboard.page import Pages, Shown, Visit, done
 from underpass.server.problem import Refused, missing
 
 PAGES: Final = Pages()
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@PAGES.get("/dashboard/workspaces")
-async def workspaces(visit: Visit) -> Response:
+@PAGES.get("/dashboard/workspaces", "files")
+async def workspaces(visit: Visit) -> Shown:
     """Show the agents that have files."""
     agents = (await list_workspaces(visit.call))["agents"]
-    return visit.show("workspaces.html", "Workspaces", seconds=5, agents=agents)
+    return visit.show("workspaces.html", "Workspaces", agents=agents)
 
 
-@PAGES.get("/dashboard/workspaces/{agent}")
-async def workspace(visit: Visit, agent: str) -> Response:
+@PAGES.get("/dashboard/workspaces/{agent}", "files", every=1.0)
+async def workspace(visit: Visit, agent: str) -> Shown:
     """Show an agent's files and checkpoints, and what has changed since one of them."""
     if agent not in await anyio.to_thread.run_sync(visit.view.agents):
         raise missing(f"agent {agent} has no workspace", "its first run makes one")
@@ -48,7 +48,6 @@ async def workspace(visit: Visit, agent: str) -> Response:
     return visit.show(
         "workspace.html",
         f"Workspace of {agent}",
-        seconds=5,
         agent=agent,
         files=(await list_files(visit.call, agent))["files"],
         checkpoints=(await list_checkpoints(visit.call, agent))["checkpoints"],

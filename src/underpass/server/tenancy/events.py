@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import anyio
 import orjson
 
-Kind = Literal["started", "progress", "call", "question", "ended", "gap"]
+Kind = Literal["started", "progress", "call", "question", "ended", "gap", "part"]
 _KEPT: Final = 1_000
 """Events of a run that are kept for those who come late; a slow listener misses older ones."""
 
@@ -34,6 +34,11 @@ class RunEvents:
         self._count = 0
         self._more = anyio.Event()
         self._closed = False
+
+    @property
+    def count(self) -> int:
+        """How many there have been."""
+        return self._count
 
     def add(self, kind: Kind, data: dict[str, Any] | bytes) -> None:
         """Tell everybody."""
