@@ -479,8 +479,9 @@ def test_runs_of_a_service_that_was_killed_are_reported_and_resumed(tmp_path: Pa
         client = again.client(token)
         listed = client.get("/api/runs").json()["runs"]
         assert [(each["run"], each["state"]) for each in listed] == [(begun["run"], "died")]
-        ended = events(client.get(f"/api/runs/{begun['run']}/events").text)
-        assert json.loads(ended[0]["data"])["state"] == "died"
+        seen = events(client.get(f"/api/runs/{begun['run']}/events").text)
+        assert [each["event"] for each in seen] == ["started", "call", "call", "ended"]
+        assert json.loads(seen[-1]["data"])["state"] == "died"
         assert again.tenant("rival").post(f"/api/runs/{begun['run']}/resume", json={}).status_code == 404
         resumed = client.post(f"/api/runs/{begun['run']}/resume", json={})
         assert resumed.json()["value"] == "survived", resumed.text

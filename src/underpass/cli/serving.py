@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from underpass.server.facade import Acting, facade
 from underpass.server.opening import Opening
 from underpass.server.results import Context, ResultResources
 from underpass.server.stdio import protocol_streams
+from underpass.server.tenancy.agents import TenantAgents
+from underpass.server.tenancy.desk import RunDesk
 from underpass.server.tenancy.names import TenantNames
+from underpass.server.tenancy.notes import Notes
+from underpass.server.tenancy.view import TenantView
 from underpass.workspace.kept import KeptResults
 
 
@@ -30,10 +35,18 @@ async def over_stdio(opening: Opening, config: Path | None, *, sandbox: str | No
     async with (
         Underpass.open(configuration(config), sandbox=sandbox) as up,
         Rounds(up.settings.policy.wait_seconds) as rounds,
+        AsyncExitStack() as stack,
     ):
         warn_if_unsandboxed(up.settings.sandbox.tier)
         up.warm_up()
-        server = _facade(up, rounds)
+        settings = up.settings.service
+        # Whoever serves this folder over HTTP sees these runs as well, and can end them.
+        desk = RunDesk(
+            Notes(up.state, up.journal.presence), most=settings.max_runs, grace=settings.grace_seconds
+        )
+        agents = TenantAgents(TenantView(up, desk, None))
+        await stack.enter_async_context(desk)
+        server = _facade(up, rounds, acting=lambda _context: (agents, None))
         if as_json:
             _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
         elif sys.stderr.isatty():

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from mcp.server import ServerRequestContext
 from starlette.requests import Request
 
-from underpass.catalog.catalog import Catalog
-from underpass.execution.result import RunResult
 from underpass.server.door import Call
 from underpass.server.facade import Acting, Backend
 from underpass.server.http_access import principal_of
+from underpass.server.tenancy.agents import TenantAgents
 from underpass.server.tenancy.names import TenantNames
 from underpass.server.tenancy.principal import Principal
 from underpass.server.tenancy.view import TenantView
-
-_AGENT = "default"
-
-
-class _Agents:
-    """A tenant's agents, as the facade takes them."""
-
-    def __init__(self, view: TenantView) -> None:
-        self._view = view
-
-    @property
-    def catalog(self) -> Catalog:
-        return self._view.up.catalog
-
-    async def run(self, code: str, **options: Any) -> RunResult:
-        return await self._view.run_program(code, **options)
-
-    async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
-        return await self._view.call_tool(server, tool, arguments, _AGENT)
 
 
 def acting_for(views: Callable[[str | None], TenantView]) -> Acting:
@@ -45,8 +25,8 @@ def acting_for(views: Callable[[str | None], TenantView]) -> Acting:
     """
 
     def acting(context: ServerRequestContext[Any]) -> tuple[Backend, Call]:
-        agents = _Agents(views(_principal(context).tenant))
-        return cast("Backend", agents), agents.call
+        agents = TenantAgents(views(_principal(context).tenant))
+        return agents, agents.call
 
     return acting
 

@@ -49,9 +49,12 @@ class Journal(Background):
         self._settings = settings or JournalSettings()
         self._store = JournalStore(folder)
         self.contents = self._store.contents
-        self._presence = AheadLog(folder / HOSTS)
-        self.host = self._presence.name
+        self.presence = AheadLog(folder / HOSTS)
+        """That this process lives."""
+        self.host = self.presence.name
         self.boot = boot()
+        self._accepted: dict[str, JournaledRun] = {}
+        """Runs that are recorded and have not begun."""
         self._pending: list[tuple[JournaledRun, Step]] = []
         self._ahead = 0
         """How many of these were written ahead, as far as they can be."""
@@ -64,11 +67,30 @@ class Journal(Background):
     async def _finish(self) -> None:
         self.write()
         self._store.close()
-        self._presence.leave()
+        self.presence.leave()
 
     def begin(self, record: RunRecord) -> JournaledRun:
-        """Begin the record of a new run. Nothing is written before its first call or its end."""
-        return JournaledRun(self, record)
+        """Begin the record of a run. Of one that was not accepted before, nothing is written before its first
+        call or its end."""
+        return self._accepted.pop(record.run, None) or JournaledRun(self, record)
+
+    def accept(self, record: RunRecord) -> bool:
+        """Record a run that is promised to somebody; returns whether it could be written.
+
+        From now on it is known, whatever becomes of this process. It begins, or is refused, later.
+        """
+        accepted = self._accepted[record.run] = JournaledRun(self, record)
+        accepted.appear()
+        return not accepted.lost
+
+    def refuse(self, run: str, cause: str) -> None:
+        """Record the end of a run that was accepted and has not begun; of any other, nothing.
+
+        Parameters:
+            cause: the type of the error.
+        """
+        if (accepted := self._accepted.pop(run, None)) is not None:
+            accepted.end(cause, spoke=False)
 
     def find(self, run: str) -> RunRecord:
         """Return a run that may be resumed.
@@ -84,7 +106,7 @@ class Journal(Background):
             raise ValidationFailed(f"the journal cannot be read: {error}") from error
         if record is None:
             raise ValidationFailed(f"the journal has no run {run:.60}", hint="see `underpass runs list`")
-        if record.cause is None and record.ended is None and self._presence.lives(record.host):
+        if record.cause is None and record.ended is None and self.presence.lives(record.host):
             raise ValidationFailed(f"run {run} has not ended yet", hint="its process still works on it")
         if record.cause is not None and record.cause not in RESUMABLE:
             values = {"ok": "with its value", "cached": "with the value of an equal run"}
@@ -106,7 +128,7 @@ class Journal(Background):
         Raises ``OSError``.
         """
         with closing(JournalStore(self._store.folder)) as store:
-            return [run for run in store.without_end() if not self._presence.lives(run.host)]
+            return [run for run in store.without_end() if not self.presence.lives(run.host)]
 
     def resume(self, record: RunRecord, decisions: Decisions, *, unattended: bool = False) -> JournaledRun:
         """Begin the second life of a run that ``find`` has returned.
@@ -137,7 +159,7 @@ class Journal(Background):
                 and record.cause in {None, "CallUnknown", "RunDiverged"}
                 and not decisions.call_again
             )
-            self._presence.take()
+            self.presence.take()
             events = max((max(call.began, call.ended or 0) for call in calls), default=0)
             journaled = JournaledRun(
                 self,
@@ -160,7 +182,7 @@ class Journal(Background):
         """Make sure that nothing of a run is only in a log of its process's. Raises ``ValidationFailed``."""
         self._store.take_over()
         is_own = record.host == self.host
-        if self._ahead if is_own else record.cause is None and self._presence.is_known(record.host):
+        if self._ahead if is_own else record.cause is None and self.presence.is_known(record.host):
             raise ValidationFailed(
                 f"what the process of run {record.run} wrote last is not in the journal yet",
                 hint="try again; if that does not help, the journal cannot be written: is the disk full?",
@@ -183,7 +205,7 @@ class Journal(Background):
         waiting = self._pending[self._ahead :]
         entries = [(of.record.run, step) for of, step in waiting if of.there and isinstance(step, ENTRIES)]
         try:
-            self._presence.append(line_of(entries))
+            self.presence.append(line_of(entries))
         except (OSError, TypeError):
             return self.write()
         self._ahead = len(self._pending)
@@ -206,7 +228,7 @@ class Journal(Background):
         pending, self._pending = self._pending, []
         ahead, self._ahead = self._ahead, 0
         try:
-            self._presence.take()
+            self.presence.take()
             self._store.write([step for _, step in pending])
         except Exception as error:  # noqa: BLE001 - runs go on without a journal, and it is said
             self._say(error)
@@ -228,7 +250,7 @@ class Journal(Background):
     def _forget(self) -> None:
         """Let go what was written ahead; what stays there by mistake is known to have been written."""
         with suppress(OSError):
-            self._presence.clear()
+            self.presence.clear()
 
     def _lose(self, run: JournaledRun) -> None:
         run.lost = True

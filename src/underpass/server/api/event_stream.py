@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from typing import Final
 
 import anyio
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -59,15 +58,6 @@ class EventStream(Response):
                     tasks.start_soon(work)
         except* TimeoutError:
             pass  # it does not read: uvicorn closes the connection of an answer that has no end
-
-
-def event_stream(events: AsyncGenerator[Event] | None, ended: dict[str, Any] | None = None) -> Response:
-    """Return the stream of a run's events; of one that has ended before, only that."""
-
-    async def only() -> AsyncGenerator[Event]:
-        yield Event(1, "ended", orjson.dumps(ended))
-
-    return EventStream(only() if events is None else events)
 
 
 def resumed_from(request: Request) -> int:

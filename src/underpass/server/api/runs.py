@@ -12,7 +12,7 @@ from underpass.broker.journal.store import RunState
 from underpass.errors import ValidationFailed
 from underpass.server.api.disconnect import result_of
 from underpass.server.api.endpoint import JSON, WHOLE, Answers, Body, Call, Endpoints, Query, Shown
-from underpass.server.api.event_stream import EVENT_STREAM, event_stream, resumed_from
+from underpass.server.api.event_stream import EVENT_STREAM, EventStream, resumed_from
 from underpass.server.problem import Refused
 from underpass.server.tenancy.desk import DeskRun
 from underpass.server.tenancy.history import RunFacts
@@ -229,7 +229,7 @@ async def show_run(call: Call, run: str) -> dict[str, Any]:
         "code": facts.record.code,
         "journal": [each.to_dict() for each in calls],
         "undecided": list(facts.undecided),
-        "result": active.result() if active is not None and active.done.is_set() else kept,
+        "result": active.shown() if active is not None and active.done.is_set() else kept,
     }
 
 
@@ -242,12 +242,7 @@ async def show_run(call: Call, run: str) -> dict[str, Any]:
 )
 async def follow_run(call: Call, run: str) -> Response:
     """Follow a run: what happens is sent as server-sent events until it has ended."""
-    active = call.view.active(run)
-    after = resumed_from(call.request)
-    if active is not None:
-        return event_stream(active.events.since(after))
-    facts = await call.view.run(run)
-    return event_stream(None, {"run": run, "state": facts.state})
+    return EventStream(await call.view.events(run, resumed_from(call.request)))
 
 
 @RUNS.add(
@@ -255,11 +250,11 @@ async def follow_run(call: Call, run: str) -> Response:
 )
 async def cancel_run(call: Call, run: str) -> None:
     """Cancel a run."""
-    if call.view.cancel(run):
-        return
-    if call.view.active(run) is None:
-        await call.view.run(run)
-    raise Refused(409, ValidationFailed(f"run {run} does not go on in this process"))
+    if not await call.view.cancel(run):
+        raise Refused(
+            409,
+            ValidationFailed(f"run {run} does not go on", hint="nor in another process that could be told"),
+        )
 
 
 def _facts(call: Call, facts: RunFacts) -> dict[str, Any]:

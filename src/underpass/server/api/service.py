@@ -24,6 +24,7 @@ from underpass.server.health import Health
 from underpass.server.http_sessions import BrowserSessions
 from underpass.server.problem import problem
 from underpass.server.tenancy.desk import RunDesk
+from underpass.server.tenancy.notes import Notes
 from underpass.server.tenancy.tokens import TokenStore
 from underpass.server.tenancy.view import TenantView
 
@@ -46,7 +47,8 @@ class ApiService:
     def __init__(self, up: Underpass) -> None:
         settings = up.settings.service
         self.up = up
-        self.desk = RunDesk(most=settings.max_runs, grace=settings.grace_seconds)
+        notes = Notes(up.state, up.journal.presence)
+        self.desk = RunDesk(notes, most=settings.max_runs, grace=settings.grace_seconds)
         self.tokens = TokenStore(up.state)
         self.browsers = BrowserSessions()
         self.health = Health(up, lambda: self.desk.is_closing)

@@ -9,16 +9,20 @@ from typing import Any, Final
 import anyio
 import orjson
 
-from underpass.background import TaskOwner
-from underpass.broker.approvals import Answer, Question
+from underpass.background import Background
+from underpass.broker.approvals import Answer, Person, Question
 from underpass.broker.journal import RunRecord
+from underpass.catalog.elicitation import Filled, Form
 from underpass.errors import Cancelled, Overloaded, UnderpassError
-from underpass.execution.host import CallOutcome
+from underpass.execution.host import CallOutcome, OnProgress
 from underpass.execution.result import RunResult
 from underpass.server.tenancy.events import RunEvents
+from underpass.server.tenancy.notes import Notes
 
 _KEPT: Final = 2_000
 _KEPT_BYTES: Final = 64 * 1_048_576
+_LOOK: Final = 0.3
+"""Seconds between two looks for what other processes want to be ended."""
 _STATES: Final[Mapping[bool | None, str]] = {True: "ok", False: "failed", None: "unknown"}
 _UNEXPECTED: Final = "the run failed for a reason of the service's own"
 
@@ -27,16 +31,29 @@ class DeskRun:
     """One run. It goes on whoever listens.
 
     Parameters:
-        record: what the journal will have of it; there is nothing of it before the first call.
+        record: what the journal has of it.
         shown: the agent's name outside.
+        person: is asked about its calls; None where only those are who follow it.
+        on_progress: awaited with what its program reports, beside those who follow it.
     """
 
-    def __init__(self, record: RunRecord, shown: str) -> None:
+    def __init__(
+        self,
+        record: RunRecord,
+        shown: str,
+        *,
+        person: Person | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
         self.record = record
+        self.is_written = True
+        """Whether the journal has it."""
         self.run = record.run
         self.agent = record.agent
         """By its name inside."""
         self._shown = shown
+        self._person = person
+        self._on_progress = on_progress
         self._calls = 0
         self.events = RunEvents()
         self.scope = anyio.CancelScope()
@@ -47,7 +64,7 @@ class DeskRun:
         self.failure: UnderpassError | None = None
         """Why there is none."""
 
-    def result(self) -> dict[str, Any]:
+    def shown(self) -> dict[str, Any]:
         """What a run came to that has ended, its error if it has no result."""
         return _failed(self) if self.answer is None else orjson.loads(self.answer)
 
@@ -62,12 +79,20 @@ class DeskRun:
     async def progress(self, value: float, total: float | None, message: str | None) -> None:
         """Pass on how far the program is."""
         self.events.add("progress", {"progress": value, "total": total, "message": message})
+        if self._on_progress is not None:
+            await self._on_progress(value, total, message)
 
     async def ask(self, question: Question) -> Answer | None:
         """Tell listeners of a question, and wait: whoever may answer it does so at another route."""
         self.events.add("question", question.to_dict() | {"agent": self._shown})
+        if self._person is not None:
+            return await self._person.ask(question)
         await anyio.sleep_forever()
         return None
+
+    async def fill(self, form: Form) -> Filled:
+        """Have a server's form filled in, where there is a person."""
+        return "cancel" if self._person is None else await self._person.fill(form)
 
     def call(self, server: str, tool: str, _arguments: Mapping[str, Any]) -> CallOutcome:
         """Tell listeners of a call, and of its end."""
@@ -81,15 +106,17 @@ Work = Callable[[DeskRun], Awaitable[RunResult]]
 """Does a run, and tells it what happens."""
 
 
-class RunDesk(TaskOwner):
+class RunDesk(Background):
     """Starts runs, cancels them, and keeps what they came to for a while.
 
     Parameters:
+        notes: what other processes want of this one.
         most: runs at once; more are refused.
         grace: seconds that runs have to finish when it is closed. What has not is ended, and can be resumed.
     """
 
-    def __init__(self, *, most: int, grace: float) -> None:
+    def __init__(self, notes: Notes, *, most: int, grace: float) -> None:
+        self._notes = notes
         self._most = most
         self._grace = grace
         self._active: dict[str, DeskRun] = {}
@@ -102,6 +129,16 @@ class RunDesk(TaskOwner):
     def active(self) -> int:
         """How many runs go on."""
         return len(self._active)
+
+    async def _work(self) -> None:
+        self._notes.open()
+        while True:
+            await anyio.sleep(_LOOK)
+            for run in self._notes.take() if self._active else ():
+                self.cancel(run)
+
+    async def _finish(self) -> None:
+        self._notes.close()
 
     def start(self, begun: DeskRun, work: Work) -> None:
         """Start a run. Raises ``Overloaded``."""
@@ -161,7 +198,7 @@ class RunDesk(TaskOwner):
             del self._active[run.run]
             self._keep(run)
             run.done.set()
-            run.events.add("ended", run.answer or orjson.dumps(_failed(run)))
+            run.events.add("ended", run.answer or orjson.dumps(_failed(run), default=str))
             run.events.close()
 
     def _keep(self, run: DeskRun) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,21 +11,25 @@ from typing import Any, TypeVar
 import anyio.to_thread
 
 from underpass import Underpass
-from underpass.broker.approvals import Answer
+from underpass.broker.approvals import Answer, Ask, OnlyAsked
 from underpass.broker.approvals.waiting import OpenQuestion, OpenQuestions
 from underpass.broker.audit.reading import Filter, youngest
-from underpass.broker.journal import RunRecord
+from underpass.broker.journal import CallRecord, RunRecord
 from underpass.broker.journal.store import RunState
-from underpass.errors import ConfigError, PermissionDenied, ValidationFailed
+from underpass.errors import ConfigError, PermissionDenied, UnderpassError, ValidationFailed
+from underpass.execution.host import OnProgress
 from underpass.execution.result import RunResult
 from underpass.execution.runner import new_run_id
 from underpass.execution.sessions import SessionInfo
 from underpass.metrics.figures import Recommendation
 from underpass.server.problem import Refused, missing
 from underpass.server.tenancy.desk import DeskRun, RunDesk, Work
+from underpass.server.tenancy.elsewhere import events_elsewhere
+from underpass.server.tenancy.events import Event
 from underpass.server.tenancy.files import AgentFiles
 from underpass.server.tenancy.history import History, RunFacts
 from underpass.server.tenancy.names import TenantNames
+from underpass.server.tenancy.notes import Notes
 from underpass.workspace.checkpoints import Checkpoint, Difference
 from underpass.workspace.checkpoints.checkpoints import Restored
 from underpass.workspace.kept import KeptResult, KeptResults
@@ -43,6 +47,9 @@ class RunRequest:
     """The other arguments, by name."""
     is_attended: bool
     """Whether questions about its calls wait for an answer."""
+    ask: Ask | None = None
+    """Who is asked; None for whoever follows the run."""
+    on_progress: OnProgress | None = None
 
 
 class TenantView:
@@ -63,26 +70,57 @@ class TenantView:
         self.history = History(up.state / "journal", self.names)
         self._workspaces = up.state.parent / "workspace"
         self._kept = KeptResults(self._workspaces)
+        self._notes = Notes(up.state, up.journal.presence)
 
     # Runs
 
-    def start(self, request: RunRequest) -> DeskRun:
-        """Start a run. Raises ``ValidationFailed`` and ``Overloaded``."""
+    def start(self, request: RunRequest, came_to: Callable[[RunResult], object] | None = None) -> DeskRun:
+        """Start a run; the journal has it when this returns.
+
+        Parameters:
+            came_to: told of the result, if there is one.
+
+        Raises:
+            ValidationFailed, Overloaded
+        """
         agent = self.names.inside(request.agent)
         run = new_run_id()
 
         async def work(begun: DeskRun) -> RunResult:
-            return await self._up.run(
-                request.code,
-                agent=agent,
-                on_progress=begun.progress,
-                on_call=begun.call,
-                ask=begun.ask if request.is_attended else None,
-                run_id=run,
-                **request.options,
-            )
+            cause = "Interrupted"
+            try:
+                result = await self._up.run(
+                    request.code,
+                    agent=agent,
+                    on_progress=begun.progress,
+                    on_call=begun.call,
+                    ask=begun if request.is_attended else None,
+                    run_id=run,
+                    **request.options,
+                )
+            except UnderpassError as error:
+                cause = error.type
+                raise
+            finally:
+                self._up.journal.refuse(run, cause)
+            if came_to is not None:
+                came_to(result)
+            return result
 
-        return self._start(self._record(run, agent, request), work)
+        begun = self._start(self._record(run, agent, request), work, request)
+        begun.is_written = self._up.journal.accept(begun.record)
+        return begun
+
+    async def run_program(self, request: RunRequest) -> RunResult:
+        """Run a program for who waits for it: it ends with them. Raises as ``Underpass.run``."""
+        results: list[RunResult] = []
+        begun = self.start(request, results.append)
+        try:
+            await begun.wait()
+        except anyio.get_cancelled_exc_class():
+            begun.scope.cancel()
+            raise
+        return results[0]
 
     async def resume(
         self, run: str, *, call_again: Sequence[int], assume_done: Mapping[int, Any], is_attended: bool
@@ -99,13 +137,19 @@ class TenantView:
                 call_again=call_again,
                 assume_done=assume_done,
                 on_progress=begun.progress,
-                ask=begun.ask if is_attended else None,
+                ask=begun if is_attended else None,
             )
 
         return self._start(facts.record, work)
 
-    def _start(self, record: RunRecord, work: Work) -> DeskRun:
-        begun = DeskRun(record, self.names.outside(record.agent))
+    def _start(self, record: RunRecord, work: Work, request: RunRequest | None = None) -> DeskRun:
+        ask = None if request is None else request.ask
+        begun = DeskRun(
+            record,
+            self.names.outside(record.agent),
+            person=OnlyAsked(ask) if callable(ask) else ask,
+            on_progress=None if request is None else request.on_progress,
+        )
         self._desk.start(begun, work)
         return begun
 
@@ -117,7 +161,7 @@ class TenantView:
             agent,
             options["language"],
             options["environment"],
-            "",
+            "program.ts" if options["language"] == "typescript" else "program.py",
             options["timeout"] or limits.timeout,
             options["max_tokens"] or limits.max_tokens,
             limits.check if options["check"] is None else options["check"],
@@ -131,9 +175,30 @@ class TenantView:
         found = self._desk.find(run)
         return found if found is not None and self.names.owns(found.agent) else None
 
-    def cancel(self, run: str) -> bool:
-        """End a run of the tenant's; returns whether it went on here."""
-        return self.active(run) is not None and self._desk.cancel(run)
+    async def cancel(self, run: str) -> bool:
+        """End a run of the tenant's; returns whether it goes on, here or in another process that can be told.
+
+        Raises ``Refused`` where the tenant has no such run.
+        """
+        if self.active(run) is not None:
+            return self._desk.cancel(run)
+        facts = await self.run(run)
+        return facts.state == "running" and self._notes.leave(facts.record.host, run)
+
+    async def events(self, run: str, after: int) -> AsyncGenerator[Event]:
+        """Return what happens in a run, after the event of that number, until it has ended.
+
+        Raises ``Refused`` where the tenant has no such run.
+        """
+        if (active := self.active(run)) is not None:
+            return active.events.since(after)
+        await self.run(run)
+
+        async def look() -> tuple[RunFacts, list[CallRecord]]:
+            facts = await self.run(run)
+            return facts, await self._from_journal(lambda: self.history.calls(run))
+
+        return events_elsewhere(look, after)
 
     async def runs(
         self, limit: int, *, agent: str | None, state: RunState | None, before: str | None
@@ -145,11 +210,10 @@ class TenantView:
         )
         if before is not None or state not in {None, "unfinished"}:
             return found
-        known = {facts.record.run for facts in found}
         unwritten = [
             RunFacts(each.record, "running")
             for each in self._desk.going()
-            if self.names.owns(each.agent) and inside in {None, each.agent} and each.run not in known
+            if not each.is_written and self.names.owns(each.agent) and inside in {None, each.agent}
         ]
         return [*unwritten[:limit], *found]
 
@@ -168,13 +232,11 @@ class TenantView:
 
     # Tools
 
-    async def call_tool(self, server: str, tool: str, arguments: Mapping[str, Any], agent: str) -> Any:
+    async def call_tool(
+        self, server: str, tool: str, arguments: Mapping[str, Any], agent: str, *, ask: Ask | None = None
+    ) -> Any:
         """Call a tool as one of the tenant's agents. Raises ``ToolError``."""
-        return await self._up.call_tool(server, tool, arguments, agent=self.names.inside(agent))
-
-    async def run_program(self, code: str, *, agent: str = "default", **options: Any) -> RunResult:
-        """Run a program as one of the tenant's agents, for who waits for it. Raises as ``Underpass.run``."""
-        return await self._up.run(code, agent=self.names.inside(agent), **options)
+        return await self._up.call_tool(server, tool, arguments, agent=self.names.inside(agent), ask=ask)
 
     @property
     def up(self) -> Underpass:
