@@ -19,6 +19,7 @@ import pytest
 from underpass.errors import ServerNotFound, ToolFailed
 from underpass.execution.clock import Clock
 from underpass.execution.conversation import Conversation, Outcome
+from underpass.execution.frames import Use
 from underpass.guest import main
 from underpass.sandbox.lease import Channel, Exit
 
@@ -61,6 +62,9 @@ class FakeHost:
 
     async def progress(self, value: float, total: float | None, message: str | None) -> None:
         self.progressed.append((value, total, message))
+
+    def use(self, use: Use) -> None:
+        """It has no skills."""
 
     def settle(self) -> None:
         """Its values are there at once."""

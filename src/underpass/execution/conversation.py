@@ -44,6 +44,10 @@ class Host(Protocol):
         """Pass on how far the program is."""
         ...
 
+    def use(self, use: frames.Use) -> None:
+        """Take down calls of a skill."""
+        ...
+
     def settle(self) -> None:
         """Do what is left to do of calls whose answers are on their way."""
         ...
@@ -192,6 +196,8 @@ class Conversation:
                     await anyio.lowlevel.checkpoint()
             case frames.Progress(value, total, message):
                 await host.progress(value, total, message)
+            case frames.Use():
+                host.use(frame)
         return False, None
 
     def _print(self, stream: str, text: str) -> None:

@@ -75,7 +75,20 @@ class Progress:
     message: str | None
 
 
-GuestFrame = Done | Output | Call | Ask | Module | Cancel | Progress
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The program called a skill: figures, which nothing but statistics may rest on."""
+
+    key: str
+    under_way: int
+    """1 where a call begins, -1 where it ends, 0 for calls that are told of together."""
+    ok: int
+    failed: int
+    milliseconds: float
+    """Of all of them."""
+
+
+GuestFrame = Done | Output | Call | Ask | Module | Cancel | Progress | Use
 
 
 def read(frame: Mapping[str, Any]) -> GuestFrame:
@@ -100,6 +113,14 @@ def read(frame: Mapping[str, Any]) -> GuestFrame:
                 _number(_field(frame, "value", (int, float))),
                 _number(total) if isinstance(total, int | float) else None,
                 message if isinstance(message, str) else None,
+            )
+        case "use":
+            return Use(
+                _field(frame, "key", str),
+                _field(frame, "under_way", int),
+                _field(frame, "ok", int),
+                _field(frame, "failed", int),
+                _number(_field(frame, "milliseconds", (int, float))),
             )
         case other:
             raise _meaningless(f"there is no operation {str(other)[:50]!r}")

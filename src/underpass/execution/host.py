@@ -14,6 +14,8 @@ from underpass.errors import (
     ValidationFailed,
     did_you_mean,
 )
+from underpass.execution.frames import Use
+from underpass.skills.loading.uses import UsesOfRun
 
 OnProgress = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with how far a program or tool is, of how much (if known), and what it says."""
@@ -47,6 +49,7 @@ class RunHost:
         questions: answers to ``mcp_runtime``'s other functions, by name.
         on_progress: told of the progress of the program and of its tools.
         on_call: told of each call.
+        uses: told of calls of skills.
     """
 
     def __init__(
@@ -56,12 +59,15 @@ class RunHost:
         questions: Mapping[str, Question],
         on_progress: OnProgress | None = None,
         on_call: OnCall | None = None,
+        *,
+        uses: UsesOfRun | None = None,
     ) -> None:
         self._calls = calls
         self._modules = modules
         self._questions = questions
         self._on_progress = on_progress
         self._on_call = on_call
+        self._uses = uses
 
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
         """Call a tool through the broker. Raises ``ToolError``."""
@@ -97,6 +103,11 @@ class RunHost:
         """Pass on how far the program says it is."""
         if self._on_progress is not None:
             await self._on_progress(value, total, message)
+
+    def use(self, use: Use) -> None:
+        """Take down calls of a skill."""
+        if self._uses is not None:
+            self._uses.note(use.key, use.under_way, use.ok, use.failed, use.milliseconds)
 
     def settle(self) -> None:
         """Record the calls whose values are on their way."""

@@ -72,7 +72,34 @@ class ToolLimitExceeded(ToolError):
     """A limit on calls, concurrency or bytes was reached."""
 
 
-_FAMILY = (HostError, WorkspaceFull, ResultNotFound, ToolError, *ToolError.__subclasses__())
+class SkillError(HostError):
+    """Something about a skill: it is not there, cannot be used, or could not be saved."""
+
+
+class SkillNotFound(SkillError):
+    """There is no such skill, or no such version of it."""
+
+
+class SkillInvalid(SkillError):
+    """What a skill consists of breaks the rules of the format."""
+
+
+class SkillRefused(SkillError):
+    """A skill waits for a person's approval, or its folder is not trusted."""
+
+
+class SkillStale(SkillError):
+    """A tool that a skill calls is gone or changed, and its cases fail."""
+
+
+class SkillNotSaved(SkillError):
+    """A skill could not be saved; what was there before is as it was."""
+
+
+_FAMILY = (
+    *(HostError, WorkspaceFull, ResultNotFound, ToolError, *ToolError.__subclasses__()),
+    *(SkillError, *SkillError.__subclasses__()),
+)
 KINDS = {kind.__name__: kind for kind in _FAMILY}
 
 

@@ -1,4 +1,4 @@
-"""Imports ``mcp_servers`` from the host, one module at a time, when code first asks for it."""
+"""Imports ``mcp_servers`` and ``skills`` from the host, one module at a time, when code first asks for it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from types import CodeType, ModuleType
 from typing import Any, cast
 
 from underpass.guest.channel import Channel
+from underpass.guest.uses import Uses
 
 MAGIC = MAGIC_NUMBER.hex()
 """The form of this Python's compiled code."""
 
-PACKAGES = ("mcp_servers",)
+PACKAGES = ("mcp_servers", "skills")
 HELPERS = "mcp_runtime.data"
 """What the host serves, packages and a module; every other import takes Python's ordinary way."""
 
@@ -36,6 +37,7 @@ class HostImporter:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self.uses = Uses(channel)
         self._known: dict[str, Any] = {}
         self._shared: frozenset[str] = frozenset()
 
@@ -100,12 +102,30 @@ class HostImporter:
         spec = module.__spec__
         assert spec is not None
         found, spec.loader_state = spec.loader_state, None
-        if "code" in found:
-            # From the host, which the guest has to trust in any case.
-            code = marshal.loads(binascii.a2b_base64(found["code"]))  # noqa: S302
-        else:
-            code = compile(found["source"], spec.origin or module.__name__, "exec", dont_inherit=True)
-        exec(code, module.__dict__)
+        if (skill := found.get("skill")) is None:
+            _execute(module, found, spec)
+            return
+        try:
+            _execute(module, found, spec)
+        except MemoryError:
+            raise
+        except Exception as error:
+            # Whatever it is, the program meets it as the failure of its import.
+            why = error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+            text = f"the skill {skill['name']!r} cannot be imported: {why}"
+            raise ImportError(text, name=module.__name__) from error
+        names, entrypoint = module.__dict__, skill["entrypoint"]
+        if entrypoint in names:
+            names[entrypoint] = self.uses.counted(names[entrypoint], skill["key"])
+
+
+def _execute(module: ModuleType, found: dict[str, Any], spec: ModuleSpec) -> None:
+    if "code" in found:
+        # From the host, which the guest has to trust in any case.
+        code = marshal.loads(binascii.a2b_base64(found["code"]))  # noqa: S302
+    else:
+        code = compile(found["source"], spec.origin or module.__name__, "exec", dont_inherit=True)
+    exec(code, module.__dict__)
 
 
 def _is_served(name: str) -> bool:

@@ -154,6 +154,7 @@ class Guest:
             answer["error"] = failures.describe(error, filename, self._names, self._earlier)
         for output in self._outputs:
             output.flush()
+        self._importer.uses.finish()
         answer |= {"op": "done", "started": started}
         if self._refused:
             answer["refused"] = True

@@ -51,9 +51,7 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
             "limit": limit,
             "detail": detail,
         }
-        return await _host(
-            "search_tools", {name: value for name, value in asked.items() if value is not None}
-        )
+        return await _host("search_tools", _given(**asked))
 
     async def get_tool_docs(
         *names: str | Sequence[str], detail: Literal["brief", "full"] = "brief"
@@ -74,6 +72,57 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
         """Return the servers: ``name``, ``module``, ``state``, ``tools`` and ``error`` of each."""
         return await _host("list_servers", {})
 
+    async def search_skills(query: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """Find functions that have worked before, for one step of a task, the best first.
+
+        A hit has ``name``, ``import`` (the line that imports it), ``summary``, ``signature``, ``version``,
+        ``scope``, ``language``, ``uses``, ``success`` and ``score``.
+        """
+        return await _host("search_skills", _given(query=query, limit=limit, language="python"))
+
+    async def list_skills() -> list[dict[str, Any]]:
+        """Return the skills that there are: as hits of ``search_skills``, and ``problem``."""
+        return await _host("list_skills", {"language": "python"})
+
+    async def save_skill(
+        name: str,
+        description: str,
+        code: str,
+        *,
+        entrypoint: str | None = None,
+        examples: str | None = None,
+        pitfalls: str | None = None,
+        tags: Sequence[str] | None = None,
+        cases: Sequence[dict[str, Any]] | None = None,
+        scope: Literal["agent", "project", "user"] | None = None,
+    ) -> dict[str, Any]:
+        """Keep a function for later programs; returns ``name``, ``version``, ``status`` and ``import``.
+
+        Parameters:
+            name: lowercase letters, digits and single hyphens; an existing name gets a new version.
+            description: what it does and when to use it.
+            code: a module with one public, typed, asynchronous function that has a docstring.
+            entrypoint: that function's name, where the code has several.
+            examples, pitfalls: Markdown.
+            cases: objects with the ``arguments`` of a use, by name, and its ``result``.
+            scope: whose library; by default this agent's.
+
+        Raises ``SkillInvalid`` or ``SkillNotSaved``: nothing was saved then.
+        """
+        told = _given(
+            name=name,
+            description=description,
+            code=code,
+            language="python",
+            entrypoint=entrypoint,
+            examples=examples,
+            pitfalls=pitfalls,
+            tags=tags,
+            cases=cases,
+            scope=scope,
+        )
+        return await _host("save_skill", told)
+
     async def load_result(handle: str) -> Any:
         """Return the whole value of an earlier run, by the handle that stood in its place.
 
@@ -93,6 +142,9 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
         "list_categories": list_categories,
         "list_capabilities": list_capabilities,
         "list_servers": list_servers,
+        "search_skills": search_skills,
+        "list_skills": list_skills,
+        "save_skill": save_skill,
         "load_result": load_result,
         "progress": progress,
         "workspace": workspace,
@@ -106,3 +158,7 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
     module.__dict__["__path__"] = []
     module.__dict__["__all__"] = sorted(public)
     sys.modules["mcp_runtime"] = module
+
+
+def _given(**asked: Any) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Skills inside programs: what ``skills`` is to the code of one agent."""
