@@ -57,3 +57,25 @@ def fuse(
             meaning = (similarity - usual) / nearest
         fused[number] = (1 - share) * fit + share * meaning
     return fused
+
+
+def unit_of(words: Mapping[int, float], ideal: float) -> float:
+    """Return what a score of words is multiplied by, so that scores of different indexes compare.
+
+    Parameters:
+        ideal: the score of what has all words; the best one counts as having them, at most.
+    """
+    return 1 / max(ideal, max(words.values(), default=0.0)) if ideal else 0.0
+
+
+def unit_of_both(
+    words: Mapping[int, float], unit: float, nearness: Callable[[int], float | None], *, share: float
+) -> float:
+    """Return the same for a score of ``fuse``, which is about 1 at its best, however bad that is.
+
+    Parameters:
+        words, nearness, share: as for ``fuse``.
+        unit: of the words.
+    """
+    nearest = max((found for number in words if (found := nearness(number)) is not None), default=0.0)
+    return (1 - share) * max(words.values(), default=0.0) * unit + share * max(nearest, 0.0)

@@ -34,6 +34,8 @@ class Hit:
     """What earlier results of the tool looked like, for its signature."""
     detail: Detail = "brief"
     """How much the search was asked to show."""
+    fit: float = field(default=0.0, repr=False)
+    """About 1 for one that has all words of the request: comparable with what other indexes find for it."""
 
     @property
     def id(self) -> str:

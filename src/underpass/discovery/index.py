@@ -15,7 +15,7 @@ from underpass.discovery.capabilities import capabilities_of
 from underpass.discovery.categories import canonical, classify
 from underpass.discovery.duplicates import collapsed
 from underpass.discovery.embeddings import Embeddings
-from underpass.discovery.fusion import fuse, share_of_meaning
+from underpass.discovery.fusion import fuse, share_of_meaning, unit_of, unit_of_both
 from underpass.discovery.hit import Hit
 from underpass.discovery.labels import own_category
 from underpass.discovery.meanings import Meanings
@@ -147,10 +147,12 @@ class ToolIndex:
             named=named,
             also=near.nearest if near else (),
         )
+        unit = unit_of(scores, ideal(found, self._postings, len(self), named=bool(named)))
         if near is not None:
             best = max(scores.values(), default=0.0)
             whole = ideal(found, self._postings, len(self))
             share = share_of_meaning(best, whole if server is None else 0.0)
+            unit = unit_of_both(scores, unit, near.of, share=share)
             scores = fuse(scores, near.of, usual=near.usual, share=share)
         if server is not None and allowed is not None and len(scores) < limit:
             scores |= dict.fromkeys(allowed - scores.keys(), 0.0)
@@ -158,9 +160,9 @@ class ToolIndex:
         if server is None:
             best = [number for number in best if scores[number] > 0]
         if not collapse:
-            return [self._hit(number, scores[number], observed) for number in best[:limit]]
+            return [self._hit(number, scores[number], observed, unit) for number in best[:limit]]
         groups = collapsed(best, self._tool, limit)
-        return [self._hit(first, scores[first], observed, also) for first, also in groups]
+        return [self._hit(first, scores[first], observed, unit, also) for first, also in groups]
 
     def list_categories(self, server: str | None = None) -> dict[str, int]:
         """Return each category with how many tools it has, the largest first.
@@ -303,10 +305,12 @@ class ToolIndex:
             return storage.to_bytes(self._tool(number))
         return bytes(self._stored.definition(number))
 
-    def _hit(self, number: int, score: float, observed: Observations, also: Sequence[int] = ()) -> Hit:
+    def _hit(
+        self, number: int, score: float, observed: Observations, unit: float, also: Sequence[int] = ()
+    ) -> Hit:
         tool, entry = self._tool(number), self._entries[number]
         others = tuple("::".join(self._key(other)) for other in also)
-        return Hit(tool, score, entry.category, entry.capabilities, others, observed(tool))
+        return Hit(tool, score, entry.category, entry.capabilities, others, observed(tool), fit=score * unit)
 
 
 @lru_cache(maxsize=65_536)

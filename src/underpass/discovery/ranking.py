@@ -64,12 +64,17 @@ def rank(
     return _weigh(candidates, known, postings, tools, names=names, named=named)
 
 
-def ideal(found: Sequence[str], postings: Postings, tools: int) -> float:
-    """Return about the score of a tool that has all terms of a request, or five of a long one."""
+def ideal(found: Sequence[str], postings: Postings, tools: int, *, named: bool = False) -> float:
+    """Return about the score of a tool that has all terms of a request, or five of a long one.
+
+    Parameters:
+        named: whether its server is named as well.
+    """
     if not found:
         return 0.0
     usual = sum(postings.rarity(term, tools) for term in found) / len(found)
-    return _UNIT * SCALE * usual * min(len(found), _MANY)
+    whole = _UNIT * SCALE * usual * min(len(found), _MANY)
+    return (whole + _NAMED_BASE) * (1 + _NAMED) if named else whole
 
 
 _Known = Sequence[tuple[float, str, Mapping[int, int]]]

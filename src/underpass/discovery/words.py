@@ -36,6 +36,11 @@ def terms(text: str) -> list[str]:
     return list(chain.from_iterable(map(_TERMS.__getitem__, words)))
 
 
+def is_stop_word(word: str) -> bool:
+    """Whether a lowercase word says nothing of a tool."""
+    return word in _STOP
+
+
 class _Terms(dict[str, tuple[str, ...]]):
     """The terms of each word, as they are looked up; half the time of ``lru_cache``."""
 
