@@ -17,6 +17,7 @@ from underpass.metrics.metering import Metering
 from underpass.metrics.sending import Sending
 from underpass.sandbox.lease import Sandbox
 from underpass.shapes.recorder import ShapeRecorder
+from underpass.skills.loading.python import PythonSkills
 
 if TYPE_CHECKING:
     from underpass.execution.typescript import DenoPlace, TypeScript
@@ -83,11 +84,14 @@ async def sessions_of(
     state: Path,
     catalog: Catalog,
     places: tuple[Sandbox, DenoPlace],
+    *,
+    skills: PythonSkills,
 ) -> Sessions:
     """What keeps sandboxes between runs; nothing is started before there is a session.
 
     Parameters:
         places: where ordinary runs are, in Python and in TypeScript.
+        skills: the skills of all agents.
     """
     from underpass.sandbox.deno_permissions import DenoPermissions
     from underpass.sandbox.none import NoSandbox
@@ -116,6 +120,7 @@ async def sessions_of(
             settings.sessions,
             cpu_seconds=settings.run.cpu_seconds,
             notice=Notice(state / "sessions"),
+            skills=skills,
         )
     )
 

@@ -41,6 +41,10 @@ from underpass.metrics.statistics import Statistics
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Sandbox
 from underpass.shapes.recorder import ShapeRecorder
+from underpass.skills.library.library import SkillLibrary
+from underpass.skills.loading.programs import SkillPrograms
+from underpass.skills.loading.python import PythonSkills
+from underpass.workspace.changes import FileChanges
 from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
@@ -66,6 +70,8 @@ class Underpass:
         stages: OperatorStages,
         sessions: Sessions,
         metering: Metering,
+        changes: FileChanges,
+        skills: PythonSkills,
         languages: Sequence[Language] = (),
     ) -> None:
         self.catalog = catalog
@@ -97,6 +103,10 @@ class Underpass:
         """Where programs in Python run."""
         self.checkpoints = Checkpoints(workspaces_of(state), state, settings.workspace)
         """The states of agents' files that are kept. It does not wait: call it in a thread."""
+        self.changes = changes
+        """Which files each run created, changed and removed."""
+        self.skill_programs = skills.programs
+        """What programs get of skills."""
         self._runner = Runner(
             sandbox,
             broker=self._broker,
@@ -111,6 +121,8 @@ class Underpass:
             sessions=sessions,
             kept=stages.kept_runs,
             meter=metering,
+            changes=changes,
+            skills=skills,
             more=languages,
         )
 
@@ -165,6 +177,7 @@ class Underpass:
             place = await python_place(stack, chosen, state, catalog)
             quotas = WorkspaceQuotas(workspaces_of(state), chosen.workspace, file_mb=chosen.run.file_mb)
             await stack.enter_async_context(quotas)
+            changes = await stack.enter_async_context(FileChanges(workspaces_of(state), state))
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
             await stack.enter_async_context(catalog)
@@ -177,8 +190,11 @@ class Underpass:
             stages = await stages_of(
                 stack, chosen, state, catalog, directory, beside=beside, metering=metering
             )
+            skills = PythonSkills(SkillPrograms(SkillLibrary(state, chosen.skills)))
             typescript = await typescript_place(stack, chosen, state, catalog, shapes)
-            sessions = await sessions_of(stack, chosen, state, catalog, (place, typescript.sandbox))
+            sessions = await sessions_of(
+                stack, chosen, state, catalog, (place, typescript.sandbox), skills=skills
+            )
             places = {"python": place, "typescript": typescript.sandbox}
             watch_house(metering.instruments, catalog, sessions, places)
             up = cls(
@@ -194,6 +210,8 @@ class Underpass:
                 stages=stages,
                 sessions=sessions,
                 metering=metering,
+                changes=changes,
+                skills=skills,
                 languages=[typescript],
             )
             stack.callback(up.statistics.close)

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from underpass.execution.modules import GeneratedModules
 from underpass.sandbox.lease import Sandbox
+from underpass.skills.loading.python import PythonSkills
+from underpass.skills.loading.references import PACKAGE
 
 
 class Language(Protocol):
@@ -42,19 +44,22 @@ class Python:
     load = "from mcp_runtime import load_result; await load_result({})"
     keeps_time = True
 
-    def __init__(self, sandbox: Sandbox, modules: GeneratedModules) -> None:
+    def __init__(self, sandbox: Sandbox, modules: GeneratedModules, skills: PythonSkills) -> None:
         self.sandbox = sandbox
         self._modules = modules
+        self._skills = skills
 
     async def frame(
         self,
         code: str,
-        agent: str,  # noqa: ARG002 - each sees its workspace at the same place
+        agent: str,
         shadowed: set[str] | None = None,  # noqa: ARG002 - a module's names hide Python's own from it alone
     ) -> Mapping[str, Any]:
         """Return the program and modules compiled for our own version of Python."""
-        return {
-            "code": code,
-            "magic": MAGIC_NUMBER.hex(),
-            "modules": await self._modules.foreseen(code),
-        }
+        modules = await self._modules.foreseen(code)
+        if PACKAGE in code:
+            skills, texts = await self._skills.foreseen(code, agent)
+            for text in texts:
+                modules |= await self._modules.foreseen(text)
+            modules |= skills
+        return {"code": code, "magic": MAGIC_NUMBER.hex(), "modules": modules}

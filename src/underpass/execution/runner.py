@@ -20,6 +20,7 @@ from underpass.checking.checker import Checker
 from underpass.config import RunSettings
 from underpass.errors import UnderpassError, ValidationFailed, WorkspaceFull, did_you_mean
 from underpass.execution import failure
+from underpass.execution.agent_modules import AgentModules
 from underpass.execution.answer import Answer, Keep, bounded
 from underpass.execution.asking import RunAsker
 from underpass.execution.clock import Clock
@@ -36,7 +37,9 @@ from underpass.metrics import tokens
 from underpass.metrics.meter import Meter
 from underpass.sandbox.environment import SandboxEnvironment
 from underpass.sandbox.lease import Lease, Sandbox
+from underpass.skills.loading.python import PythonSkills
 from underpass.workspace import results
+from underpass.workspace.changes import FileChanges
 from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
 
@@ -85,6 +88,8 @@ class Runner:
         sessions: sandboxes that stay between runs.
         kept: the results of earlier runs.
         meter: is told of every run.
+        skills: the skills of all agents.
+        changes: records which files runs change.
         more: the languages besides Python; programs in Python run in ``sandbox``.
     """
 
@@ -104,11 +109,14 @@ class Runner:
         sessions: Sessions,
         kept: KeptRuns,
         meter: Meter,
+        skills: PythonSkills,
+        changes: FileChanges,
         more: Iterable[Language] = (),
     ) -> None:
-        self._languages = {language.name: language for language in (Python(sandbox, modules), *more)}
+        self._languages = {language.name: language for language in (Python(sandbox, modules, skills), *more)}
         self._broker = broker
         self._modules = modules
+        self._skills = skills
         self._workspaces = workspaces
         self._questions = questions
         self._settings = settings
@@ -119,6 +127,7 @@ class Runner:
         self._sessions = sessions
         self._kept = kept
         self._meter = meter
+        self._changes = changes
         self._count: Count = tokens.count
 
     async def run(
@@ -149,8 +158,10 @@ class Runner:
         if (trail := self._broker.stages.trail) is not None:
             trail.began(journal.record)
         metered = self._meter.begin(journal.record)
+        changes = self._changes.of(run, program.agent)
         cause, result = "Interrupted", None
         try:
+            await changes.begin()
             if resumed is None and self._may_be_kept(program):
                 result = await self._reused(
                     run, program, on_progress, language, journal, on_call=on_call, ask=ask
@@ -172,6 +183,7 @@ class Runner:
             if trail is not None:
                 trail.ended(journal.record, cause)
             metered.end(cause, result)
+            changes.end()
 
     def _may_be_kept(self, program: Program) -> bool:
         wanted = self._kept.by_default if program.cache is None else program.cache
@@ -278,6 +290,7 @@ class Runner:
             reads=None if watch is None else watch.reads,
         )
         files = FilesOfRun(self._checkpoints, program.agent, name)
+        uses = self._skills.programs.uses_of(program.agent, run)
         interrupted = False
         try:
             await quota.begin()
@@ -287,12 +300,18 @@ class Runner:
             if verdict is not None and (refusal := verdict.refusal()) is not None:
                 outcome = Outcome(error=refusal)
             else:
-                questions = {**self._questions, "workspace_room": quota.room, **files.questions()}
-                modules: ModuleSource = self._modules if turn is None else turn.session.modules
+                about_skills = self._skills.programs.questions.questions(program.agent, run)
+                own = {"workspace_room": quota.room, **files.questions()}
+                questions = {**self._questions, **about_skills, **own}
+                modules: ModuleSource = (
+                    AgentModules(self._modules, self._skills, program.agent)
+                    if turn is None
+                    else turn.session.modules
+                )
                 if watch is not None:
                     watch.before = await self._kept.fingerprint(program.agent)
                     questions, modules = watch.questions(questions), watch.source(modules)
-                host = RunHost(calls, modules, questions, on_progress, on_call)
+                host = RunHost(calls, modules, questions, on_progress, on_call, uses=uses)
                 outcome = await self._talk(run, program, lease, host, language, clock=clock, watch=watch)
             is_watched = watch is not None and not watch.reads.are_spoiled
             if program.rollback_on_error or is_watched:
@@ -312,6 +331,7 @@ class Runner:
         if quota.error is not None:
             outcome.error = quota.error
         spoke = outcome.done is not None
+        uses.close(died=not spoke)
         if (halted := journal.halted or (journal.diverged_at_end() if spoke else None)) is not None:
             # The program may have caught what it was told, and has done nothing since that counts.
             outcome.error = halted

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
-from underpass.errors import UnderpassError
-from underpass.execution.modules import GeneratedModules
+from underpass.errors import SkillError, UnderpassError
+from underpass.execution.host import ModuleSource
 from underpass.guest.importer import MAGIC
 
 
@@ -15,16 +14,17 @@ class ModulesOfSession:
     """Serves generated modules to one session, and remembers them.
 
     Parameters:
-        modules: where they come from; it gives the same answer again while a server's listing is the same.
+        modules: where they come from; it gives the same answer again while a server's listing, or a skill, is
+            the same.
     """
 
-    def __init__(self, modules: GeneratedModules) -> None:
+    def __init__(self, modules: ModuleSource) -> None:
         self._modules = modules
         self._loaded: dict[tuple[str, bool], tuple[str, Any]] = {}
         """By name and whether it is compiled, with the version that the guest gave."""
 
     async def module(self, name: str, magic: str) -> Any:
-        """Return what the guest needs to load ``name``. Raises as ``GeneratedModules.module``."""
+        """Return what the guest needs to load ``name``. Raises as its source does."""
         answer = await self._modules.module(name, magic)
         self._loaded[name, magic == MAGIC] = magic, answer
         return answer
@@ -38,9 +38,14 @@ class ModulesOfSession:
         found: list[str] = []
         for key, (magic, answer) in list(self._loaded.items()):
             name, now = key[0], answer
-            # A server that cannot be listed any more is the program's to find out.
-            with suppress(UnderpassError):
+            try:
                 now = await self._modules.module(name, magic)
+            except SkillError:
+                # It may not be used any more: the next import of it is told why.
+                now = None
+            except UnderpassError:
+                # A server that cannot be listed any more is the program's to find out.
+                pass
             if now is not answer:
                 found.append(name)
                 del self._loaded[key]

@@ -15,12 +15,15 @@ from anyio import to_thread
 from underpass.background import Background
 from underpass.config import SessionSettings
 from underpass.errors import Overloaded, ValidationFailed
+from underpass.execution.agent_modules import AgentModules
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.sessions.held import HeldProcess, ProcessLease
 from underpass.execution.sessions.modules import ModulesOfSession
 from underpass.execution.sessions.notice import Notice
 from underpass.execution.sessions.turn import Session, SessionInfo, Turn
 from underpass.sandbox.environment import SandboxEnvironment
+from underpass.skills.loading.programs import SkillPrograms
+from underpass.skills.loading.python import PythonSkills
 from underpass.workspace.folders import is_name
 
 _MB: Final = 1_048_576
@@ -54,6 +57,7 @@ class Sessions(Background):
         cpu_seconds: the processor time of one run.
         notice: tells other processes which sessions there are.
         clock: seconds, from any start.
+        skills: the skills of all agents.
     """
 
     def __init__(
@@ -65,9 +69,11 @@ class Sessions(Background):
         cpu_seconds: int,
         notice: Notice,
         clock: Callable[[], float] = time.monotonic,
+        skills: PythonSkills | None = None,
     ) -> None:
         self._places = places
         self._modules = modules
+        self._skills = skills or PythonSkills(SkillPrograms())
         self._settings = settings
         self._cpu_seconds = cpu_seconds
         self._notice = notice
@@ -156,7 +162,7 @@ class Sessions(Background):
         self.expire()
         session = self._sessions.get((agent, name))
         if session is None:
-            session = self._sessions[agent, name] = Session(agent, name, ModulesOfSession(self._modules))
+            session = self._sessions[agent, name] = Session(agent, name, self._modules_of(agent))
         await self._wait_for(session, patience)
         try:
             if session.held is not None and session.held.has_ended:
@@ -205,8 +211,11 @@ class Sessions(Background):
             raise
         session.environment, session.runs = environment, 0
         session.language, session.label, session.shadowed = language, place.label, set()
-        session.modules = ModulesOfSession(self._modules)
+        session.modules = self._modules_of(session.agent)
         return session.held
+
+    def _modules_of(self, agent: str) -> ModulesOfSession:
+        return ModulesOfSession(AgentModules(self._modules, self._skills, agent))
 
     def _end_oldest(self) -> None:
         oldest = min(self._idle(), key=lambda each: each.since, default=None)

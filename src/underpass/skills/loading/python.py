@@ -44,7 +44,7 @@ class PythonSkills:
     """
 
     def __init__(self, skills: SkillPrograms) -> None:
-        self._skills = skills
+        self.programs = skills
         self._answers: OrderedDict[tuple[str, str, bool], dict[str, Any]] = OrderedDict()
         """By module, digest and whether compiled: the same answer again while the skill is the same."""
 
@@ -59,7 +59,7 @@ class PythonSkills:
         reference = read(name)
         if reference is None:
             raise not_a_skill(name)
-        skill = await self._skills.load(reference, agent, "python")
+        skill = await self.programs.load(reference, agent, "python")
         return self._answer(reference, skill, compiled=magic == MAGIC)
 
     async def foreseen(self, code: str, agent: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -75,7 +75,7 @@ class PythonSkills:
             if reference.module in found or len(found) == _FORESEEN:
                 continue
             try:
-                skill = await self._skills.load(reference, agent, "python")
+                skill = await self.programs.load(reference, agent, "python")
                 found[reference.module] = self._answer(reference, skill, compiled=True)
             except UnderpassError as error:
                 refused[reference.module] = error
