@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from underpass.skills.search.index import SkillIndex
 from underpass.skills.skill import Language, SkillEntry
@@ -18,6 +18,7 @@ class View:
     def __init__(self, index: SkillIndex) -> None:
         self._index = index
         self._entries: tuple[SkillEntry, ...] = ()
+        self._by_name: Mapping[str, SkillEntry] = {}
         self._numbers: dict[str, int] = {}
         self._servers: frozenset[str] = frozenset()
         self.by_number: dict[int, SkillEntry] = {}
@@ -36,10 +37,9 @@ class View:
         # Equal tuples of the same objects compare at once.
         if tuple(entries) == self._entries and known == self._servers:
             return
-        before = {entry.name: entry for entry in self._entries}
         now = {entry.name: entry for entry in entries}
-        changed = [entry for entry in now.values() if before.get(entry.name) != entry]
-        gone = [entry for name, entry in before.items() if now.get(name) != entry]
+        changed = _others(now, self._by_name)
+        gone = _others(self._by_name, now)
         # Entered before others leave: what only moved keeps its place in the index.
         numbers = self._index.hold(changed)
         for entry in gone:
@@ -47,7 +47,7 @@ class View:
         for number, entry in zip(numbers, changed, strict=True):
             self._numbers[entry.name] = number
             self.by_number[number] = entry
-        self._entries = tuple(entries)
+        self._entries, self._by_name = tuple(entries), now
         if known != self._servers:
             self._servers = known
             changed = list(now.values())
@@ -58,7 +58,7 @@ class View:
         """Let the index forget what only this view holds."""
         for entry in self._entries:
             self._leave(entry)
-        self._entries = ()
+        self._entries, self._by_name = (), {}
 
     def problem(self, entry: SkillEntry) -> str | None:
         """Return why a skill cannot be used here; None where it can."""
@@ -80,6 +80,16 @@ class View:
         self.problems.pop(number, None)
         for numbers in self.usable.values():
             numbers.discard(number)
+
+
+def _others(these: Mapping[str, SkillEntry], those: Mapping[str, SkillEntry]) -> list[SkillEntry]:
+    """Return those of ``these`` that are not the same in ``those``."""
+    return [
+        entry
+        for name, entry in these.items()
+        # To compare all fields of five thousand equal ones would take longer than the rest.
+        if (other := those.get(name)) is not entry and other != entry
+    ]
 
 
 def _missing(entry: SkillEntry, servers: Collection[str]) -> str | None:
