@@ -145,6 +145,9 @@ class RunDetail(RunSummary):
     journal: list[dict[str, Any]] = Field(description="Its calls.")
     undecided: list[int]
     result: dict[str, Any] | None = Field(description="Where it is still known.")
+    changed: dict[str, Any] | None = Field(
+        description="The files that it created, changed and removed, where that is recorded."
+    )
 
 
 class RunsQuery(Query):
@@ -224,12 +227,14 @@ async def show_run(call: Call, run: str) -> dict[str, Any]:
     facts = await call.view.run(run)
     calls = await anyio.to_thread.run_sync(call.view.history.calls, run)
     kept = await anyio.to_thread.run_sync(call.view.history.result, run)
+    changed = await anyio.to_thread.run_sync(call.view.up.changes.find, run)
     return {
         **_facts(call, facts),
         "code": facts.record.code,
         "journal": [each.to_dict() for each in calls],
         "undecided": list(facts.undecided),
         "result": active.shown() if active is not None and active.done.is_set() else kept,
+        "changed": None if changed is None else changed.to_dict(),
     }
 
 

@@ -25,7 +25,7 @@ _LIKE: Final = 500
 """Runs of one program among which a run's figures are looked for."""
 
 
-@PAGES.get("/dashboard/runs/{run}", "runs", "trail", "figures")
+@PAGES.get("/dashboard/runs/{run}", "runs", "trail", "figures", "changes")
 async def show(visit: Visit, run: str) -> Shown:
     """Show all that is known of it."""
     found = await show_run(visit.call, run)
@@ -45,6 +45,7 @@ async def show(visit: Visit, run: str) -> Shown:
         can_cancel=goes_on and visit.view.active(run) is not None,
         can_resume=_is_resumable(found),
         arguments={call["sequence"]: call for call in found["journal"]},
+        awaited=visit.view.up.changes.awaits(run),
     )
 
 

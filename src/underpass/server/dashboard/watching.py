@@ -18,7 +18,7 @@ import anyio.to_thread
 from underpass.execution.reuse.fingerprint import fingerprint
 from underpass.server.tenancy.view import TenantView
 
-Topic = Literal["runs", "questions", "trail", "figures", "servers", "files", "skills"]
+Topic = Literal["runs", "questions", "trail", "figures", "servers", "files", "changes", "skills"]
 
 _FOLDERS: Final[Mapping[str, str]] = {
     "runs": "journal",
@@ -26,6 +26,7 @@ _FOLDERS: Final[Mapping[str, str]] = {
     "trail": "audit",
     "figures": "metrics",
     "files": "checkpoints",
+    "changes": "changes",
 }
 _PASSING: Final = ("-shm", ".lock")
 """Ends of names of files that say nothing: readers touch them as well."""
