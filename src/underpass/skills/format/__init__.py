@@ -1,0 +1,1 @@
+"""A skill as a folder of the open Agent Skills standard."""
