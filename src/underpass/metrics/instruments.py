@@ -128,7 +128,7 @@ class Instruments:
         self.start_time = Instrument(
             "underpass_start_time_seconds",
             "gauge",
-            "When counting began, in seconds since 1970",
+            "When this process began, in seconds since 1970",
             unit="seconds",
         )
         self._counting = threading.Lock()
@@ -155,6 +155,13 @@ class Instruments:
     def called(self, call: ToolCall) -> None:
         """Count a call from outside of any run."""
         self._outside.append(call)
+
+    def name_of(self, server: str, tool: str) -> tuple[str, str]:
+        """Return what a tool is called in labels from now on."""
+        named = self._server(server)
+        if named == Names.OTHER or self._tool(f"{server}.{tool}") == Names.OTHER:
+            return named, Names.OTHER
+        return named, tool
 
     def note(self, runs: Iterable[tuple[Ended, RunRow]], prompts: Iterable[PromptRow]) -> None:
         """Count runs that ended, with their calls, and prompts; for any thread."""
@@ -225,10 +232,7 @@ class Instruments:
     def _names(self, call: ToolCall) -> tuple[str, str]:
         if call.error in _UNKNOWN:
             return Names.OTHER, Names.OTHER
-        server = self._server(call.server)
-        if server == Names.OTHER or self._tool(f"{call.server}.{call.tool}") == Names.OTHER:
-            return server, Names.OTHER
-        return server, call.tool
+        return self.name_of(call.server, call.tool)
 
 
 def _error(name: str) -> str:

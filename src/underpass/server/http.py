@@ -95,6 +95,7 @@ class HttpService:
         """
         async with AsyncExitStack() as stack:
             if self._api is not None:
+                await stack.enter_async_context(self._api.totals)
                 await stack.enter_async_context(self._api.desk)
             await stack.enter_async_context(self._sessions.run())
             await self._listener.serve(sockets=[listening])

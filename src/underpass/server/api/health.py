@@ -84,7 +84,7 @@ async def code_execution(call: Call) -> Response:
 @HEALTH.add("GET", "/metrics", scope=None, answers={200: Answers(media_type="text/plain")}, errors=(409,))
 async def metrics(call: Call) -> Response:
     """Give all metrics as Prometheus reads them."""
-    content, kind = await anyio.to_thread.run_sync(call.view.up.instruments.exposition)
+    content, kind = await anyio.to_thread.run_sync(call.service.totals.exposition)
     return Response(content, media_type=kind)
 
 

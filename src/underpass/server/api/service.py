@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from underpass import Underpass
+from underpass.metrics.totals import Totals
 from underpass.server.api.about import ABOUT
 from underpass.server.api.application import Api
 from underpass.server.api.endpoint import Endpoint
@@ -49,6 +50,7 @@ class ApiService:
         self.up = up
         notes = Notes(up.state, up.journal.presence)
         self.desk = RunDesk(notes, most=settings.max_runs, grace=settings.grace_seconds)
+        self.totals = Totals(up.state / "metrics", up.instruments)
         self.tokens = TokenStore(up.state)
         self.browsers = BrowserSessions()
         self.health = Health(up, lambda: self.desk.is_closing)
