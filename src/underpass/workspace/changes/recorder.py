@@ -183,7 +183,7 @@ class ChangesOfRun:
 
     def files_of_run(self) -> FilesOfRun:
         """What the run came to."""
-        files = tuple(sorted(self.files.values(), key=lambda each: each.path))
+        files = tuple(self.files[path] for path in sorted(self.files))
         return FilesOfRun(self.run, files, self.mixed)
 
 
@@ -204,4 +204,6 @@ class _Agent:
         found = list(differences(self.known or {}, now))
         for run in runs:
             run.mixed = run.mixed or len(runs) > 1
+            if not found:
+                continue
             run.files = merged(run.files, (each for each, when in found if run.covers(when)))

@@ -25,6 +25,8 @@ _LAYOUT: Final = Layout(
         )""",
     ),
 )
+_ADD: Final = "INSERT OR IGNORE INTO runs (run, mixed, more, files) VALUES (?, ?, ?, ?)"
+_FORGET: Final = "DELETE FROM runs WHERE number <= (SELECT max(number) FROM runs) - ?"
 _LOG: Final = logging.getLogger("underpass.workspace")
 
 How = Literal["created", "changed", "removed"]
@@ -72,23 +74,20 @@ class ChangesStore:
     def __init__(self, state: Path) -> None:
         self._file = SqliteFile(state / FOLDER / "changes.sqlite3", _LAYOUT, _LOG)
 
-    def add(self, found: Iterable[FilesOfRun]) -> None:
+    def add(self, found: Sequence[FilesOfRun]) -> None:
         """Keep what runs changed; what an earlier life of a run changed stays."""
         with self._file.writing() as connection:
+            connection.executemany(_ADD, [(each.run, each.mixed, each.more, "[]") for each in found])
             for each in found:
-                row = connection.execute("SELECT * FROM runs WHERE run = ?", (each.run,)).fetchone()
-                whole = each if row is None else _together(_read(row), each)
+                if not each.files:
+                    continue  # as most runs
+                kept = _read(connection.execute("SELECT * FROM runs WHERE run = ?", (each.run,)).fetchone())
+                whole = _together(kept, each)
                 named, more = whole.files[:_MOST], whole.more + max(len(whole.files) - _MOST, 0)
                 files = [[file.path, file.how, file.before, file.after] for file in named]
-                connection.execute(
-                    "INSERT INTO runs (run, mixed, more, files) VALUES (?, ?, ?, ?)"
-                    " ON CONFLICT (run) DO UPDATE"
-                    " SET mixed = excluded.mixed, more = excluded.more, files = excluded.files",
-                    (whole.run, whole.mixed, more, json.dumps(files, separators=(",", ":"))),
-                )
-            connection.execute(
-                "DELETE FROM runs WHERE number <= (SELECT max(number) FROM runs) - ?", (_KEPT,)
-            )
+                values = (whole.mixed, more, json.dumps(files, separators=(",", ":")), each.run)
+                connection.execute("UPDATE runs SET mixed = ?, more = ?, files = ? WHERE run = ?", values)
+            connection.execute(_FORGET, (_KEPT,))
 
     def find(self, run: str) -> FilesOfRun | None:
         """Return what a run changed; None where that is not recorded."""
