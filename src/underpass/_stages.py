@@ -27,6 +27,7 @@ from underpass.discovery.directory import ToolDirectory
 from underpass.execution.reuse import KeptRuns
 from underpass.metrics.metering import Metering
 from underpass.metrics.trail import CountedTrail
+from underpass.skills.loading.programs import SkillPrograms
 
 if TYPE_CHECKING:
     from underpass.broker.privacy.privacy import PersonalData
@@ -51,6 +52,7 @@ async def stages_of(
     *,
     beside: Path,
     metering: Metering,
+    skills: SkillPrograms,
 ) -> OperatorStages:
     """Open what the settings ask for.
 
@@ -58,6 +60,7 @@ async def stages_of(
         stack: closes it.
         beside: the folder of ``underpass.toml``.
         metering: counts decisions, and calls from outside of runs.
+        skills: the skills of all agents.
 
     Raises:
         ConfigError: a setting names a server or a file that there is not.
@@ -90,6 +93,7 @@ async def stages_of(
         kept,
         catalog,
         workspaces_of(state),
+        skills=skills,
         identity=identity,
         settings=repr(settings),
         seconds=settings.cache.ttl_seconds,

@@ -187,10 +187,17 @@ class Underpass:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
             metering = await metering_of(stack, chosen, state, catalog)
-            stages = await stages_of(
-                stack, chosen, state, catalog, directory, beside=beside, metering=metering
-            )
             skills = PythonSkills(SkillPrograms(SkillLibrary(state, chosen.skills)))
+            stages = await stages_of(
+                stack,
+                chosen,
+                state,
+                catalog,
+                directory,
+                beside=beside,
+                metering=metering,
+                skills=skills.programs,
+            )
             typescript = await typescript_place(stack, chosen, state, catalog, shapes)
             sessions = await sessions_of(
                 stack, chosen, state, catalog, (place, typescript.sandbox), skills=skills

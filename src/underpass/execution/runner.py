@@ -222,7 +222,7 @@ class Runner:
             )
             return result, await kept_runs.keep(program, sandbox, result, watch, epoch)
 
-        if (result := await reuse(await kept_runs.find(key))) is not None:
+        if (result := await reuse(await kept_runs.find(key, program.agent))) is not None:
             return result
         (result, kept), was_shared = await kept_runs.flights.share(
             (key, epoch),
@@ -415,7 +415,7 @@ class Runner:
             **await language.frame(program.code, program.agent, shadowed),
         }
         if watch is not None:
-            watch.note_modules(frame.get("modules", {}))
+            watch.note_modules([*frame.get("modules", ()), *frame.get("rests_on", ())])
         if not isinstance(lease, Turn):
             return await conversation.hold(frame)
         frame |= await lease.frame(program.filename)

@@ -27,9 +27,17 @@ class KeptRun:
     """The servers whose modules it had or whose tools it called, with the digests of what their tools are
     and of which server it was."""
     reads: tuple[Read, ...]
+    skills: Mapping[str, str]
+    """The digests of the skills that it could import, by what code calls them."""
 
     @classmethod
-    def of(cls, result: RunResult, servers: Mapping[str, tuple[str, str]], reads: Sequence[Read]) -> KeptRun:
+    def of(
+        cls,
+        result: RunResult,
+        servers: Mapping[str, tuple[str, str]],
+        reads: Sequence[Read],
+        skills: Mapping[str, str],
+    ) -> KeptRun:
         """Return what is kept of a run that went well."""
         return cls(
             result.value,
@@ -41,6 +49,7 @@ class KeptRun:
             result.checked,
             servers,
             tuple(reads),
+            skills,
         )
 
     def dump(self) -> bytes:
@@ -56,6 +65,7 @@ class KeptRun:
             "checked": self.checked,
             "servers": self.servers,
             "reads": reads,
+            "skills": self.skills,
         }
         return json.dumps(written, separators=(",", ":")).encode("ascii")
 
@@ -76,6 +86,7 @@ class KeptRun:
                 Read(server, tool, digest, arguments.encode(), Freshness(0, 0, 0))
                 for server, tool, digest, arguments in read["reads"]
             ),
+            read["skills"],
         )
 
     def result(self, run: str, language: str, milliseconds: float) -> RunResult:

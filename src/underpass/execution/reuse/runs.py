@@ -44,12 +44,21 @@ class Servers(Protocol):
     async def listing(self, server: str) -> Listing: ...
 
 
+class Skills(Protocol):
+    """What kept runs need of skills."""
+
+    async def digests(self, modules: Iterable[str], agent: str) -> Mapping[str, str]:
+        """Return the digest of each skill among ``modules``; empty for one that there is not."""
+        ...
+
+
 class KeptRuns:
     """Keeps what runs gave that rest on nothing but their program, their files and reading tools.
 
     Parameters:
         store: where results are kept.
         servers: the catalog.
+        skills: the skills of all agents.
         identity: tells which server it is that answers, None where that is not known.
         workspaces: the folder that holds a folder for each agent.
         settings: everything else that is the same for all runs, and could change their results.
@@ -64,6 +73,7 @@ class KeptRuns:
         servers: Servers,
         workspaces: Path,
         *,
+        skills: Skills,
         identity: Callable[[str], Identity | None],
         settings: str,
         seconds: float,
@@ -74,6 +84,7 @@ class KeptRuns:
         self.flights = Flights[tuple["RunResult", KeptRun | None]]()
         self._store = store
         self._servers = servers
+        self._skills = skills
         self._identity = identity
         self._workspaces = workspaces
         self._settings = (version("underpass"), sys.version, settings, servers.names)
@@ -115,16 +126,18 @@ class KeptRuns:
         """Return the epoch of everything; it ends when the cache is cleared."""
         return self._store.epochs.current(EVERYTHING)
 
-    async def find(self, key: str) -> KeptRun | None:
-        """Return the result of an equal run, if all servers and their tools are what they were."""
+    async def find(self, key: str, agent: str) -> KeptRun | None:
+        """Return the result of an equal run, if all servers, their tools and skills are what they were."""
         entry = await self._store.find(key)
         if entry is None:
             return None
         kept = KeptRun.load(entry.content)
-        return kept if await self.holds(kept) else None
+        return kept if await self.holds(kept, agent) else None
 
-    async def holds(self, kept: KeptRun) -> bool:
-        """Whether the servers and tools that a result rests on are still what they were."""
+    async def holds(self, kept: KeptRun, agent: str) -> bool:
+        """Whether the servers, tools and skills that a result rests on are still what they were."""
+        if kept.skills and await self._skills.digests(kept.skills, agent) != kept.skills:
+            return False
         return await self._known(kept.servers) == kept.servers
 
     async def tool(self, server: str, name: str) -> ToolDefinition | None:
@@ -152,7 +165,8 @@ class KeptRuns:
         words.update(name.split(".")[1] for name in watch.modules if name.count("."))
         named = [server for word in words for server in self._packages.get(word, ())]
         servers = await self._known({*named, *(read.server for read in reads.calls)})
-        kept = KeptRun.of(result, servers, reads.calls)
+        skills = await self._skills.digests(watch.modules, program.agent)
+        kept = KeptRun.of(result, servers, reads.calls, skills)
         now = self._store.now()
         until = min([now + self.seconds, *(read.freshness.until for read in reads.calls)])
         epochs = {(read.freshness.server, read.freshness.epoch) for read in reads.calls}
