@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from tests.agent.agents import SUM, agent
+from tests.agent.conftest import Shop
+from tests.servers.models import Says, runs, serve_model
 
+from underpass import Underpass
 from underpass.agent.mode import choose
 from underpass.catalog.definition import Listing, ToolDefinition
 
@@ -33,7 +39,7 @@ def listings(tools: int) -> dict[str, Any]:
     ],
 )
 def test_the_command_and_the_size_of_all_definitions_decide(command: str, tools: int, mode: str) -> None:
-    chosen, why = choose(command, listings(tools))
+    chosen, why = anyio.run(choose, command, listings(tools))
     assert chosen == mode
     assert why
 
@@ -45,5 +51,31 @@ def test_a_database_counts_by_itself() -> None:
     }
     tool = ToolDefinition("store", "read_query", "Run a query.", input_schema=query)
     few = {"store": Listing(tools=(tool,))}
-    assert choose("How many pieces are in stock?", few)[0] == "direct"
-    assert choose("How many pieces are in stock?", few | listings(40))[0] == "python"
+    assert anyio.run(choose, "How many pieces are in stock?", few)[0] == "direct"
+    assert anyio.run(choose, "How many pieces are in stock?", few | listings(40))[0] == "python"
+
+
+@pytest.mark.anyio
+async def test_results_that_were_large_before_make_a_program_the_choice(
+    own_shop: Shop, tmp_path: Path
+) -> None:
+    command = "Show me orders."
+    async with Underpass.open({"shop": own_shop.server}, home=tmp_path) as up:
+        with serve_model(Says("none")) as model:
+            assert (await agent(up, model).run(command)).mode == "direct", "nothing is known yet"
+        for _ in range(3):
+            assert (await up.run(SUM)).ok
+        with serve_model(runs(SUM), Says("done")) as model:
+            outcome = await agent(up, model).run(command)
+    assert outcome.mode == "python"
+    assert "results of shop" in outcome.why
+    assert "list_orders" in outcome.why
+
+
+@pytest.mark.anyio
+async def test_statistics_that_cannot_be_read_decide_nothing(own_shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / ".underpass").mkdir()
+    (tmp_path / ".underpass" / "metrics").write_text("a file where the folder must be")
+    async with Underpass.open({"shop": own_shop.server}, home=tmp_path) as up:
+        with serve_model(Says("none")) as model:
+            assert (await agent(up, model).run("Show me orders.")).mode == "direct"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -17,6 +18,7 @@ from underpass.agent.events import FellBack, OnEvent, ignore
 from underpass.agent.flags import choose_within
 from underpass.agent.model import Talker, open_model
 from underpass.agent.outcome import AgentOutcome, Mode
+from underpass.agent.past import past_results
 from underpass.agent.talk import NoAnswer, Talk
 from underpass.broker.approvals import Ask
 from underpass.config import AgentSettings
@@ -37,7 +39,7 @@ class CodeAgent:
         up: what is connected. Its settings ``[agents.NAME]`` bound what follows.
         model: its name, ``PROVIDER:MODEL``, or a model of pydantic-ai's.
         mode: ``python`` or ``typescript`` for programs, ``direct`` for tool calls, ``auto`` to decide by the
-            command and the tools (see ``mode.choose``).
+            command, the tools and their earlier results (see ``mode.choose``).
         base_url: where the model is served, if not at its provider's own address.
         agent: whose workspace, policy, settings and journal it is.
         max_turns: requests to the model for one command, and as many again after a fallback.
@@ -106,7 +108,8 @@ class CodeAgent:
             mode, why = self._mode, "it was asked for"
             if mode == "auto":
                 listings = await means.up.catalog.listings()
-                mode, why = choose_within(self._flags, means.agent, command, listings)
+                past = partial(past_results, means.up)
+                mode, why = await choose_within(self._flags, means.agent, command, listings, past)
             return await _Command(means, command, mode, why).carry_out()
 
 

@@ -12,6 +12,7 @@ from underpass.config import Settings
 from underpass.discovery.directory import ToolDirectory
 from underpass.execution.host import OnCall
 from underpass.execution.result import RunResult
+from underpass.metrics.statistics import Statistics
 
 
 class Backend(Protocol):
@@ -22,6 +23,8 @@ class Backend(Protocol):
     settings: Settings
     state: Path
     """The state folder."""
+    statistics: Statistics
+    """What its runs cost."""
 
     async def run(
         self, code: str, *, agent: str, language: str, ask: Ask | None, on_call: OnCall | None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from underpass.adapters.reading import error_text
 from underpass.agent.backend import Backend
 from underpass.agent.call_log import CallLog
 from underpass.agent.events import OnEvent, RunBegan, RunEnded
@@ -13,7 +14,7 @@ from underpass.agent.outcome import AgentRun
 from underpass.agent.program_text import find_program
 from underpass.agent.prompt import code_prompt
 from underpass.agent.talk import Heard, NoAnswer, Talk, arguments_of, whole
-from underpass.agent.toolbox import Finder, run_code, told
+from underpass.agent.toolbox import Finder, run_code
 from underpass.broker.approvals import Ask
 from underpass.codegen.calls import Language
 from underpass.errors import UnderpassError
@@ -139,7 +140,7 @@ class ByPrograms:
         try:
             return await self._finder.answer(call.tool_name, arguments)
         except UnderpassError as error:
-            return told(error)
+            return error_text(error)
 
     async def _program(self, code: str) -> str:
         """Run a program; returns what the model reads of its result."""

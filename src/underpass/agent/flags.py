@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from underpass.agent.mode import choose
+from underpass.agent.mode import PastResults, choose, nothing_known
 from underpass.agent.outcome import Mode
 from underpass.catalog.definition import Listing
 from underpass.config import AgentSettings
 from underpass.errors import ServerUnavailable
 
 
-def choose_within(
-    flags: AgentSettings, agent: str, command: str, listings: Mapping[str, Listing | ServerUnavailable]
+async def choose_within(
+    flags: AgentSettings,
+    agent: str,
+    command: str,
+    listings: Mapping[str, Listing | ServerUnavailable],
+    past: PastResults = nothing_known,
 ) -> tuple[Mode, str]:
     """Return the mode for a command, and why.
 
@@ -22,10 +26,11 @@ def choose_within(
         agent: its name.
         command: what is to be done.
         listings: the servers' tools.
+        past: knows the results of earlier calls.
     """
     if not is_in_rollout(agent, command, flags.rollout):
         return "direct", f"programs are for {flags.rollout:g} % of the agent's commands, and not for this one"
-    wanted, why = choose(command, listings)
+    wanted, why = await choose(command, listings, past)
     if wanted in flags.modes:
         return wanted, why
     return flags.modes[0], f"{why}; but the agent's modes are {', '.join(flags.modes)}"

@@ -6,12 +6,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from underpass.adapters.reading import error_text
 from underpass.agent.prompt import texts
 from underpass.catalog.definition import ToolDefinition as McpTool
 from underpass.codegen.calls import Language
 from underpass.discovery.directory import ToolDirectory
 from underpass.discovery.request import DocumentationRequest
-from underpass.errors import ToolError, UnderpassError
+from underpass.errors import ToolError
 from underpass.execution.shape import bound_text, compact, shape_of
 from underpass.metrics import tokens
 
@@ -139,7 +140,7 @@ class DirectTools:
             value = await self._call(tool.server, tool.name, arguments)
         except ToolError as error:
             self.calls.append({"server": tool.server, "tool": tool.name, "ok": False})
-            return told(error)
+            return error_text(error)
         self.calls.append({"server": tool.server, "tool": tool.name, "ok": True})
         text = value if isinstance(value, str) else compact(value)
         if tokens.count(text) <= self._max_tokens:
@@ -163,8 +164,3 @@ def _schema(tool: McpTool) -> dict[str, Any]:
     return (
         {"properties": {}, **schema, "type": "object"} if isinstance(schema, Mapping) else {"type": "object"}
     )
-
-
-def told(error: UnderpassError) -> str:
-    """Return an error as a model reads it."""
-    return f"{error.type}: {error.message}" + (f"\n{error.hint}" if error.hint else "")

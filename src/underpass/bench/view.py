@@ -15,6 +15,7 @@ from underpass.config import Settings
 from underpass.discovery.directory import ToolDirectory
 from underpass.errors import ServerUnavailable
 from underpass.execution.result import RunResult
+from underpass.metrics.statistics import Statistics
 
 Runs = MutableMapping[tuple[str, str], RunResult]
 """The programs that have run, by code and language."""
@@ -66,6 +67,11 @@ class View:
     def settings(self) -> Settings:
         """Those of the whole."""
         return self._up.settings
+
+    @property
+    def statistics(self) -> Statistics:
+        """Those of the whole."""
+        return self._up.statistics
 
     @property
     def state(self) -> Path:

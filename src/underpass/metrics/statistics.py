@@ -39,6 +39,7 @@ _SUMS: Final = (
 _DIRECT: Final = "(definitions_direct + calls_tokens + results_tokens)"
 _LOSS: Final = f"({_DIRECT} < definitions_code + code_tokens + answer_tokens)"
 """That a run cost more than direct calls."""
+_FEW_CALLS: Final = 3
 _CALLS: Final = (
     "CASE WHEN calls = 1 THEN '1' WHEN calls <= 5 THEN '2-5' WHEN calls <= 20 THEN '6-20'"
     " WHEN calls <= 100 THEN '21-100' ELSE 'more' END"
@@ -150,6 +151,19 @@ class Statistics:
             _wanted(since, agents),
         )
         return [ToolFigures(*row) for row in rows]
+
+    def result_tokens(self, server: str, tool: str) -> float | None:
+        """Return the tokens of a tool's results, on average over the last 20 runs that called it.
+
+        None where these made fewer than 3 calls: one result says little of the next.
+        """
+        rows = self._rows(
+            "SELECT sum(calls) AS calls, sum(results) AS results FROM (SELECT calls, results FROM uses"
+            " WHERE server = :server AND tool = :tool ORDER BY number DESC LIMIT 20)",
+            {"server": server, "tool": tool},
+        )
+        calls = rows[0]["calls"] if rows else None
+        return rows[0]["results"] / calls if calls is not None and calls >= _FEW_CALLS else None
 
     def by_server(self, since: datetime | None = None, agents: str | None = None) -> Sequence[ServerFigures]:
         """Return the figures of each server that was called or is configured, the most called first."""
