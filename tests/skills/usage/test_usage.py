@@ -58,7 +58,7 @@ async def test_uses_are_written_in_the_background_and_seen_by_other_processes(tm
         assert other.success(["add-up"]) == {}
         usage.note(use())
         deadline = time.monotonic() + LONG
-        while not (found := other.success(["add-up"])) and time.monotonic() < deadline:
+        while not (found := other.success(["add-up"])) and time.monotonic() < deadline:  # noqa: ASYNC110 - a file
             await anyio.sleep(0.02)
         assert found == {"add-up": (1, 1.0)}
 

@@ -16,7 +16,7 @@ from underpass.broker.resources import request_definition
 from underpass.catalog.definition import ToolDefinition
 from underpass.config import RunSettings
 from underpass.discovery.directory import ListingSource
-from underpass.errors import ServerNotFound, ToolNotFound, UnderpassError
+from underpass.errors import Overloaded, ServerNotFound, ToolNotFound, UnderpassError
 from underpass.execution import failure
 from underpass.execution.agent_modules import AgentModules
 from underpass.execution.clock import Clock
@@ -37,6 +37,8 @@ _AT_ONCE: Final = 2
 """Cases that run at the same time: programs that people wait for come first."""
 _LONGEST: Final = 120.0
 """Seconds for all cases of a skill."""
+_PATIENCE: Final = 30.0
+"""Seconds that a case waits for a sandbox."""
 _DEATH: Final = 5.0
 """Seconds that the kernel has to end a process; it takes far less than one."""
 
@@ -165,7 +167,7 @@ class SandboxRehearsal:
             program = program_of(draft, case.arguments)
         except UnderpassError as error:
             return Rehearsed(detail=error.message)
-        lease = await language.sandbox.lease(agent)
+        lease = await self._lease(language, agent)
         quota = self._quotas.watch(agent, lease)
         answers = RecordedAnswers(
             case.calls,
@@ -189,6 +191,16 @@ class SandboxRehearsal:
         detail = answers.problem or _problem(outcome, asdict(self._settings) | {"timeout": seconds})
         value = None if outcome.done is None else outcome.done.value
         return Rehearsed(value, _line(detail), tuple(answers.used), tuple(answers.unused))
+
+    async def _lease(self, language: Language, agent: str) -> Lease:
+        """Lease a sandbox, and do not wait long: who waits for this may hold the one that is waited for."""
+        with anyio.move_on_after(_PATIENCE):
+            return await language.sandbox.lease(agent)
+        raise Overloaded(
+            f"no sandbox was free for the cases of a skill within {_PATIENCE:g} s",
+            hint="try again in a second",
+            retry_after=1.0,
+        )
 
     async def _talk(
         self,

@@ -40,11 +40,11 @@ _ADD: Final = """INSERT INTO uses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO
     milliseconds = milliseconds + excluded.milliseconds, last = max(last, excluded.last)"""
 _TIDY: Final = """DELETE FROM uses WHERE (name, digest, agent) IN (SELECT name, digest, agent FROM uses
     ORDER BY last LIMIT max(0, (SELECT count(*) FROM uses) - ?))"""
-_SUMS: Final = "sum(uses), sum(succeeded), sum(milliseconds), max(last), count(DISTINCT agent)"
-_OF_ONE: Final = f"""SELECT {_SUMS} FROM uses WHERE name = :name
-    AND (:digest IS NULL OR digest = :digest) AND substr(agent, 1, length(:agents)) = :agents"""
-_OF_EACH: Final = f"""SELECT digest, {_SUMS} FROM uses
-    WHERE substr(agent, 1, length(:agents)) = :agents GROUP BY digest"""
+_OF_ONE: Final = """SELECT sum(uses), sum(succeeded), sum(milliseconds), max(last), count(DISTINCT agent)
+    FROM uses WHERE name = :name AND (:digest IS NULL OR digest = :digest)
+    AND substr(agent, 1, length(:agents)) = :agents"""
+_OF_EACH: Final = """SELECT digest, sum(uses), sum(succeeded), sum(milliseconds), max(last),
+    count(DISTINCT agent) FROM uses WHERE substr(agent, 1, length(:agents)) = :agents GROUP BY digest"""
 _LOG: Final = logging.getLogger("underpass.skills")
 
 
