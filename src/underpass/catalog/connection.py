@@ -12,6 +12,7 @@ import anyio.lowlevel
 import mcp_types as types
 from anyio.abc import TaskGroup
 from mcp import Client
+from mcp.client.extension import advertise
 from mcp.server import MCPServer, Server
 from mcp.shared.exceptions import MCPError
 
@@ -23,6 +24,7 @@ from underpass.catalog.process import ServerProcess
 from underpass.catalog.raw_results import RawResults
 from underpass.catalog.redaction import Redactor
 from underpass.catalog.references import resolve
+from underpass.catalog.requests import SKILLS
 from underpass.catalog.secret_store import SecretStore
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.stderr import Tail
@@ -285,6 +287,7 @@ class Connection:
             cache=None,
             message_handler=self._noticed,
             elicitation_callback=attempt.elicitations.answer,
+            extensions=[advertise(SKILLS)],
         )
 
     async def _noticed(self, message: object) -> None:

@@ -1,8 +1,8 @@
 """Hands the SDK listings and results it cannot choke on, and keeps what the server really said.
 
 The SDK validates a listing as a whole, so one malformed tool would hide all others, and it walks each
-result through several models. Here each answer about tools, resources and prompts is replaced, between
-transport and SDK, by a minimal valid one that carries the raw answer along in its ``_meta``.
+result through several models. Here each answer about tools, resources, prompts and skills is replaced,
+between transport and SDK, by a minimal valid one that carries the raw answer along in its ``_meta``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _EMPTY: Mapping[str, Mapping[str, Any]] = {
     "resources/read": {"contents": [], **_CACHED},
     "prompts/list": {"prompts": [], **_CACHED},
     "prompts/get": {"messages": []},
+    "skills/list": {},
+    "skills/get": {},
 }
 """The least that the SDK takes for an answer."""
 

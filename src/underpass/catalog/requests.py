@@ -1,17 +1,26 @@
-"""Requests of the official SDK besides calls of tools: for a server's resources and prompts."""
+"""Requests of the official SDK besides calls of tools: for a server's resources, prompts and skills."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import mcp_types as types
 from mcp import Client
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from underpass.catalog.raw_results import raw_of
 from underpass.catalog.upstream import Method
 from underpass.errors import ToolNotFound
+
+SKILLS: Final = "io.modelcontextprotocol/skills"
+"""The extension by which servers offer skills."""
+
+
+class _Extended(types.Result):
+    """A result that the SDK knows nothing of."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 async def send(client: Client, method: Method, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -35,10 +44,15 @@ async def _result(client: Client, method: Method, params: Mapping[str, Any]) -> 
             return await client.list_prompts(cursor=cursor)
         case "prompts/get":
             return await client.get_prompt(params["name"], dict(params["arguments"]))
+        case "skills/list" | "skills/get":
+            request = types.Request[dict[str, Any], str](method=method, params=dict(params))
+            return await client.session.send_request(request, _Extended)
 
 
 def is_offered(capabilities: types.ServerCapabilities, method: Method) -> bool:
     """Whether a server says that it answers a request."""
+    if method.startswith("skills/"):
+        return SKILLS in (capabilities.extensions or {})
     offered = capabilities.prompts if method.startswith("prompts/") else capabilities.resources
     return offered is not None
 
@@ -48,7 +62,7 @@ def not_offered(server: str, method: Method) -> ToolNotFound:
     what = method.partition("/")[0]
     return ToolNotFound(
         f"server {server!r} has no {what}",
-        hint=f"it offers tools only: {what}.list() is empty",
+        hint=f"it does not say that it offers {what}",
         server=server,
         tool=method,
         known=[],

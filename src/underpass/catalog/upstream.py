@@ -15,7 +15,13 @@ Progress = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with the progress, the total if known, and a message if there is one."""
 
 Method = Literal[
-    "resources/list", "resources/templates/list", "resources/read", "prompts/list", "prompts/get"
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "prompts/list",
+    "prompts/get",
+    "skills/list",
+    "skills/get",
 ]
 """A request besides those for tools, by its name in the protocol."""
 
