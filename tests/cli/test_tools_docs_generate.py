@@ -230,7 +230,7 @@ def test_generate_writes_what_it_can_and_fails_for_the_rest(project: Path, tmp_p
     done = underpass("generate", "--output", tmp_path / "all", cwd=project)
     assert done.status == 1
     assert "broken: " in done.stderr
-    assert "2 tools of 1 servers" in done.stdout
+    assert "2 tools of 1 server" in done.stdout
 
 
 def test_generate_from_a_manifest_needs_no_server(project: Path, tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_mcp_codegen_writes_one_module_for_the_server_that_it_is_named_after(
     named = underpass(
         "generate", *arguments[:2], "--output", output.with_name("x.ts"), "--server", "my-git", cwd=project
     )
-    assert "1 tools of 1 servers" in named.stdout
+    assert "1 tool of 1 server in" in named.stdout
 
 
 def test_generate_writes_one_module_of_a_server_that_is_asked(project: Path, tmp_path: Path) -> None:

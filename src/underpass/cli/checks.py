@@ -18,6 +18,7 @@ from underpass.catalog.servers_file import load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.cli.news import news
 from underpass.cli.running import open_catalog
+from underpass.cli.terms import counted
 from underpass.config import Settings, load_settings, state_dir
 from underpass.environments import store
 from underpass.errors import ServerUnavailable, UnderpassError
@@ -122,7 +123,7 @@ def configuration_file(config: Path | None) -> Check:
         load_settings(config.absolute().parent)
     except UnderpassError as error:
         return Check("configuration", "failed", error.message, why, error.hint)
-    return Check("configuration", "ok", f"{config}: {len(servers)} servers", why)
+    return Check("configuration", "ok", f"{config}: {counted(len(servers), 'server')}", why)
 
 
 async def servers(config: Path) -> list[Check]:
@@ -174,7 +175,7 @@ def _server(state: ServerState, listing: Listing | ServerUnavailable, source: ob
     if isinstance(listing, ServerUnavailable):
         hint = f"underpass login {name}" if listing.data.get("needs_login") else _by_hand(source)
         return Check(title, "failed", listing.message, why, hint)
-    what = f"{len(listing.tools)} tools" + (f"; {new}" if (new := news(state)) else "")
+    what = counted(len(listing.tools), "tool") + (f"; {new}" if (new := news(state)) else "")
     if refused := [change.tool for change in listing.changes if change.kind == "changed"]:
         changed = f"{what}; refused, because they changed since they were trusted: {', '.join(refused)}"
         return Check(title, "warning", changed, _WHY_LOCK, f"underpass trust {name}")

@@ -14,6 +14,7 @@ from underpass.cli.listings import FileListings, ask_servers, report
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, plain, print_json, progress, text
 from underpass.cli.running import chosen, configuration, observations, open_catalog, run_async
+from underpass.cli.terms import counted
 from underpass.codegen.calls import Language
 from underpass.codegen.documentation import ToolFacts, document, signature
 from underpass.codegen.documentation_site import DocumentationSite, folders
@@ -171,8 +172,7 @@ def _write(
         )
     else:
         report(findings, errors)
-        out().print(
-            text(f"{output / 'index.md'}: {tools} tools of {len(listings)} servers in {len(pages)} pages")
-        )
+        found = f"{counted(tools, 'tool')} of {counted(len(listings), 'server')}"
+        out().print(text(f"{output / 'index.md'}: {found} in {counted(len(pages), 'page')}"))
     if errors:
         raise click.exceptions.Exit(1)

@@ -12,6 +12,7 @@ from underpass.cli.listings import ask_servers, report
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
 from underpass.cli.running import chosen, configuration, observations
+from underpass.cli.terms import counted
 from underpass.codegen.calls import Language
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.modules import Package
@@ -121,7 +122,8 @@ def command(
         )
     else:
         report(findings, errors)
-        out().print(text(f"{output}: {tools} tools of {len(listings)} servers in {files} files"))
+        found = f"{counted(tools, 'tool')} of {counted(len(listings), 'server')}"
+        out().print(text(f"{output}: {found} in {counted(files, 'file')}"))
     if errors:
         raise click.exceptions.Exit(1)
 

@@ -20,6 +20,7 @@ from underpass.catalog.secret_store import Place, SecretStore, has_keyring
 from underpass.cli.entries import is_underpass, shown_command
 from underpass.cli.options import examples, json_option
 from underpass.cli.output import err, out, print_json, text
+from underpass.cli.terms import counted
 from underpass.config import CONFIG_NAME, state_dir
 from underpass.errors import ConfigError
 
@@ -115,7 +116,7 @@ def _ask(found: Sequence[Candidate], output: Path, *, as_json: bool) -> Sequence
         if not as_json:
             _show(found)
         raise ConfigError(
-            f"found {len(found)} servers, but there is no terminal to ask at; nothing was written",
+            f"found {counted(len(found), 'server')}, but there is no terminal to ask at; nothing was written",
             hint="run `underpass init --yes` to take them all, or `underpass add` for single ones",
             found=[_facts(candidate) for candidate in found],
         )

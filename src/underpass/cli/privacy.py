@@ -10,6 +10,7 @@ import click
 
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, text
+from underpass.cli.terms import counted
 from underpass.config import find_config, state_dir
 from underpass.errors import ConfigError, ValidationFailed
 
@@ -64,7 +65,7 @@ def forget(*, agent: str, config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"agent": agent, "forgotten": count})
     else:
-        out().print(text(f"{count:,} tokens of agent {agent} are forgotten"))
+        out().print(text(f"{counted(count, 'token')} of agent {agent} forgotten"))
 
 
 def _found(vault: Vault, token: str, agent: str | None) -> dict[str, Any]:

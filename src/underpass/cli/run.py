@@ -14,7 +14,7 @@ from underpass.cli.asking import terminal_ask
 from underpass.cli.options import config_option, examples, json_option, sandbox_option, warn_if_unsandboxed
 from underpass.cli.output import err, highlighted, out, plain, print_json, progress
 from underpass.cli.running import ALONE, configuration, run_async
-from underpass.cli.terms import milliseconds
+from underpass.cli.terms import counted, milliseconds
 from underpass.errors import ConfigError
 from underpass.execution.result import RunResult
 
@@ -155,7 +155,7 @@ def footer(result: RunResult) -> str:
         return f"the result of an equal run before: nothing ran, and nothing was called · {tokens}"
     isolation = "not isolated" if result.sandbox == "none" else f"sandbox {result.sandbox}"
     return (
-        f"{calls} tool call{'' if calls == 1 else 's'} · {milliseconds(result.duration.total)} · "
+        f"{counted(calls, 'tool call')} · {milliseconds(result.duration.total)} · "
         f"{tokens} · {isolation} · {_checked(result)}"
     )
 

@@ -8,6 +8,7 @@ import click
 
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, table, text
+from underpass.cli.terms import counted
 from underpass.codegen.names import identifiers
 from underpass.config import find_config, state_dir
 from underpass.errors import ConfigError, ServerNotFound, ToolNotFound
@@ -96,7 +97,7 @@ def forget(*, name: str, config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"server": server, "tool": tool, "forgotten": forgotten})
     else:
-        out().print(text(f"{name}: {forgotten} tool{'' if forgotten == 1 else 's'} forgotten"))
+        out().print(text(f"{name}: {counted(forgotten, 'tool')} forgotten"))
 
 
 def _store(config: Path | None) -> ShapeStore:

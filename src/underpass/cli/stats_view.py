@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from underpass.cli.output import table, text
-from underpass.cli.terms import milliseconds
+from underpass.cli.terms import counted, milliseconds
 from underpass.metrics.figures import (
     COUNTERFACTUAL,
     AgentFigures,
@@ -51,7 +51,8 @@ def overview(summary: Summary) -> Table:
     shown.add_row("saved" if tokens.saved >= 0 else "lost", _saved(tokens))
     if summary.losses:
         shown.add_row(
-            "losses", text(f"{summary.losses:,} runs cost more than direct calls would have", "yellow")
+            "losses",
+            text(f"{counted(summary.losses, 'run')} cost more than direct calls would have", "yellow"),
         )
     return shown
 

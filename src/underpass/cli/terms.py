@@ -17,3 +17,8 @@ def bytes_(size: int) -> str:
     if size < 1_000_000:
         return f"{size / 1000:.1f} kB"
     return f"{size / 1_000_000:.1f} MB"
+
+
+def counted(number: int, what: str) -> str:
+    """Return how many there are of something: ``1 tool``, ``2,400 tools``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

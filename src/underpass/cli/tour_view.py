@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from underpass.cli.output import highlighted, plain
-from underpass.cli.terms import bytes_, milliseconds
+from underpass.cli.terms import bytes_, counted, milliseconds
 from underpass.demo.tour import Shown, Tour
 from underpass.execution.result import RunResult, ToolCall
 from underpass.metrics.tokens import TOKENIZER
@@ -54,7 +54,7 @@ def _setting(tour: Tour) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    servers = ", ".join(f"{name} ({count} tools)" for name, count in tour.servers.items())
+    servers = ", ".join(f"{name} ({counted(count, 'tool')})" for name, count in tour.servers.items())
     grid.add_row("servers", plain(servers))
     grid.add_row("repository", plain(f"{repository.path}, {repository.commits:,} commits: {kind}"))
     grid.add_row("modules", f"{tour.modules} generated files, imported as mcp_servers")

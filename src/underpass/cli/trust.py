@@ -19,6 +19,7 @@ from underpass.catalog.word_diff import Difference, word_diff
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import err, out, print_json, progress, text
 from underpass.cli.running import run_async
+from underpass.cli.terms import counted
 from underpass.codegen.names import identifiers
 from underpass.config import find_config, load_settings, state_dir
 from underpass.errors import ConfigError, ServerNotFound, ServerUnavailable, ToolNotFound
@@ -161,7 +162,7 @@ def _show(found: _Found, changes: Sequence[Change]) -> None:
     fresh = found.without_baseline()
     for server in fresh:
         count = len(found.listings[server].tools)
-        out().print(text(f"{server}: {count} tools, none of them recorded yet", "bold"))
+        out().print(text(f"{server}: {counted(count, 'tool')}, nothing recorded yet", "bold"))
     for change in changes:
         if change.server in fresh:
             continue

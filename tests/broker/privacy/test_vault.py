@@ -208,7 +208,7 @@ def test_the_command_shows_a_token_and_forgets_an_agents(tmp_path: Path) -> None
     assert f"agent other does not have the token {token}" in elsewhere.stderr
     assert underpass("privacy", "show", "EMAIL", cwd=tmp_path).status == 1
     assert underpass("privacy", "forget", "--agent", "default", cwd=tmp_path).stdout == (
-        "1 tokens of agent default are forgotten\n"
+        "1 token of agent default forgotten\n"
     )
     assert underpass("privacy", "forget", "--agent", "default", "--json", cwd=tmp_path).json == {
         "agent": "default",
