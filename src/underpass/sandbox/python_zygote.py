@@ -7,17 +7,24 @@ up, and only after that reads the program.
 
 from __future__ import annotations
 
-import fcntl
-import importlib
-import json
 import os
-import resource
-import socket
 import sys
-from typing import Any, ClassVar, Final, NoReturn
 
 # The script's own folder is not on the path (`python -I`), and no other package is to be found.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+# Before anything else: what is allocated earlier stays where it is.
+from underpass.sandbox.kernel import memory  # isort: skip
+
+_HEAP = memory.Heap()
+
+import fcntl
+import importlib
+import json
+import resource
+import socket
+from typing import Any, ClassVar, Final, NoReturn
+
 # There is no network, so asyncio can do without TLS; OpenSSL would double what a fork copies.
 sys.modules["ssl"] = None  # type: ignore[assignment]
 
@@ -45,6 +52,7 @@ class PythonZygote(zygote.Zygote):
     def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
         super().__init__(control, settings)
         self._used = _address_space()
+        self._maps = memory.Maps()
 
     def _do_without_namespaces(self, refused: OSError) -> NoReturn:
         if self._settings["walls"] == "full":
@@ -65,13 +73,13 @@ class PythonZygote(zygote.Zygote):
 
     def _preload_packages(self, folder: str) -> None:
         """Make the environment's packages importable, and import those that are to be shared."""
-        if self._settings["packages"] is None:
-            return
-        sys.path.append(folder)
-        # Threads do not survive a fork; numerical libraries start some when they are imported.
-        os.environ.update(_ONE_THREAD)
-        for name in self._settings["preload"]:
-            importlib.import_module(name)
+        if self._settings["packages"] is not None:
+            sys.path.append(folder)
+            # Threads do not survive a fork; numerical libraries start some when they are imported.
+            os.environ.update(_ONE_THREAD)
+            for name in self._settings["preload"]:
+                importlib.import_module(name)
+        self._maps.merge()
 
     def _make_ready(self) -> None:
         first, second = (
@@ -89,6 +97,9 @@ class PythonZygote(zygote.Zygote):
 
     def _warm_up(self, times: int) -> None:
         self._child.warm_up(times)
+
+    def _pack(self) -> None:
+        _HEAP.pack()
 
 
 def _address_space() -> int:

@@ -115,6 +115,9 @@ class Zygote:
     def _warm_up(self, times: int) -> None:
         """Do a few times what children will do."""
 
+    def _pack(self) -> None:
+        """Make memory cheap to fork, once all is there."""
+
     def serve(self) -> None:
         """Fork and reap until the host closes the control socket."""
         # A descriptor for them, and no handler: children would inherit that, and what it writes to.
@@ -132,6 +135,7 @@ class Zygote:
         self._warm_up(1)
         # What that has left is no child's business either: its first collection would look at all of it.
         gc.freeze()
+        self._pack()
         # Up to here errors went to a file of the host; children must not inherit it.
         os.dup2(0, 2)
         self.send(self.ready)
