@@ -1,0 +1,1 @@
+"""Skills over MCP: the extension ``io.modelcontextprotocol/skills``, served and consumed."""
