@@ -17,6 +17,7 @@ from underpass.metrics.metering import Metering
 from underpass.metrics.sending import Sending
 from underpass.sandbox.lease import Sandbox
 from underpass.shapes.recorder import ShapeRecorder
+from underpass.skills.loading.programs import SkillPrograms
 from underpass.skills.loading.python import PythonSkills
 
 if TYPE_CHECKING:
@@ -55,7 +56,13 @@ async def python_place(stack: AsyncExitStack, settings: Settings, state: Path, c
 
 
 async def typescript_place(
-    stack: AsyncExitStack, settings: Settings, state: Path, catalog: Catalog, shapes: ShapeRecorder
+    stack: AsyncExitStack,
+    settings: Settings,
+    state: Path,
+    catalog: Catalog,
+    shapes: ShapeRecorder,
+    *,
+    skills: SkillPrograms,
 ) -> TypeScript:
     """What runs programs in TypeScript; nothing is started before there is one."""
     from underpass.execution.typescript import TypeScript
@@ -70,11 +77,11 @@ async def typescript_place(
         place = DenoPermissions(
             workspaces_of(state), folder, memory_mb=limits.memory_mb, max_frame=limits.max_frame
         )
-        return TypeScript(place, modules)
+        return TypeScript(place, modules, skills)
     from underpass.sandbox.deno import DenoSandbox
 
     return TypeScript(
-        await stack.enter_async_context(DenoSandbox(workspaces_of(state), folder, limits)), modules
+        await stack.enter_async_context(DenoSandbox(workspaces_of(state), folder, limits)), modules, skills
     )
 
 

@@ -198,7 +198,7 @@ class Underpass:
                 metering=metering,
                 skills=skills.programs,
             )
-            typescript = await typescript_place(stack, chosen, state, catalog, shapes)
+            typescript = await typescript_place(stack, chosen, state, catalog, shapes, skills=skills.programs)
             sessions = await sessions_of(
                 stack, chosen, state, catalog, (place, typescript.sandbox), skills=skills
             )

@@ -39,6 +39,11 @@ _HINTS = {
 _NAMES = {"NeverAwaited": "CodeError", "Unclear": "CodeError", "ValueTooLarge": "ResultInvalid"}
 
 
+def is_timeout(error: Mapping[str, Any] | None) -> bool:
+    """Whether a guest says that its time was over."""
+    return error is not None and error.get("type") == "TimeLimit"
+
+
 def host_error(
     error: UnderpassError, calls_done: int, *, cpu_seconds: int | None = None, cpu_before: float = 0.0
 ) -> RunError:

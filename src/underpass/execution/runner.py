@@ -331,7 +331,8 @@ class Runner:
         if quota.error is not None:
             outcome.error = quota.error
         spoke = outcome.done is not None
-        uses.close(died=not spoke)
+        # A guest of Deno's that is out of time says so itself, and leaves open what was under way.
+        uses.close(died=outcome.done is None or failure.is_timeout(outcome.done.error))
         if (halted := journal.halted or (journal.diverged_at_end() if spoke else None)) is not None:
             # The program may have caught what it was told, and has done nothing since that counts.
             outcome.error = halted

@@ -12,9 +12,12 @@ from underpass.errors import SandboxUnavailable
 from underpass.execution.typescript_modules import TypeScriptModules
 from underpass.sandbox.deno_binary import INSTALL
 from underpass.sandbox.lease import Sandbox
+from underpass.skills.loading.programs import SkillPrograms
+from underpass.skills.loading.references import PACKAGE as _SKILLS
 
 if TYPE_CHECKING:
     from underpass.execution.typescript_program import Imports, TypeScriptProgram
+    from underpass.execution.typescript_skills import SkillsOfProgram
 
 _BIG: Final = 100_000
 """Characters from which a program is parsed in a thread: it would hold up other runs."""
@@ -40,6 +43,7 @@ class TypeScript:
     Parameters:
         sandbox: where they run; it also says where they see what.
         modules: the generated package.
+        skills: the skills of all agents.
     """
 
     name = "typescript"
@@ -47,9 +51,12 @@ class TypeScript:
     # The first use of any timer would cost Deno half of what its start does.
     keeps_time = False
 
-    def __init__(self, sandbox: DenoPlace, modules: TypeScriptModules) -> None:
+    def __init__(
+        self, sandbox: DenoPlace, modules: TypeScriptModules, skills: SkillPrograms | None = None
+    ) -> None:
         self.sandbox = sandbox
         self._modules = modules
+        self._skills = skills or SkillPrograms()
 
     async def frame(self, code: str, agent: str, shadowed: set[str] | None = None) -> Mapping[str, Any]:
         """Return the program as a module, once the modules that it imports are written."""
@@ -59,17 +66,22 @@ class TypeScript:
             program = _parse(code)
         imports = program.imports()
         targets: dict[str, str] = {}
-        if any(path.startswith(_PACKAGE) for path in imports.paths):
+        skills = await self._skills_of(imports, agent)
+        importers = [imports] if skills is None else [imports, *skills.imports]
+        if any(path.startswith(_PACKAGE) for each in importers for path in each.paths):
             # In a session, it is a later program that says which server it means.
             every = imports.everything and shadowed is not None
-            wanted = set(self._modules.servers) if every else self._wanted(imports)
+            named = {server for each in importers for server in self._wanted(each)}
+            wanted = set(self._modules.servers) if every else named
             folder = await self._modules.folder(wanted)
             targets = dict(self._modules.import_map(f"{self.sandbox.modules_address}/{folder}/"))
+
+        places, modules = ({}, []) if skills is None else skills.modules(imports, targets.get)
 
         def resolve(path: str) -> str | None:
             if path.startswith(("./", "../")):
                 return f"{self.sandbox.workspace_address(agent)}/{path.removeprefix('./')}"
-            return targets.get(path)
+            return targets.get(path) or places.get(path)
 
         module, shifts = program.module(resolve, shadowed)
         return {
@@ -77,10 +89,19 @@ class TypeScript:
             "plain": program.is_plain,
             "shifts": shifts,
             **({} if shadowed is None else {"unclear": program.unclear}),
+            **({} if skills is None else {"skills": modules, "rests_on": list(skills.loaded)}),
             "servers": sorted(self._modules.servers)[:100] if targets else [],
             # Deno knows the system's time only.
             "epoch": time.time() - time.monotonic(),
         }
+
+    async def _skills_of(self, imports: Imports, agent: str) -> SkillsOfProgram | None:
+        """The skills that a program imports; None where it imports none."""
+        if not any(path.startswith(f"{_SKILLS}/") for path in imports.paths):
+            return None
+        from underpass.execution.typescript_skills import TypeScriptSkills
+
+        return await TypeScriptSkills(self._skills).of(imports, agent)
 
     def _wanted(self, imports: Imports) -> set[str]:
         """The servers that a program names, by their names in code."""

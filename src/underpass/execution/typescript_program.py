@@ -6,7 +6,7 @@ becomes the body of an async function; its imports, which no function may hold, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -75,6 +75,8 @@ class Imports:
     """It imports the package as a whole, so any word of the program can be a server."""
     words: frozenset[str] = field(default_factory=frozenset[str])
     """Identifiers and property names of the program, where ``everything`` is imported."""
+    exports: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """The names that it asks of each path outside of the package, ``default`` among them."""
 
 
 class TypeScriptProgram:
@@ -101,15 +103,25 @@ class TypeScriptProgram:
         paths: set[str] = set()
         names: set[str] = set()
         everything = False
+        exports: dict[str, frozenset[str]] = {}
         for path, _, statement in self._imported():
             paths.add(path)
             if path != _PACKAGE:
+                exports[path] = exports.get(path, frozenset()) | frozenset(_asked(statement))
                 continue
             imported = list(_named_imports(statement))
             names.update(imported)
             everything = everything or not imported
         words = frozenset(_words(self._root)) if everything else frozenset[str]()
-        return Imports(frozenset(paths), frozenset(names), everything, words)
+        return Imports(frozenset(paths), frozenset(names), everything, words, exports)
+
+    def redirected(self, resolve: Resolve) -> str:
+        """Return it as the module that it is, with imports that lead to where ``resolve`` says."""
+        edits = Edits(self._source)
+        for path, literal, _ in self._imported():
+            if (target := resolve(path)) is not None:
+                edits.replace(literal, f'"{target}"')
+        return edits.edited(0, len(self._source)).decode()
 
     @cached_property
     def unclear(self) -> int | None:
@@ -156,7 +168,7 @@ class TypeScriptProgram:
         """Yield each import's path, the literal that holds it, and the import."""
         for node in walk(self._root):
             literal: Node | None = None
-            if node.type == "import_statement":
+            if node.type in {"import_statement", "export_statement"}:
                 literal = node.child_by_field_name("source")
             elif node.type == "call_expression":
                 function = node.child_by_field_name("function")
@@ -209,6 +221,17 @@ def _named_imports(statement: Node) -> Iterator[str]:
             name = node.child_by_field_name("name")
             if name is not None and name.text is not None:
                 yield name.text.decode()
+
+
+def _asked(statement: Node) -> Iterator[str]:
+    """Yield the names that an import asks of a module."""
+    for node in walk(statement):
+        if node.type in {"import_specifier", "export_specifier"}:
+            name = node.child_by_field_name("name")
+            if name is not None and name.text is not None and name.text.decode().isidentifier():
+                yield name.text.decode()
+        elif node.type == "import_clause" and any(child.type == "identifier" for child in node.children):
+            yield "default"
 
 
 def _words(root: Node) -> Iterator[str]:

@@ -51,6 +51,19 @@ export class PermissionDenied extends ToolError {}
 /** A limit on calls, concurrency or bytes was reached. */
 export class ToolLimitExceeded extends ToolError {}
 
+/** Something about a skill: it is not there, cannot be used, or could not be saved. */
+export class SkillError extends HostError {}
+/** There is no such skill, or no such version of it. */
+export class SkillNotFound extends SkillError {}
+/** What a skill consists of breaks the rules of the format. */
+export class SkillInvalid extends SkillError {}
+/** A skill waits for a person's approval, or its folder is not trusted. */
+export class SkillRefused extends SkillError {}
+/** A tool that a skill calls is gone or changed, and its cases fail. */
+export class SkillStale extends SkillError {}
+/** A skill could not be saved; what was there before is as it was. */
+export class SkillNotSaved extends SkillError {}
+
 const KINDS = new Map<unknown, typeof HostError>([
   ["WorkspaceFull", WorkspaceFull],
   ["ResultNotFound", ResultNotFound],
@@ -62,13 +75,24 @@ const KINDS = new Map<unknown, typeof HostError>([
   ["ToolChanged", ToolChanged],
   ["PermissionDenied", PermissionDenied],
   ["ToolLimitExceeded", ToolLimitExceeded],
+  ["SkillError", SkillError],
+  ["SkillNotFound", SkillNotFound],
+  ["SkillInvalid", SkillInvalid],
+  ["SkillRefused", SkillRefused],
+  ["SkillStale", SkillStale],
+  ["SkillNotSaved", SkillNotSaved],
 ]);
+
+/** Return the error that the host describes. */
+export function errorFrom(frame: Record<string, unknown>): HostError {
+  const { type, message, hint, ...data } = frame;
+  const Kind = KINDS.get(type) ?? ToolError;
+  return new Kind(String(message ?? "the tool call failed"), String(hint ?? ""), data);
+}
 
 /** Return the error that a frame of the host describes, with the stack of where the program asked. */
 export function raiseFrom(frame: Record<string, unknown>, site: Error): HostError {
-  const { type, message, hint, ...data } = frame;
-  const Kind = KINDS.get(type) ?? ToolError;
-  const error = new Kind(String(message ?? "the tool call failed"), String(hint ?? ""), data);
+  const error = errorFrom(frame);
   const frames = String(site.stack ?? "").replace(/^.*\n/, "");
   Object.defineProperty(error, "stack", {
     value: `${error.name}: ${error.message}\n${frames}`,

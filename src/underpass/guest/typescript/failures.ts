@@ -9,6 +9,8 @@ const MOST_FRAMES = 12;
 /** What V8 calls the global object. */
 const GLOBAL = "of object '#<Window>'";
 const RUNTIME = /mcp-runtime'|runtime\.[jt]s'/;
+/** What a skill's module has as its address. */
+const SKILL = /requested module 'blob:null/;
 const NO_MEMORY = /^Array buffer allocation failed|^Invalid array buffer length|out of memory/;
 
 const TOO_MANY_FILES = /Too many open files \(os error 24\)/;
@@ -190,7 +192,7 @@ function syntaxError(thrown: unknown, place: Place): Failure | null {
   const missing = /does not provide an export named '([^']+)'/.exec(first);
   const message = missing === null
     ? withoutPlace(first, place)
-    : `there is no ${RUNTIME.test(first) ? "function" : "server"} '${missing[1]}' to import`;
+    : `there is no ${RUNTIME.test(first) ? "function" : SKILL.test(first) ? "function of a skill" : "server"} '${missing[1]}' to import`;
   const where = `${place.filename}:${found[1]}:${columnOf(Number(found[1]), Number(found[2]), place)}`;
   const context = shown.filter((line) => !line.includes(place.url));
   const traceback = [`SyntaxError: ${message}`, ...context, `    at ${where}`].join("\n") + "\n";
@@ -201,6 +203,9 @@ function syntaxError(thrown: unknown, place: Place): Failure | null {
 function exportsHint(said: string, wanted: string, place: Place): string {
   if (RUNTIME.test(said)) {
     return "mcp-runtime has callTool, searchTools, getToolDocs, listServers, progress, workspace and ToolError";
+  }
+  if (SKILL.test(said)) {
+    return "listSkills and searchSkills give the signature of each";
   }
   const plain = (name: string) => name.replaceAll("_", "").toLowerCase();
   const near = place.servers.filter((name) => plain(name).includes(plain(wanted)) || plain(wanted).includes(plain(name)));

@@ -26,6 +26,7 @@ import { flush, install } from "./output.ts";
 import { begin, end, enter, guardTimers, isOver } from "./runs.ts";
 import { callTool, ToolError, workspace } from "./runtime.ts";
 import { forgetRoom, putText } from "./workspace.ts";
+import { finishUses, type SkillModule, withSkills } from "./skills.ts";
 import { type Problem, toJson, Unawaited } from "./values.ts";
 import { guardWorkers } from "./workers.ts";
 
@@ -41,6 +42,8 @@ interface Frame {
   max_value: number;
   /** The servers that it can import. */
   servers: string[];
+  /** The skills that it imports, where it imports any. */
+  skills?: SkillModule[];
   /** Where the lines of `code` are not what the program's author wrote. */
   shifts: Shift[];
   /** What to subtract from the system's time, to have it as the host counts it. */
@@ -145,7 +148,7 @@ async function run(frame: Frame): Promise<void> {
   const script = earlier.length === 0 ? PLAIN : `${PLAIN}-${earlier.length + 1}`;
   // A module's way through the loader takes longer than most programs.
   const plain = frame.plain ? compiled(frame.code, script) : null;
-  const url = plain === null ? moduleOf(frame.code) : script;
+  const url = plain === null ? moduleOf(frame.skills ? withSkills(frame.code, frame.skills) : frame.code) : script;
   const place: Place = { url, filename, workspace: workspace.path(), servers, shifts, earlier };
   let started = 0;
   let said = false;
@@ -156,6 +159,7 @@ async function run(frame: Frame): Promise<void> {
     if (!said) {
       said = true;
       flush();
+      finishUses();
       const head = stringify({ op: "done", started: started + 1e-9, ...answer });
       sendText(`${head.slice(0, -1)},"value":${value}}`);
       end();

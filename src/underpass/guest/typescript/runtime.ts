@@ -14,6 +14,12 @@ export {
   HostError,
   PermissionDenied,
   ResultNotFound,
+  SkillError,
+  SkillInvalid,
+  SkillNotFound,
+  SkillNotSaved,
+  SkillRefused,
+  SkillStale,
   ToolArgumentsInvalid,
   ToolChanged,
   ToolError,
@@ -66,6 +72,52 @@ export interface ServerState {
   error: string | null;
 }
 
+/** A function that has worked before. */
+export interface SkillHit {
+  name: string;
+  /** The line that imports it. */
+  import: string;
+  summary: string;
+  signature: string;
+  version: string;
+  scope: string;
+  language: "python" | "typescript";
+  uses: number;
+  /** The share of uses that went well; null where there were none. */
+  success: number | null;
+}
+
+/** What is kept as a skill. */
+export interface SkillToSave {
+  /** Lowercase letters, digits and single hyphens; an existing name gets a new version. */
+  name: string;
+  /** What it does and when to use it. */
+  description: string;
+  /** A module that exports one typed, asynchronous function with a comment that documents it. */
+  code: string;
+  /** That function's name, where the code has several. */
+  entrypoint?: string;
+  /** Markdown. */
+  examples?: string;
+  /** Markdown. */
+  pitfalls?: string;
+  tags?: string[];
+  /** Uses whose results are known. */
+  cases?: { arguments: Record<string, unknown>; result: unknown }[];
+  /** Whose library; by default this agent's. */
+  scope?: "agent" | "project" | "user";
+}
+
+/** A skill that was saved. */
+export interface SavedSkill {
+  name: string;
+  version: string;
+  digest: string;
+  status: string;
+  scope: string;
+  import: string;
+}
+
 /** Call one tool by the names that its server gives; resolves to its result, unwrapped. */
 export function callTool(server: string, tool: string, args: object = {}): Promise<unknown> {
   return question({ op: "call", server: String(server), tool: String(tool) }, args, { server, tool });
@@ -109,6 +161,26 @@ export async function listCapabilities(options: { server?: string } = {}): Promi
 /** Return the connected servers and their state. */
 export async function listServers(): Promise<ServerState[]> {
   return await question({ op: "ask", what: "list_servers" }, {}) as ServerState[];
+}
+
+/** Find functions that have worked before, for one step of a task, the best first. */
+export async function searchSkills(
+  query: string,
+  options: { limit?: number } = {},
+): Promise<(SkillHit & { score: number })[]> {
+  const told = { query, ...optionsOf("searchSkills", options), language };
+  return await question({ op: "ask", what: "search_skills" }, told) as (SkillHit & { score: number })[];
+}
+
+/** Return the skills that there are; `problem` says why one cannot be used. */
+export async function listSkills(): Promise<(SkillHit & { problem: string | null })[]> {
+  return await question({ op: "ask", what: "list_skills" }, { language }) as (SkillHit & { problem: string | null })[];
+}
+
+/** Keep a function for later programs. Throws `SkillInvalid` or `SkillNotSaved`: nothing was saved then. */
+export async function saveSkill(skill: SkillToSave): Promise<SavedSkill> {
+  const told = { ...optionsOf("saveSkill", skill), language };
+  return await question({ op: "ask", what: "save_skill" }, told) as SavedSkill;
 }
 
 /** Tell the person who waits how far the program is. */
