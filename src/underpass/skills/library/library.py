@@ -25,6 +25,7 @@ from underpass.skills.format.frontmatter import NotRead
 from underpass.skills.format.functions import function_of
 from underpass.skills.format.layout import Reading, files_of, reading_of, settled, with_status
 from underpass.skills.format.names import is_version, name_problem, skill_name, version_key
+from underpass.skills.library.index import Index
 from underpass.skills.library.listing import Listing, listings
 from underpass.skills.library.numbering import FIRST, next_version, same_content
 from underpass.skills.library.own import own_folder, user_library
@@ -34,6 +35,8 @@ from underpass.skills.skill import SCOPES, Scope, Skill, SkillDraft, SkillEntry,
 from underpass.workspace.checkpoints.locking import locked
 from underpass.workspace.folders import is_name, no_name
 
+_MANY: Final = 100
+"""Skills; the listing is kept for the next process where more had to be read."""
 _NOT_APPROVED: Final = "it waits for a person's approval: see `underpass skills review`"
 _NOT_TRUSTED: Final = (
     "it came with the files of its folder and nobody has approved it: see `underpass skills review`"
@@ -349,8 +352,13 @@ class SkillLibrary:
             found = self._listings.get(shelf.folder)
             if found is None:
                 found = self._listings[shelf.folder] = listings(shelf)
+                for part, lines in Index(self._own, shelf.folder).load().items():
+                    found[part].restore(lines)
+        before = sum(listing.read for listing in found.values())
         for listing in found.values():
             listing.refresh()
+        if sum(listing.read for listing in found.values()) - before > _MANY:
+            Index(self._own, shelf.folder).store({part: each.lines for part, each in found.items()})
         return found
 
     def _shelves(self, agent: str) -> list[Shelf]:

@@ -19,7 +19,7 @@ from underpass.skills.skill import SkillEntry
 _LOG = logging.getLogger(__name__)
 _MOST: Final = 10_000
 """Skills of one library."""
-_LOOKED_AT: Final = 500
+_LOOKED_AT: Final = 250
 """Files that a listing looks at again each time; with more skills than that, some are looked at later."""
 
 Line = tuple[Stamp, SkillEntry]
@@ -43,6 +43,8 @@ class Listing:
         self.lines: dict[str, Line] = {}
         self.changes = 0
         """Grows with each change."""
+        self.read = 0
+        """How many skills were read."""
 
     def restore(self, lines: Mapping[str, Line]) -> None:
         """Begin with lines that were kept; each counts as long as its file is what it was."""
@@ -110,6 +112,7 @@ class Listing:
                 self.changes += 1
             return
         begun = time.time_ns()
+        self.read += 1
         entry = self._entry(name)
         if stamp is None or stamp[3] > begun - RECENT:
             stamp = (0, 0, 0, 0)  # it is read again

@@ -29,6 +29,8 @@ class Trust:
 
     def __init__(self, folder: Path) -> None:
         self._file = SqliteFile(folder / "trusted-skills.db", _LAYOUT, _LOG)
+        self._approved: frozenset[str] = frozenset()
+        self._state: tuple[int, int, int] | None = None
 
     @property
     def path(self) -> Path:
@@ -40,8 +42,24 @@ class Trust:
         return bool(self._rows("SELECT 1 FROM approved WHERE digest = ?", digest))
 
     def approved(self) -> frozenset[str]:
-        """Return all digests that were approved."""
-        return frozenset(row[0] for row in self._rows("SELECT digest FROM approved"))
+        """Return all digests that were approved; the same object as long as nothing has changed."""
+        if not self._file.path.exists():
+            return frozenset()
+        try:
+            with self._file.connected() as connection:
+                # The first counts what others have changed, the second what we have.
+                state = (
+                    id(connection),
+                    connection.execute("PRAGMA data_version").fetchone()[0],
+                    connection.total_changes,
+                )
+                if self._state != state:
+                    rows = connection.execute("SELECT digest FROM approved")
+                    self._approved, self._state = frozenset(row[0] for row in rows), state
+        except OSError as error:
+            _LOG.warning("trusted skills cannot be read, so none are: %s", error)
+            return frozenset()
+        return self._approved
 
     def is_trusted(self, library: Path) -> bool:
         """Whether all of a library is trusted, whatever comes into it."""
