@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-service demo test test-slow soak lint types lock bench clean
+.PHONY: bench-service demo test test-slow soak soak-service lint types lock bench clean
 .PHONY: bench-sandbox bench-typescript bench-checking bench-generation bench-shapes bench-serve bench-workspace bench-privacy bench-sessions bench-metrics
 
 demo: $(VENV)/.runtime
@@ -28,6 +28,10 @@ test-slow: $(VENV)/.dev
 # Ten thousand runs of every kind, and then a look at what they left: about a minute.
 soak: $(VENV)/.dev
 	$(BIN)/pytest -m slow -s tests/soak
+
+# Ten minutes of the HTTP service while its servers die and return. It ends by itself.
+soak-service: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.service_soak
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

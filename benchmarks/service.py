@@ -34,7 +34,7 @@ _RUNS: Final = 500
 _ROUNDS: Final = 3
 _LONGEST: Final = 60.0
 """Seconds for one round; the program ends with an error beyond."""
-_TOKEN: Final = "benchmark-token-of-loopback"
+TOKEN: Final = "benchmark-token-of-loopback"
 _SETTINGS: Final = {"service.requests_per_second": 0, "service.max_runs": 4_000}
 _PROGRAM: Final = """
 from mcp_servers import numbers
@@ -61,7 +61,7 @@ async def serve(home: Path) -> None:
         limit = up.settings.calls.max_argument_bytes
         service = HttpService(
             facade(up),
-            token=_TOKEN,
+            token=TOKEN,
             names=address.names(),
             max_argument_bytes=limit,
             api=ApiService(up),
@@ -90,7 +90,7 @@ class Client:
         body = json.dumps({"code": code, "agent": agent}).encode()
         head = (
             "POST /api/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {_TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Authorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         await self.stream.send(head.encode() + body)
         answer = await self.reading.receive_until(b"\r\n\r\n", 65_536)
