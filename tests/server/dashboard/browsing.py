@@ -106,7 +106,11 @@ def hostile_tools(folder: Path, *names: str) -> Path:
         "type": "object",
         "properties": {each: {"type": "string", "description": PAYLOAD} for each in ("text", "word")},
     }
-    tools = [{"name": name, "description": f"{PAYLOAD} of {name}", "inputSchema": schema} for name in names]
+    paying = {"type": "object", "properties": {"amount": {"type": "number", "minimum": 0}}}
+    tools: list[dict[str, Any]] = [
+        {"name": name, "description": f"{PAYLOAD} of {name}", "inputSchema": schema} for name in names
+    ]
+    tools += [{"name": "pay", "inputSchema": paying}, {"name": "raw", "inputSchema": {"type": "object"}}]
     place = folder / "tools.json"
     place.write_text(json.dumps(tools), encoding="utf-8")
     return place

@@ -36,9 +36,9 @@ def happen(service: ApiUnderTest) -> None:
     assert not run(client, FAILING, agent="evil", check=False)["ok"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chrome() -> Generator[Browser]:
-    # For one test only: as long as Playwright is there, no other event loop can run in this thread.
+    # Not for longer: as long as Playwright is there, no other event loop can run in this thread.
     with chromium() as browser:
         yield browser
 

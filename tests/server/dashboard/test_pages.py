@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import httpx2
@@ -35,7 +36,15 @@ def begin(service: ApiUnderTest, client: httpx2.Client, code: str, **more: Any) 
     return answer.json()["run"]
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1_200), ("dark", 400)])
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [
+        ("light", 1_200),
+        ("dark", 400),
+        pytest.param("dark", 1_200, marks=pytest.mark.slow),
+        pytest.param("light", 400, marks=pytest.mark.slow),
+    ],
+)
 def test_each_page_renders_is_accessible_and_has_nothing_to_complain_of(
     chrome: Browser, service: ApiUnderTest, theme: Literal["light", "dark"], width: int
 ) -> None:
@@ -200,7 +209,45 @@ def test_the_trail_is_filtered_and_settings_are_shown(chrome: Browser, service: 
         expect(page.locator("section", has=page.locator("#s-service"))).to_contain_text("requests_per_second")
         visitor.expect_no_complaint()
     with visiting(chrome, service, service.tenant("acme")) as visitor:
+        assert visitor.page.get_by_role("button", name="Check everything").count() == 0
         expect(visitor.goto("/dashboard/settings").locator(".empty")).to_contain_text("for the operator")
+
+
+def test_the_doctor_is_called_in_the_browser_and_says_what_to_do(
+    chrome: Browser, service: ApiUnderTest
+) -> None:
+    with visiting(chrome, service) as visitor:
+        page = visitor.goto("/dashboard/settings")
+        assert page.locator("#found li").count() == 0  # only when asked for
+        page.get_by_role("button", name="Check everything").click()
+        found = page.locator("#found")
+        expect(found.locator(".verdict")).to_be_visible()
+        for name in ("sandbox: seccomp", "server: hostile", "this service: cache", "lock file", "python"):
+            expect(found.get_by_text(name, exact=True)).to_be_visible()
+        visitor.expect_accessible()
+        visitor.expect_no_complaint()
+
+
+def test_a_run_shows_the_files_that_it_created_changed_and_removed(
+    chrome: Browser, service: ApiUnderTest
+) -> None:
+    write, change = "for name in 'ab': open(name, 'w').write('x')", "open('b', 'a').write('y')"
+    first = run(service.operator, write, agent="tidy")
+    with visiting(chrome, service) as visitor:
+        changed = "section:has(#changed)"
+        page = visitor.goto(f"/dashboard/runs/{first['run']}")
+        expect(page.locator(changed).locator("tbody tr")).to_have_count(2)  # without a reload
+        second = run(service.operator, f"import os\nos.remove('a')\n{change}", agent="tidy")
+        page = visitor.goto(f"/dashboard/runs/{second['run']}")
+        expect(page.locator(changed).locator("tbody tr")).to_have_text(
+            [re.compile("a.*removed"), re.compile("b.*changed")]
+        )
+        third = run(service.operator, "1", agent="tidy")
+        page = visitor.goto(f"/dashboard/runs/{third['run']}")
+        expect(page.locator(changed)).to_contain_text("created, changed and removed no file")
+        visitor.expect_no_complaint()
+    shown = service.operator.get(f"/api/runs/{second['run']}").json()["changed"]
+    assert [each["how"] for each in shown["files"]] == ["removed", "changed"]
 
 
 def test_nothing_that_programs_tools_or_files_say_is_taken_for_html(

@@ -118,6 +118,9 @@
   addEventListener("pagehide", leave);
   addEventListener("pageshow", follow);
 
+  const current = document.querySelector(".top [aria-current]");
+  current?.closest("ul").parentElement.scrollTo({ left: current.offsetLeft - 24 });
+
   // After an action nobody should have to wait for the next look.
   document.body.addEventListener("refresh", async () => {
     const answer = await fetch(location.href, { headers: { "X-Part": live.dataset.seen } }).catch(() => null);
