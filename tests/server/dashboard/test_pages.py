@@ -272,3 +272,16 @@ def test_nothing_that_programs_tools_or_files_say_is_taken_for_html(
         assert seen.count("<img src=x onerror=alert(2)>") > 5
         assert "{{7*7}}" in seen
         visitor.expect_no_complaint()
+
+
+def test_a_run_is_found_and_cancelled_with_the_keyboard_alone(chrome: Browser, service: ApiUnderTest) -> None:
+    begun = begin(service, service.operator, "while True: pass", agent="asker", timeout_seconds=3_000)
+    with visiting(chrome, service) as visitor:
+        page = visitor.goto("/dashboard/runs")
+        for wanted in (f"r-{begun}", "cancel"):
+            expect(page.locator(f"#{wanted}")).to_be_visible()
+            while page.evaluate("document.activeElement.id") != wanted:
+                page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+        expect(page.locator("#error")).to_have_text("Cancelled")
+        visitor.expect_no_complaint()

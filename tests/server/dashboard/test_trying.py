@@ -155,3 +155,23 @@ def test_who_may_not_call_is_offered_no_form(service: ApiUnderTest) -> None:
         csrf = browser.get("/api/me").json()["csrf"]
         assert browser.post(f"{ECHO}/call", headers={"X-CSRF-Token": csrf}).status_code == 403
         assert browser.get("/dashboard/servers/hostile/none").status_code == 404
+
+
+def test_a_call_is_tried_with_the_keyboard_alone(chrome: Browser, service: ApiUnderTest) -> None:
+    with visiting(chrome, service) as visitor:
+        page = visitor.goto("/dashboard/servers?q=echo")
+        for wanted in ("hostile.echo", "word"):
+            for _ in range(60):
+                page.keyboard.press("Tab")
+                focus = page.evaluate("[document.activeElement.textContent, document.activeElement.name]")
+                if wanted in focus or f"argument-{wanted}" in focus:
+                    break
+            if wanted == "hostile.echo":
+                page.keyboard.press("Enter")
+                page.wait_for_url(f"**{ECHO}")
+        page.keyboard.type("typed")
+        while page.evaluate("document.activeElement.id") != "call":
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("#called .good pre")).to_contain_text('"word": "typed"')
+        visitor.expect_no_complaint()
