@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from underpass._places import metering_of, python_place, sessions_of, typescript_place, workspaces_of
+from underpass._skills import skills_of
 from underpass._stages import OperatorStages, stages_of
 from underpass.broker import Broker
 from underpass.broker.approvals import Ask
@@ -44,6 +45,8 @@ from underpass.shapes.recorder import ShapeRecorder
 from underpass.skills.library.library import SkillLibrary
 from underpass.skills.loading.programs import SkillPrograms
 from underpass.skills.loading.python import PythonSkills
+from underpass.skills.seams import FinishedRun
+from underpass.skills.skills import Skills
 from underpass.workspace.changes import FileChanges
 from underpass.workspace.checkpoints import Checkpoints
 from underpass.workspace.quota import WorkspaceQuotas
@@ -105,6 +108,8 @@ class Underpass:
         """The states of agents' files that are kept. It does not wait: call it in a thread."""
         self.changes = changes
         """Which files each run created, changed and removed."""
+        self.skills: Skills
+        """The library of reusable functions."""
         self.skill_programs = skills.programs
         """What programs get of skills."""
         self._runner = Runner(
@@ -187,7 +192,8 @@ class Underpass:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
             metering = await metering_of(stack, chosen, state, catalog)
-            skills = PythonSkills(SkillPrograms(SkillLibrary(state, chosen.skills)))
+            library = SkillLibrary(state, chosen.skills)
+            skills = PythonSkills(SkillPrograms(library))
             stages = await stages_of(
                 stack,
                 chosen,
@@ -222,6 +228,9 @@ class Underpass:
                 languages=[typescript],
             )
             stack.callback(up.statistics.close)
+            up.skills = await skills_of(
+                stack, up, library, typescript=typescript, quotas=quotas, embeddings=embeddings
+            )
             if chosen.journal.resume == "auto":
                 await stack.enter_async_context(Resuming(journal, up._again))
             yield up
@@ -295,7 +304,10 @@ class Underpass:
             session,
             cache,
         )
-        return await self._runner.run(program, on_progress, on_call=on_call, ask=ask, run_id=run_id)
+        result = await self._runner.run(program, on_progress, on_call=on_call, ask=ask, run_id=run_id)
+        if result.ok and not (result.truncated or result.cached):
+            self.skills.finished(FinishedRun(result.run, language, code, agent, session, result.value))
+        return result
 
     def sessions(self) -> list[SessionInfo]:
         """Return the sessions of all agents, the longest unused first."""

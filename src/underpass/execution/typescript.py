@@ -58,6 +58,10 @@ class TypeScript:
         self._modules = modules
         self._skills = skills or SkillPrograms()
 
+    def with_skills(self, skills: SkillPrograms) -> TypeScript:
+        """Return the same language with other skills."""
+        return TypeScript(self.sandbox, self._modules, skills)
+
     async def frame(self, code: str, agent: str, shadowed: set[str] | None = None) -> Mapping[str, Any]:
         """Return the program as a module, once the modules that it imports are written."""
         if len(code) > _BIG:

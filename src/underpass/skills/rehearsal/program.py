@@ -11,6 +11,8 @@ from underpass.skills.format.frontmatter import NotRead
 from underpass.skills.format.functions import function_of, names_of
 from underpass.skills.skill import SkillDraft
 
+ALONE: Final = "import json, sys, types\n"
+"""How a program in Python begins that calls a skill which is in no library."""
 _PYTHON: Final = """\
 import json, sys, types
 module = types.ModuleType({module!r})
