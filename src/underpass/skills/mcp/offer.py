@@ -109,11 +109,7 @@ def _files(name: str, root: str, resources: object) -> tuple[OfferedFile, ...]:
     paths = {each.path.casefold() for each in files}
     if len(paths) < len(files):
         raise NotUsable(f"{name}: it has a file twice")
-    if any(
-        "/".join(path.split("/")[:depth]) in paths
-        for path in paths
-        for depth in range(1, path.count("/") + 1)
-    ):
+    if any(folder in paths for path in paths for folder in _folders(path)):
         raise NotUsable(f"{name}: a file of it has the name of a folder")
     if SKILL not in {each.path for each in files}:
         raise NotUsable(f"{name}: {SKILL} is not among its files")

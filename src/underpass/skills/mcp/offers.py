@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any, Final, Literal, Protocol, cast
 import anyio
 import anyio.to_thread
 
+from underpass.catalog.hidden import hidden_in
 from underpass.catalog.upstream import Method
 from underpass.errors import (
     SkillInvalid,
@@ -314,6 +316,8 @@ def _check_head(offer: Offer, content: bytes) -> None:
         head = head_of(content)
     except NotUsable as error:
         raise invalid(offer.name, [f"{SKILL}: {error}"]) from error
+    if hidden_in(json.dumps(head, ensure_ascii=False)):
+        raise invalid(offer.name, [f"{SKILL}: its head has characters that a person does not see"])
     if head != offer.frontmatter:
         said = offer.frontmatter
         keys = sorted(key for key in head.keys() | said.keys() if head.get(key) != said.get(key))

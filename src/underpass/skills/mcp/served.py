@@ -96,8 +96,9 @@ class ServedSkills:
         return found, None
 
     def skill(self, uri: str) -> Manifest | None:
-        """Return the skill whose SKILL.md has this URI."""
-        return next((found for found in self._of(uri) if uri_of(found.name) == uri), None)
+        """Return the skill whose SKILL.md has this URI, if its files are still those that are approved."""
+        found = next((found for found in self._of(uri) if uri_of(found.name) == uri), None)
+        return found if found is not None and _files(found.folder, found.digest) else None
 
     def read(self, uri: str) -> tuple[File, bytes] | None:
         """Return a file of a skill with its content, which has the digest that its entry has."""
