@@ -71,13 +71,35 @@ def _python(code: str, name: str) -> Function:
         if isinstance(node, ast.AsyncFunctionDef) and node.name == name:
             try:
                 returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-                line = f"async def {name}({ast.unparse(node.args)}){returns}"
+                line = f"async def {name}({_arguments(node.args)}){returns}"
                 return Function(_one_line(line), tuple(_parameters(node.args)), ast.get_docstring(node) or "")
             except RecursionError:
                 raise NotRead(f"the signature of {name!r} is nested too deeply") from None
         if isinstance(node, ast.FunctionDef) and node.name == name:
             raise NotRead(f"{name!r} has to be an async function")
     raise NotRead(f"it has no async function {name!r}")
+
+
+def _arguments(arguments: ast.arguments) -> str:
+    """Return parameters as people write them, with blanks around the ``=`` after a type."""
+    texts = {each.name: _argument(each) for each in _parameters(arguments)}
+    parts = [texts[each.arg] for each in arguments.posonlyargs]
+    parts += ["/"] if arguments.posonlyargs else []
+    parts += [texts[each.arg] for each in arguments.args]
+    if arguments.vararg:
+        parts.append(f"*{ast.unparse(arguments.vararg)}")
+    elif arguments.kwonlyargs:
+        parts.append("*")
+    parts += [texts[each.arg] for each in arguments.kwonlyargs]
+    parts += [f"**{ast.unparse(arguments.kwarg)}"] if arguments.kwarg else []
+    return ", ".join(parts)
+
+
+def _argument(parameter: Parameter) -> str:
+    typed = f"{parameter.name}: {parameter.type}" if parameter.type else parameter.name
+    if parameter.required:
+        return typed
+    return f"{typed} = {parameter.default}" if parameter.type else f"{typed}={parameter.default}"
 
 
 def _parameters(arguments: ast.arguments) -> list[Parameter]:

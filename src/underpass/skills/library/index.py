@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -63,5 +63,7 @@ class Index:
 def _line(line: list[Any]) -> tuple[Stamp, SkillEntry]:
     stamp, fields = line
     # Tuples come back as lists.
-    entry = SkillEntry(*(tuple(each) if isinstance(each, list) else each for each in fields))
-    return tuple(stamp), entry
+    values: list[Any] = [
+        tuple(cast("list[Any]", each)) if isinstance(each, list) else each for each in fields
+    ]
+    return tuple(stamp), SkillEntry(*values)

@@ -216,8 +216,8 @@ class SkillLibrary:
         shelf = self._shelf(scope, agent)
         draft = settled(draft)
         try:
-            function = function_of(draft.code, draft.entrypoint, draft.language)
             files_of(draft, FIRST, "", status)
+            function = function_of(draft.code, draft.entrypoint, draft.language)
         except (FolderInvalid, NotRead) as error:
             raise invalid(draft.name, getattr(error, "problems", (str(error),))) from error
         if version is not None and not is_version(version):

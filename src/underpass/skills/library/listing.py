@@ -62,8 +62,7 @@ class Listing:
             if stamp != self._stamp:
                 self._scan()
                 self._stamp = stamp if status.st_mtime_ns < time.time_ns() - RECENT else None
-            else:
-                self._look_again()
+            self._look_again()
 
     def _clear(self) -> None:
         if self.lines:
