@@ -263,6 +263,8 @@ class AgentSettings:
     """Whether its model may call tools directly where its programs fail."""
     rollout: float = 100.0
     """The percentage of its commands for which mode ``auto`` may choose programs; all others are direct."""
+    auto_save: bool = True
+    """Whether its programs that worked are recorded, and promoted to skills as ``skills.promote`` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,8 @@ def _programs(rows: Rows, wanted: Mapping[str, Any]) -> Iterator[Recommendation]
             " save it as a skill, and it is written once"
         )
         evidence = _runs(rows, f"SELECT run {chosen} AND code = :code", {**wanted, "code": row["code"]})
+        if evidence:
+            text += f": `underpass skills save {evidence[0]} --name NAME`"
         figures = {
             "runs": row["runs"],
             "cached": row["cached"],

@@ -21,14 +21,18 @@ from underpass.skills.promotion.places import Place, key_of
 NO_DEFAULT: Final = object()
 _DOMINATES_FROM: Final = 3
 """Runs from which a value can dominate."""
-_RESERVED: Final = frozenset(
-    "await async break case catch class const continue debugger default delete do else enum export extends false"
-    " finally for function if implements import in instanceof interface let new null package private protected"
-    " public return static super switch this throw true try typeof var void while with yield arguments eval"
-    " undefined number string boolean any unknown object list dict str int float bool set tuple Any print len"
-    " max min sum sorted range id type input filter map open format hash iter next round structuredClone".split()
-) | frozenset(keyword.kwlist)
-_FALLBACK: Final = {bool: "flag", int: "number", float: "number", str: "text", list: "items", dict: "options"}
+_RESERVED: Final = frozenset((
+    "await", "async", "break", "case", "catch", "class", "const", "continue", "debugger", "default",
+    "delete", "do", "else", "enum", "export", "extends", "false", "finally", "for", "function",
+    "if", "implements", "import", "in", "instanceof", "interface", "let", "new", "null", "package",
+    "private", "protected", "public", "return", "static", "super", "switch", "this", "throw",
+    "true", "try", "typeof", "var", "void", "while", "with", "yield", "arguments", "eval",
+    "undefined", "number", "string", "boolean", "any", "unknown", "object", "list", "dict", "str",
+    "int", "float", "bool", "set", "tuple", "Any", "print", "len", "max", "min", "sum", "sorted",
+    "range", "id", "type", "input", "filter", "map", "open", "format", "hash", "iter", "next",
+    "round", "structuredClone", "options",
+)) | frozenset(keyword.kwlist)  # fmt: skip
+_FALLBACK: Final = {bool: "flag", int: "number", float: "number", str: "text", list: "items", dict: "mapping"}
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 _LONGEST: Final = 40
 
@@ -89,7 +93,7 @@ def inputs(
     """
     groups: dict[tuple[bytes, str], list[int]] = {}
     for at, place in enumerate(places):
-        if (place.is_input and not place.kind == "text") and _is_data(place.value):
+        if (place.is_input and place.kind != "text") and _is_data(place.value):
             groups.setdefault((key_of(place.value), (place.hints or ("",))[0]), []).append(at)
     named = _Names(places, taken, arguments)
     return [

@@ -146,7 +146,7 @@ def _signature(parameters: Sequence[Parameter]) -> tuple[list[str], list[str]]:
         kind = python_type(each.values)
         if each.default is NO_DEFAULT:
             told.append(f"{each.name}: {kind}")
-        elif isinstance(each.default, list | dict):
+        elif type(each.default) in {list, dict}:
             # A default of a function is made once, for all its calls.
             optional = kind if kind.endswith("None") else f"{kind} | None"
             told.append(f"{each.name}: {optional} = None")

@@ -24,8 +24,13 @@ _OF_METHOD: Final = {
     "finditer": "pattern", "compile": "pattern", "most_common": "limit", "nlargest": "limit",
     "nsmallest": "limit", "range": "count", "get": "key", "count": "text", "index": "text", "find": "text",
 }  # fmt: skip
-_OF_OPERATOR: Final = {ast.Mult: "factor", ast.Div: "divisor", ast.Mod: "divisor", ast.Pow: "exponent"}
-_BOUNDS: Final = {ast.Gt: "min", ast.GtE: "min", ast.Lt: "max", ast.LtE: "max"}
+_OF_OPERATOR: Final[dict[type[ast.operator], str]] = {
+    ast.Mult: "factor",
+    ast.Div: "divisor",
+    ast.Mod: "divisor",
+    ast.Pow: "exponent",
+}
+_BOUNDS: Final[dict[type[ast.cmpop], str]] = {ast.Gt: "min", ast.GtE: "min", ast.Lt: "max", ast.LtE: "max"}
 _KNOWN: Final = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 _READS: Final = frozenset({"items", "keys", "values", "get", "index", "count"})
 """Methods of lists and mappings that change nothing."""

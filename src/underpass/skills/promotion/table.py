@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -31,15 +30,21 @@ CLAIM_SECONDS: Final = 900.0
 State = Literal["open", "claimed", "promoted", "refused"]
 _LOG: Final = logging.getLogger("underpass.skills")
 _SCHEMA: Final = (
-    "CREATE TABLE shapes (shape TEXT PRIMARY KEY, language TEXT NOT NULL, tools TEXT NOT NULL,"
-    " unbound TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, skill TEXT, gate TEXT, reason TEXT,"
-    " tried INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE runs (number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, shape TEXT NOT NULL,"
-    " code TEXT NOT NULL, agent TEXT NOT NULL, session TEXT, at REAL NOT NULL, conversation INTEGER NOT NULL,"
-    " result TEXT NOT NULL, value BLOB, bytes INTEGER NOT NULL)",
-    "CREATE INDEX runs_of_shape ON runs (shape, number)",
-    "CREATE INDEX runs_of_agent ON runs (agent, session, at)",
-    "CREATE TABLE codes (digest TEXT PRIMARY KEY, code TEXT NOT NULL, literals BLOB NOT NULL) WITHOUT ROWID",
+    (
+        "CREATE TABLE shapes (shape TEXT PRIMARY KEY, language TEXT NOT NULL, tools TEXT NOT NULL,"
+        " unbound TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, skill TEXT, gate TEXT, reason TEXT,"
+        " tried INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE runs (number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, shape TEXT NOT NULL,"
+        " code TEXT NOT NULL, agent TEXT NOT NULL, session TEXT, at REAL NOT NULL, conversation INTEGER NOT NULL,"
+        " result TEXT NOT NULL, value BLOB, bytes INTEGER NOT NULL)"
+    ),
+    ("CREATE INDEX runs_of_shape ON runs (shape, number)"),
+    ("CREATE INDEX runs_of_agent ON runs (agent, session, at)"),
+    (
+        "CREATE TABLE codes (digest TEXT PRIMARY KEY, code TEXT NOT NULL, literals BLOB NOT NULL) WITHOUT ROWID"
+    ),
 )
 _LAYOUT: Final = Layout("candidates for skills", _SCHEMA)
 _COUNTS: Final = (
@@ -165,7 +170,9 @@ class CandidateTable:
     def of_run(self, run: str) -> Candidate | None:
         """Return the candidate that a run belongs to."""
         rows = self._file.rows(
-            f"{_COUNTS} WHERE shape = (SELECT shape FROM runs WHERE run = ?) GROUP BY shape", (run,)
+            f"{_COUNTS} WHERE shape = (SELECT shape FROM runs WHERE run = ?)"  # noqa: S608 - a constant
+            " GROUP BY shape",
+            (run,),
         )
         return _candidate(rows[0]) if rows else None
 
@@ -202,28 +209,34 @@ class CandidateTable:
         rows = self._file.rows("SELECT unbound FROM shapes WHERE shape = ?", (shape,))
         return tuple(rows[0]["unbound"].split()) if rows else ()
 
-    @contextmanager
-    def claimed(self, shape: str) -> Iterator[bool]:
-        """Let nobody else promote a candidate meanwhile; gives False where somebody else does, or has.
+    def claim(self, shape: str) -> bool:
+        """Let nobody else promote a candidate; returns False where somebody else does, or has."""
+        with self._file.writing() as connection:
+            now = time.time()
+            cursor = connection.execute(
+                "UPDATE shapes SET state = 'claimed', since = ? WHERE shape = ?"
+                " AND (state IN ('open', 'refused') OR state = 'claimed' AND since < ?)",
+                (now, shape, now - CLAIM_SECONDS),
+            )
+        return cursor.rowcount > 0
 
-        What is decided by ``promoted`` or ``refused`` stays; an exception, or nothing decided, lets it go.
-        """
+    def reserve(self, shape: str, name: str) -> bool:
+        """Take a name for the skill of a claimed candidate; returns False where another one has it."""
         with self._file.writing() as connection:
             cursor = connection.execute(
-                "UPDATE shapes SET state = 'claimed', since = ? WHERE shape = ? AND (state IN ('open', 'refused')"
-                " OR state = 'claimed' AND since < ?)",
-                (time.time(), shape, time.time() - CLAIM_SECONDS),
+                "UPDATE shapes SET skill = ?1 WHERE shape = ?2"
+                " AND NOT EXISTS (SELECT 1 FROM shapes WHERE skill = ?1 AND shape <> ?2)",
+                (name, shape),
             )
-        if not cursor.rowcount:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            with self._file.writing() as connection:
-                connection.execute(
-                    "UPDATE shapes SET state = 'open' WHERE shape = ? AND state = 'claimed'", (shape,)
-                )
+        return cursor.rowcount > 0
+
+    def release(self, shape: str) -> None:
+        """Let a claimed candidate go about which nothing was decided."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "UPDATE shapes SET state = 'open', skill = NULL WHERE shape = ? AND state = 'claimed'",
+                (shape,),
+            )
 
     def promoted(self, shape: str, skill: str) -> None:
         """Say which skill a candidate has become."""
@@ -251,7 +264,8 @@ class CandidateTable:
             oldest = time.time() - days * 86_400
             connection.execute("DELETE FROM runs WHERE at < ?", (oldest,))
             connection.execute(
-                "DELETE FROM runs WHERE number <= (SELECT number FROM runs ORDER BY number DESC LIMIT 1 OFFSET ?)",
+                "DELETE FROM runs WHERE number <="
+                " (SELECT number FROM runs ORDER BY number DESC LIMIT 1 OFFSET ?)",
                 (runs,),
             )
             self._shorten(connection, most_bytes)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+import orjson
 
 from underpass.skills.promotion.parameters import camel
 
 _PYTHON = {bool: "bool", int: "int", float: "float", str: "str", type(None): "None"}
 _TYPESCRIPT = {bool: "boolean", int: "number", float: "number", str: "string", type(None): "null"}
+
+_LONGEST_CALL: Final = 600
+"""Characters of an example."""
 
 
 def python_type(values: Sequence[Any]) -> str:
@@ -78,3 +83,16 @@ def _joined(types: set[str], real: str, nothing: str) -> str:
     if types & {"Any", "any"}:
         return next(iter(types & {"Any", "any"}))
     return " | ".join(sorted(types, key=lambda each: (each == nothing, each)))
+
+
+def call_text(name: str, entrypoint: str, language: str, arguments: Mapping[str, Any]) -> str:
+    """Return how a skill is called, as Markdown; empty where that is long."""
+    if language == "typescript":
+        given = ", ".join(f"{key}: {orjson.dumps(value).decode()}" for key, value in arguments.items())
+        lines = f'import {{ {entrypoint} }} from "skills/{name}";\n\nawait {entrypoint}('
+        lines += f"{{ {given} }});" if given else ");"
+    else:
+        module = name.replace("-", "_")
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        lines = f"from skills import {module}\n\nawait {module}.{entrypoint}({given})"
+    return f"```{language}\n{lines}\n```" if len(lines) <= _LONGEST_CALL else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -46,9 +46,8 @@ def typescript_module(
         for at in parameter.places:
             place = program.places[at]
             node: Any = place.node
-            if isinstance(node, tuple):
-                start, end = node
-                edits.append((start, end, f"${{{parameter.name}}}"))
+            if place.kind == "text":
+                edits.append((node[0], node[1], f"${{{parameter.name}}}"))
                 continue
             if node.type in {"identifier", "shorthand_property_identifier"}:
                 gone.add(program.fixed[text_of(node)].start_byte)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import tree_sitter_typescript
@@ -40,13 +40,16 @@ _ESCAPES: Final = {
     "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "",
 }  # fmt: skip
 _NUMBER: Final = re.compile(r"[0-9][0-9_]*(\.[0-9_]*)?([eE][+-]?[0-9]+)?|\.[0-9]+")
-_KNOWN: Final = frozenset(
-    "undefined NaN Infinity globalThis console Math JSON Object Array String Number Boolean Date RegExp Map Set"
-    " WeakMap WeakSet Promise Error TypeError RangeError SyntaxError Symbol BigInt Intl parseInt parseFloat"
-    " isNaN isFinite encodeURIComponent decodeURIComponent encodeURI decodeURI structuredClone setTimeout"
-    " clearTimeout TextEncoder TextDecoder URL URLSearchParams atob btoa crypto performance arguments Uint8Array"
-    " Float64Array ArrayBuffer DataView Iterator Reflect Proxy AggregateError AbortController".split()
-)
+_KNOWN: Final = frozenset((
+    "undefined", "NaN", "Infinity", "globalThis", "console", "Math", "JSON", "Object", "Array",
+    "String", "Number", "Boolean", "Date", "RegExp", "Map", "Set", "WeakMap", "WeakSet", "Promise",
+    "Error", "TypeError", "RangeError", "SyntaxError", "Symbol", "BigInt", "Intl", "parseInt",
+    "parseFloat", "isNaN", "isFinite", "encodeURIComponent", "decodeURIComponent", "encodeURI",
+    "decodeURI", "structuredClone", "setTimeout", "clearTimeout", "TextEncoder", "TextDecoder",
+    "URL", "URLSearchParams", "atob", "btoa", "crypto", "performance", "arguments", "Uint8Array",
+    "Float64Array", "ArrayBuffer", "DataView", "Iterator", "Reflect", "Proxy", "AggregateError",
+    "AbortController",
+))  # fmt: skip
 
 
 def text_of(node: Node) -> str:
@@ -204,7 +207,8 @@ class TypeScriptProgram:
             case "pair" | "pair_pattern":
                 out.pop()
                 key, value = node.child_by_field_name("key"), node.child_by_field_name("value")
-                assert key is not None and value is not None
+                assert key is not None
+                assert value is not None
                 if key.type == "computed_property_name":
                     self._node(key)
                     self._node(value)
@@ -311,7 +315,9 @@ class TypeScriptProgram:
 
     def _binary(self, node: Node) -> None:
         left, operator, right = (node.child_by_field_name(each) for each in ("left", "operator", "right"))
-        assert left is not None and operator is not None and right is not None
+        assert left is not None
+        assert operator is not None
+        assert right is not None
         sign = {"==": "===", "!=": "!=="}.get(operator.type, operator.type)
         self._out.append(sign)
         about = (_OF_OPERATOR[sign],) if sign in _OF_OPERATOR else None
