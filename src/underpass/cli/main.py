@@ -37,6 +37,7 @@ COMMANDS = {
     "stats": ("underpass.cli.stats", "Show what runs cost and saved, and what would save more."),
     "audit": ("underpass.cli.audit", "Show and verify the record of runs, decisions and calls."),
     "privacy": ("underpass.cli.privacy", "Show what tokens stand for, and forget it."),
+    "skills": ("underpass.cli.skills", "Find, run and keep programs that worked as functions for everyone."),
     "workspace": ("underpass.cli.workspace", "Keep, compare and restore agents' files."),
     "results": ("underpass.cli.results", "Show values that were too large for an answer."),
     "cache": ("underpass.cli.cache", "Show and forget the results that are kept of calls and runs."),
