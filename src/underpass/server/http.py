@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,7 +13,7 @@ from mcp.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from underpass.config import ServiceSettings
@@ -64,12 +65,10 @@ class HttpService:
             server, max_request_body_size=limit, max_sessions=_SESSIONS
         )
         mcp = Route(PATH, endpoint=_ForRunning(StreamableHTTPASGIApp(self._sessions)))
-        app = Starlette(
-            routes=[mcp, *(() if api is None else api.routes())],
-            exception_handlers={HTTPException: not_understood},
-        )
+        routes = [mcp, *(() if api is None else api.routes())]
+        app = Starlette(routes=routes, exception_handlers={HTTPException: not_understood})
         app.router.redirect_slashes = False
-        streams = Streams(app)
+        streams = Streams(_Straight(app, routes))
         tokens, browsers = (None, BrowserSessions()) if api is None else (api.tokens, api.browsers)
         guard = Guard(
             streams,
@@ -103,6 +102,28 @@ class HttpService:
     def close(self) -> None:
         """Take no more requests, and let ``serve`` return when those that are under way are done."""
         self._listener.should_exit = True
+
+
+class _Straight:
+    """Requests at paths without names in them, straight to their routes; all others through Starlette.
+
+    It would try one pattern after the other, and has middleware for errors that our routes answer themselves.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self._app = app
+        self._routes = {
+            (method, route.path): route.app
+            for route in routes
+            if isinstance(route, Route) and route.path.startswith("/api/") and "{" not in route.path
+            for method in route.methods or ()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._routes.get((scope["method"], scope["path"]))
+        if found is not None:
+            scope["path_params"] = {}
+        await (found or self._app)(scope, receive, send)
 
 
 class _ForRunning:

@@ -88,7 +88,8 @@ class AccessLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._log = structlog.get_logger("underpass.service")
+        # Bound here: it would be put together anew for each line.
+        self._log = structlog.get_logger("underpass.service").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.monotonic()

@@ -21,15 +21,11 @@ async def result_of(run: DeskRun, request: Request) -> bytes:
         request: of which the body has been read.
     """
 
-    async def listen() -> None:
+    # A task that listens beside one that waits would be made for each request.
+    with anyio.CancelScope() as listening, run.ending(listening):
         while (await request.receive())["type"] != "http.disconnect":
             pass
         run.scope.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(listen)
-        await run.done.wait()
-        tasks.cancel_scope.cancel()
     return await run.wait()
 
 

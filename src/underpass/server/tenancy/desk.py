@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import anyio
@@ -61,6 +62,7 @@ class DeskRun:
         self.answer: bytes | None = None
         """The result as JSON, once there is one."""
         self.ok = False
+        self._listening: set[anyio.CancelScope] = set()
         self.failure: UnderpassError | None = None
         """Why there is none."""
 
@@ -75,6 +77,23 @@ class DeskRun:
             raise self.failure
         assert self.answer is not None
         return self.answer
+
+    @contextmanager
+    def ending(self, scope: anyio.CancelScope) -> Generator[None]:
+        """Have the end of the run cancel ``scope``, for as long as this context is open."""
+        if self.done.is_set():
+            scope.cancel()
+        self._listening.add(scope)
+        try:
+            yield
+        finally:
+            self._listening.discard(scope)
+
+    def end(self) -> None:
+        """Tell whoever waits that it has ended."""
+        self.done.set()
+        for scope in self._listening:
+            scope.cancel()
 
     async def progress(self, value: float, total: float | None, message: str | None) -> None:
         """Pass on how far the program is."""
@@ -197,7 +216,7 @@ class RunDesk(Background):
                 run.failure = Cancelled("the service ended before the run did", run=run.run)
             del self._active[run.run]
             self._keep(run)
-            run.done.set()
+            run.end()
             run.events.add("ended", run.answer or orjson.dumps(_failed(run), default=str))
             run.events.close()
 

@@ -32,7 +32,8 @@ class RunEvents:
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=_KEPT)
         self._count = 0
-        self._more = anyio.Event()
+        self._more: anyio.Event | None = None
+        """There where somebody waits: most runs have no listener."""
         self._closed = False
 
     @property
@@ -66,8 +67,11 @@ class RunEvents:
                 continue  # more has come while it was sent
             if self._closed:
                 return
+            if self._more is None:
+                self._more = anyio.Event()
             await self._more.wait()
 
     def _wake(self) -> None:
-        self._more.set()
-        self._more = anyio.Event()
+        if self._more is not None:
+            self._more.set()
+            self._more = None
