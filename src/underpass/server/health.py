@@ -100,18 +100,29 @@ class Health:
         return Check(ok=False, detail=detail, kind="ServerUnavailable", error=errors[:2_000])
 
     async def _skills(self) -> str:
-        folder = self._up.state.parent / "skills"
-        return await anyio.to_thread.run_sync(_readable, folder)
+        library = self._up.skills.library
+
+        def look() -> str:
+            for scope in ("project", "user"):
+                _readable(library.folder(scope, _AGENT))
+            entries = library.entries(_AGENT)
+            waiting = sum(1 for entry in entries if entry.status == "review")
+            unusable = sum(1 for entry in entries if entry.problem is not None) - waiting
+            return (
+                f"{len(entries)} skills, {waiting} of which wait for approval and {unusable} cannot be used"
+            )
+
+        return await anyio.to_thread.run_sync(look)
 
     async def _cache(self) -> str:
         return await anyio.to_thread.run_sync(_writable, self._up.state / "cache")
 
 
-def _readable(folder: Path) -> str:
-    if not folder.exists():
-        return "there is none yet"
-    with os.scandir(folder) as entries:
-        return f"{sum(1 for _ in entries)} entries"
+def _readable(folder: Path) -> None:
+    """Raise ``OSError`` where there is a folder that cannot be read."""
+    if folder.exists():
+        with os.scandir(folder) as entries:
+            next(entries, None)
 
 
 def _writable(folder: Path) -> str:

@@ -23,6 +23,7 @@ PATH_PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     "agent": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "An agent's name."),
     "server": (r"[^/\\\x00-\x1f\x7f]{1,200}", "A server's name in the configuration."),
     "tool": (r"[^/\\\x00-\x1f\x7f]{1,200}", "A tool's name in its server's listing."),
+    "skill": (r"[A-Za-z0-9_-]{1,64}", "A skill's name."),
     "checkpoint": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "A checkpoint's name."),
     "handle": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", "A kept result, without the folder before its name."),
     "question": ("[0-9a-f]{1,32}", "A question's id."),

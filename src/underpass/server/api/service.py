@@ -18,6 +18,7 @@ from underpass.server.api.llm import LLM
 from underpass.server.api.openapi import document
 from underpass.server.api.records import RECORDS
 from underpass.server.api.runs import RUNS
+from underpass.server.api.skills import SKILLS
 from underpass.server.api.tools import TOOLS
 from underpass.server.api.workspaces import WORKSPACES
 from underpass.server.dashboard.routes import dashboard_routes
@@ -30,7 +31,9 @@ from underpass.server.tenancy.tokens import TokenStore
 from underpass.server.tenancy.view import TenantView
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(
-    endpoint for group in (RUNS, TOOLS, WORKSPACES, RECORDS, LLM, ABOUT, HEALTH) for endpoint in group.all
+    endpoint
+    for group in (RUNS, TOOLS, SKILLS, WORKSPACES, RECORDS, LLM, ABOUT, HEALTH)
+    for endpoint in group.all
 )
 ENTRANCE: Final = "/dashboard/enter"
 LEAVE: Final = "/dashboard/leave"
