@@ -15,6 +15,7 @@ from mcp.server import Server
 from underpass import Underpass
 from underpass.cli.options import warn_if_unsandboxed
 from underpass.cli.running import configuration
+from underpass.cli.terms import counted
 from underpass.sandbox import deno_binary
 from underpass.server.asking import Rounds
 from underpass.server.door import Call
@@ -27,6 +28,7 @@ from underpass.server.tenancy.desk import RunDesk
 from underpass.server.tenancy.names import TenantNames
 from underpass.server.tenancy.notes import Notes
 from underpass.server.tenancy.view import TenantView
+from underpass.skills.mcp.serving import serve_skills
 from underpass.workspace.kept import KeptResults
 
 
@@ -50,7 +52,9 @@ async def over_stdio(opening: Opening, config: Path | None, *, sandbox: str | No
         if as_json:
             _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
         elif sys.stderr.isatty():
-            click.echo(f"serving {len(up.catalog.names)} servers over stdio; Ctrl-C ends it", err=True)
+            click.echo(
+                f"serving {counted(len(up.catalog.names), 'server')} over stdio; Ctrl-C ends it", err=True
+            )
         async with protocol_streams(opening) as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
 
@@ -105,7 +109,7 @@ async def _listen(
             )
         else:
             click.echo(
-                f"serving {len(names)} servers at {url}; the token is in {token.place}; Ctrl-C ends it"
+                f"serving {counted(len(names), 'server')} at {url}; the token is in {token.place}; Ctrl-C ends it"
             )
         try:
             with noticed(up.state, url.removesuffix("/mcp")):
@@ -140,6 +144,7 @@ def _facade(
         told=told,
     )
     ResultResources(KeptResults(up.state.parent / "workspace"), names).offer(server)
+    serve_skills(server, up.skills.library)
     return server
 
 

@@ -18,6 +18,7 @@ from underpass.skills.skill import SkillEntry
 
 PAGE: Final = 100
 """Skills of one page."""
+SCHEME: Final = "skill://"
 DIRECTORY: Final = "inode/directory"
 _KEPT: Final = 10_000
 
@@ -126,7 +127,7 @@ class ServedSkills:
                 yield entry
 
     def _of(self, uri: str) -> Iterator[Manifest]:
-        name = uri.removeprefix("skill://").partition("/")[0] if uri.startswith("skill://") else ""
+        name = uri.removeprefix(SCHEME).partition("/")[0] if uri.startswith(SCHEME) else ""
         for entry in self._entries():
             if entry.name == name and (manifest := self._manifest(entry)) is not None:
                 yield manifest
@@ -164,7 +165,7 @@ class ServedSkills:
 
 def uri_of(name: str, path: str = SKILL) -> str:
     """Return the URI of a file of a skill."""
-    return f"skill://{name}/{quote(path)}"
+    return f"{SCHEME}{name}/{quote(path)}"
 
 
 def mime_of(name: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import anyio.to_thread
 from mcp.server import Server, ServerRequestContext
+from mcp.server.lowlevel.server import HandlerEntry
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -25,7 +26,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from underpass.catalog.requests import SKILLS
 from underpass.skills.format.names import name_problem
-from underpass.skills.mcp.served import Manifest, ServedSkills, mime_of
+from underpass.skills.mcp.served import SCHEME, Manifest, ServedSkills, mime_of
 from underpass.skills.seams import SkillSource
 
 _TTL_MS: Final = 60_000
@@ -48,9 +49,13 @@ def serve_skills(server: Server[Any], source: SkillSource) -> None:
     on, as the extension is defined; for clients of older revisions a skill's files are ordinary resources.
 
     Parameters:
-        server: has no resources of its own.
+        server: what it answers of resources already, it answers still.
     """
-    served = _Served(ServedSkills(source))
+    served = _Served(
+        ServedSkills(source),
+        server.get_request_handler("resources/list"),
+        server.get_request_handler("resources/read"),
+    )
     server.add_request_handler("skills/list", PaginatedRequestParams, served.list)
     server.add_request_handler("skills/get", _OfOne, served.get)
     server.add_request_handler("resources/directory/read", _OfFolder, served.directory)
@@ -60,8 +65,14 @@ def serve_skills(server: Server[Any], source: SkillSource) -> None:
 
 
 class _Served:
-    def __init__(self, skills: ServedSkills) -> None:
+    def __init__(
+        self, skills: ServedSkills, others: HandlerEntry[Any] | None, other: HandlerEntry[Any] | None
+    ) -> None:
         self._skills = skills
+        self._others = others
+        """Lists the server's other resources, on the first page."""
+        self._other = other
+        """Reads one of them."""
 
     async def list(
         self, context: ServerRequestContext[Any], params: PaginatedRequestParams
@@ -86,16 +97,22 @@ class _Served:
         return {"resultType": "complete", "resources": found}
 
     async def resources(
-        self, _context: ServerRequestContext[Any], params: PaginatedRequestParams | None
+        self, context: ServerRequestContext[Any], params: PaginatedRequestParams
     ) -> ListResourcesResult:
-        skills, after = await self._page(params.cursor if params else None)
-        found = [Resource.model_validate(skill.resource()) for skill in skills]
+        found: list[Resource] = []
+        if self._others is not None and params.cursor is None:
+            answer = await self._others.handler(context, params)
+            found += cast("ListResourcesResult", answer).resources
+        skills, after = await self._page(params.cursor)
+        found += [Resource.model_validate(skill.resource()) for skill in skills]
         return ListResourcesResult(resources=found, next_cursor=after, ttl_ms=_TTL_MS)
 
     async def read(
-        self, _context: ServerRequestContext[Any], params: ReadResourceRequestParams
+        self, context: ServerRequestContext[Any], params: ReadResourceRequestParams
     ) -> ReadResourceResult:
         uri = str(params.uri)
+        if self._other is not None and not uri.startswith(SCHEME):
+            return cast("ReadResourceResult", await self._other.handler(context, params))
         found = await anyio.to_thread.run_sync(self._skills.read, uri)
         if found is None:
             _refuse(f"no resource is served at {uri[:_SHOWN]}")
