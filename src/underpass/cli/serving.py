@@ -108,9 +108,8 @@ async def _listen(
                 {"serving": list(names), "transport": "http", "url": url, "token": token.place}, err=False
             )
         else:
-            click.echo(
-                f"serving {counted(len(names), 'server')} at {url}; the token is in {token.place}; Ctrl-C ends it"
-            )
+            serving = f"serving {counted(len(names), 'server')} at {url}"
+            click.echo(f"{serving}; the token is in {token.place}; Ctrl-C ends it")
         try:
             with noticed(up.state, url.removesuffix("/mcp")):
                 await service.serve(listening)

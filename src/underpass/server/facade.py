@@ -347,7 +347,7 @@ def _server_line(server: Mapping[str, Any]) -> str:
     if server["module"] != name:
         parts.insert(0, f"module {server['module']}")
     if server["tools"] is not None:
-        parts.append(f"{server['tools']} tools")
+        parts.append(f"{server['tools']} tool{'' if server['tools'] == 1 else 's'}")
     if server["error"]:
         parts.append(server["error"])
     return f"{name}: {', '.join(parts)}"

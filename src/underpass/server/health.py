@@ -92,11 +92,9 @@ class Health:
         states = [state for state in self._up.catalog.states() if state.state != "disabled"]
         failed = [state for state in states if state.state == "failed"]
         if not failed:
-            return Check(
-                ok=True, detail=f"{len(states)} servers, none of which failed when it was needed last"
-            )
+            return Check(ok=True, detail=f"servers: {len(states)}, none failed when it was needed last")
         errors = "; ".join(f"{state.name}: {state.error}" for state in failed)
-        detail = f"{len(failed)} of {len(states)} servers failed when they were needed last"
+        detail = f"servers: {len(states)}, of which {len(failed)} failed when needed last"
         return Check(ok=False, detail=detail, kind="ServerUnavailable", error=errors[:2_000])
 
     async def _skills(self) -> str:

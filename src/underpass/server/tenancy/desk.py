@@ -162,7 +162,11 @@ class RunDesk(Background):
     def start(self, begun: DeskRun, work: Work) -> None:
         """Start a run. Raises ``Overloaded``."""
         if self.is_closing or len(self._active) >= self._most:
-            what = "the service is closing" if self.is_closing else f"{self._most:,} runs are under way"
+            what = (
+                "the service is closing"
+                if self.is_closing
+                else f"runs under way: {self._most:,}, and no more are taken"
+            )
             raise Overloaded(what, hint="try again in a second", retry_after=1.0)
         self._forget(begun.run)
         self._active[begun.run] = begun
