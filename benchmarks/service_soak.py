@@ -32,8 +32,9 @@ _SERVERS: Final = ("one", "two", "three")
 _WORKERS: Final = 32
 _PROBE: Final = 3.0
 """Seconds in which the rate is found that the service can keep up."""
-_KILL: Final = 5.0
-"""Seconds between two ends of a server."""
+_KILL: Final = 25.0
+"""Seconds between two ends of a server, or a quarter of the time where that is less. Each server lives for
+over a minute then: one that dies sooner again is paused, for longer each time."""
 _DOWN_EACH: Final = 6
 """Each so many times the server stays away for some seconds."""
 _DOWN: Final = 3.0
@@ -175,10 +176,10 @@ class _Load:
         self._outcome.note(answer, number)
 
 
-async def _kill(service: int, folder: Path, deaths: Counter[str]) -> None:
+async def _kill(service: int, folder: Path, pause: float, deaths: Counter[str]) -> None:
     """End one server after the other, as a crash would; some stay away for a while."""
     for turn in count(1):
-        await anyio.sleep(_KILL)
+        await anyio.sleep(pause)
         name = _SERVERS[turn % len(_SERVERS)]
         down = folder / f"{name}.down"
         stays = turn % _DOWN_EACH == 0
@@ -259,7 +260,7 @@ async def soak(seconds: float) -> list[Row]:
         end = time.monotonic() + seconds
         looks: list[dict[str, float]] = []
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_kill, process.pid, Path(home), deaths)
+            tasks.start_soon(_kill, process.pid, Path(home), min(_KILL, seconds / 4), deaths)
             for until in (half, end):
                 outcome.times.clear()
                 await load.keep_up(rate, until)
