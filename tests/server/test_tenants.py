@@ -44,8 +44,25 @@ BODIES: dict[str, dict[str, Any]] = {
     "execute": {"agent_id": "fresh", "code": f"'{SECRET}'"},
     "parse_and_execute": {"agent_id": "fresh", "llm_response": f"```python\n'{SECRET}'\n```"},
 }
-QUERIES = {name: {"path": f"data/{SECRET}.txt"} for name in ("read_file", "write_file", "delete_file")}
-SENT = frozenset({"start_run", "call_tool", "execute", "parse_and_execute"})
+SKILL = f"""
+async def {SECRET}() -> str:
+    \"\"\"Say {SECRET}.\"\"\"
+    return "{SECRET}"
+"""
+BODIES.update(
+    {
+        "save_skill": {"name": "fresh", "description": "Fresh.", "code": SKILL, "agent": "fresh"},
+        "run_skill": {"agent": "bot"},
+        "verify_skill": {"agent": "bot"},
+        "archive_skill": {"agent": "bot"},
+        "decide_review": {"agent": "bot", "decision": "approve"},
+    }
+)
+QUERIES: dict[str, dict[str, str]] = {
+    name: {"path": f"data/{SECRET}.txt"} for name in ("read_file", "write_file", "delete_file")
+}
+QUERIES.update({name: {"agent": "bot"} for name in ("list_skills", "show_skill", "list_reviews")})
+SENT = frozenset({"start_run", "save_skill", "call_tool", "execute", "parse_and_execute"})
 """Routes that answer with what the request itself says."""
 SHARED = frozenset(
     {"list_servers", "search_tools", "document_tool", "list_categories", "describe", "live", "ready"}
@@ -83,6 +100,8 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Generator[Acme]:
         assert done.get("truncated"), done["error"]
         run(owner, f"{SECRET} = 1", agent="bot", session=SECRET)
         owner.post("/api/workspaces/bot/checkpoints", json={"name": "before"}).raise_for_status()
+        skill = {"name": SECRET, "description": f"Says {SECRET}.", "code": SKILL, "agent": "bot"}
+        owner.post("/api/skills", json=skill | {"cases": [{"result": SECRET}]}).raise_for_status()
         waiting = owner.post("/api/runs", json={"code": WAITING, "agent": "bot", "wait": False}).json()["run"]
         names = {
             "run": waiting,
@@ -92,6 +111,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Generator[Acme]:
             "checkpoint": "before",
             "handle": done["handle"].removeprefix("results/"),
             "session": SECRET,
+            "skill": SECRET,
             "question": question(owner),
         }
         yield Acme(found, owner, stranger, names)
@@ -143,9 +163,9 @@ def test_no_route_tells_a_tenant_of_another_one(acme: Acme, endpoint: Endpoint) 
     )
     if endpoint.scope == "admin":
         assert answer.status_code == 403
-    elif {"run", "checkpoint", "handle", "question", "session"} & set(endpoint.names) or name.endswith(
-        "_file"
-    ):
+    elif {"run", "checkpoint", "handle", "question", "session", "skill"} & set(
+        endpoint.names
+    ) or name.endswith("_file"):
         assert answer.status_code == 404, answer.text
     elif endpoint.method == "GET" and answer.headers["content-type"] == "application/json":
         listed: dict[str, Any] = answer.json()
@@ -167,6 +187,8 @@ def test_what_the_owner_sees_is_there_after_all_that_a_stranger_has_tried(acme: 
     assert [each["name"] for each in owner.get("/api/workspaces/bot/checkpoints").json()["checkpoints"]] == [
         "before"
     ]
+    listed = owner.get("/api/skills", params={"agent": "bot"}).json()["skills"]
+    assert [(each["name"], each["status"]) for each in listed] == [(SECRET, "active")]
     found = owner.get("/api/approvals").json()["questions"]
     assert [each["agent"] for each in found] == ["bot"]
     shown = owner.get(f"/api/runs/{acme.names['run']}").json()

@@ -30,7 +30,7 @@ from underpass.skills.rehearsal.program import ALONE, program_of, typescript_cal
 from underpass.skills.seams import CaseResult, FinishedRun, Question
 from underpass.skills.search.hit import SkillHit
 from underpass.skills.search.search import SkillSearch
-from underpass.skills.skill import Case, Language, RecordedCall, Scope, Skill, SkillDraft, SkillEntry
+from underpass.skills.skill import Case, Language, RecordedCall, Scope, Skill, SkillDraft, SkillEntry, Status
 from underpass.skills.usage import Figures, SkillUsage
 
 _DEFAULT: Final = "default"
@@ -390,8 +390,13 @@ class Skills:
     async def _find(self, name: str, agent: str) -> Skill:
         return await anyio.to_thread.run_sync(self.library.find, name, agent)
 
-    async def _set(self, name: str, scope: Scope, agent: str, status: Any) -> Skill:
-        return await anyio.to_thread.run_sync(self.library.set_status, name, scope, agent, status)
+    async def _set(self, name: str, scope: Scope, agent: str, status: Status) -> Skill:
+        def change() -> Skill:
+            # Where there is nothing to change, nothing is made either.
+            self.library.look(name, agent, scope=scope, waiting=True)
+            return self.library.set_status(name, scope, agent, status)
+
+        return await anyio.to_thread.run_sync(change)
 
     async def _expect(self, name: str, scope: Scope, agent: str, digest: str | None) -> None:
         if digest is None:
