@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from underpass._places import metering_of, python_place, sessions_of, typescript_place, workspaces_of
 from underpass._skills import skills_of
@@ -26,7 +26,7 @@ from underpass.discovery.groups import HitGroup
 from underpass.discovery.hit import Hit
 from underpass.discovery.questions import Questions, server_list
 from underpass.discovery.request import SearchRequest
-from underpass.errors import ConfigError
+from underpass.errors import ConfigError, ValidationFailed
 from underpass.execution.asking import OutsideAsker
 from underpass.execution.host import OnCall, OnProgress
 from underpass.execution.language import Language
@@ -46,6 +46,8 @@ from underpass.skills.library.library import SkillLibrary
 from underpass.skills.loading.programs import SkillPrograms
 from underpass.skills.loading.python import PythonSkills
 from underpass.skills.seams import FinishedRun
+from underpass.skills.search.hit import SkillHit
+from underpass.skills.search.search import together
 from underpass.skills.skills import Skills
 from underpass.workspace.changes import FileChanges
 from underpass.workspace.checkpoints import Checkpoints
@@ -436,6 +438,11 @@ class Underpass:
         detail: Detail = "brief",
     ) -> list[HitGroup]: ...
 
+    @overload
+    async def search_tools(
+        self, query: str, *, skills: Literal[True], agent: str = "default", limit: int | None = None
+    ) -> list[Hit | SkillHit]: ...
+
     async def search_tools(
         self,
         query: str | None = None,
@@ -446,7 +453,9 @@ class Underpass:
         capabilities: Iterable[str] = (),
         limit: int | None = None,
         detail: Detail = "brief",
-    ) -> list[Hit] | list[HitGroup]:
+        skills: bool = False,
+        agent: str = "default",
+    ) -> list[Hit] | list[HitGroup] | list[Hit | SkillHit]:
         """Return the tools that fit ``query`` best, or those that fit each of ``queries``.
 
         Parameters:
@@ -458,24 +467,36 @@ class Underpass:
             capabilities: only tools that have all of these.
             limit: how many at most, 10 by default; for each of ``queries`` 5. At most 50 altogether.
             detail: with ``"full"`` a hit's signature is whole, and its ``to_dict`` has the documentation.
+            skills: also the skills that fit ``query``, in one ranking with the tools; goes with no filter.
+            agent: whose skills.
 
         Raises:
             ServerNotFound, ServerUnavailable: for a ``server`` that is named.
             ValidationFailed: no tool is of this category, or has one of these capabilities; or an argument
                 is no good.
         """
-        return await self.directory.answer(
-            SearchRequest.read(
-                {
-                    "query": query,
-                    "queries": queries,
-                    "server": server,
-                    "category": category,
-                    "capabilities": list(capabilities),
-                    "limit": limit,
-                    "detail": detail,
-                }
+        request = SearchRequest.read(
+            {
+                "query": query,
+                "queries": queries,
+                "server": server,
+                "category": category,
+                "capabilities": list(capabilities),
+                "limit": limit,
+                "detail": detail,
+            }
+        )
+        if not skills:
+            return await self.directory.answer(request)
+        if request.query is None or request.filters:
+            raise ValidationFailed(
+                "skills are searched for with one query and no filter",
+                hint="search for tools of a server, or for several steps, on its own",
+                parameter="skills",
             )
+        tools = await self.directory.search(request.query, limit=request.hits)
+        return together(
+            tools, await self.skills.search(request.query, agent, limit=request.hits), request.hits
         )
 
     async def get_tool_documentation(
