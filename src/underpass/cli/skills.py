@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -27,8 +27,11 @@ from underpass.skills.format.functions import function_of
 from underpass.skills.library.exchange import export_skill, import_skill
 from underpass.skills.library.library import SkillLibrary
 from underpass.skills.skill import SCOPES, Scope, Skill
-from underpass.skills.skills import Skills
 from underpass.skills.usage import SkillUsage
+
+if TYPE_CHECKING:
+    # It brings the sandbox along.
+    from underpass.skills.skills import Skills
 
 _Value = TypeVar("_Value")
 

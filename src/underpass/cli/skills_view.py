@@ -8,7 +8,7 @@ from typing import Any
 
 from underpass.cli.output import highlighted, out, table, text
 from underpass.cli.terms import counted, milliseconds
-from underpass.skills.asking import import_of
+from underpass.skills.search.hit import import_line
 from underpass.skills.skill import Skill, SkillEntry
 from underpass.skills.usage.figures import Figures
 
@@ -83,7 +83,7 @@ def show_skill(
         console.print(text(f"it cannot be used: {entry.problem}", "yellow"), soft_wrap=True)
     if entry is not None and entry.signature:
         console.print()
-        console.print(highlighted(f"{import_of(skill)}\n{entry.signature}", draft.language))
+        console.print(highlighted(f"{import_line(entry)}\n{entry.signature}", draft.language))
     console.print()
     facts = {
         "tools": ", ".join(draft.tools) or "none",

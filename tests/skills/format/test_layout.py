@@ -233,6 +233,53 @@ def test_a_folder_s_links_and_special_and_oversized_files_are_refused(tmp_path: 
     refused("cannot be read")
 
 
+@pytest.mark.requirement("R45")
+def test_a_skill_s_file_is_a_command_that_hands_its_arguments_to_underpass(tmp_path: Path) -> None:
+    saved = library(tmp_path).save(draft(), "project", "default")
+    script = saved.folder / "scripts" / "count_words.py"
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "underpass").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (bin_ / "underpass").chmod(0o755)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environ = {"PATH": f"{bin_}:/usr/bin:/bin"}
+        command = [sys.executable, str(script), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+    done = run("--text", "a b; $(c)", "--detailed", "true")
+    assert done.stdout == "skills|run|count-words|--arg|text=a b; $(c)|--arg|detailed=true|", done.stderr
+    assert "--text" in run().stderr
+    assert "Count the words of a text." in run("--help").stdout
+
+
+def test_nothing_hides_where_the_command_is(tmp_path: Path) -> None:
+    shelf = library(tmp_path)
+    saved = shelf.save(draft(), "agent", "default")
+    assert "argparse" not in saved.draft.code
+    script = saved.folder / "scripts" / "count_words.py"
+    script.write_text(script.read_text().replace("    import argparse\n", "    import argparse, evil\n"))
+    assert "evil" in shelf.find("count-words", "default").draft.code
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "async def count_words(): ...\n",
+        "from __future__ import annotations\nasync def count_words(help: str, a: str = '50%'): ...\n",
+        '"""Doc."""\nfrom __future__ import annotations\n\nimport os\nasync def count_words(): ...\n',
+        "async def count_words(a, /, b: int = 1, *c, d: int, **e): ...\nif __name__ == '__main__': pass\n",
+    ],
+)
+def test_a_command_is_added_and_taken_away_without_a_trace(tmp_path: Path, code: str) -> None:
+    shelf = library(tmp_path)
+    saved = shelf.save(draft(code=code), "agent", "default")
+    assert saved.draft.code == code
+    script = (saved.folder / "scripts" / "count_words.py").read_text()
+    compile(script, "script", "exec")
+    assert "__main__" in script
+
+
 def test_a_signature_in_typescript_is_one_line_up_to_the_body() -> None:
     code = (
         "const x = 1;\nexport async function go<T extends { a: string }>(\n"

@@ -17,6 +17,7 @@ from underpass.skills.format.frontmatter import Frontmatter, NotRead, dump, pars
 from underpass.skills.format.functions import Function, function_of
 from underpass.skills.format.names import function_problem, is_version, module_name, name_problem
 from underpass.skills.format.secrets import secrets_in
+from underpass.skills.format.shell import with_command, without_command
 from underpass.skills.skill import Language, Scope, Skill, SkillDraft, SkillEntry, Status
 
 SKILL: Final = "SKILL.md"
@@ -75,7 +76,7 @@ def files_of(draft: SkillDraft, version: str, created: str, status: Status) -> d
     )
     texts = {
         SKILL: f"{dump(front)}\n{body_of(draft, function)}",
-        script_path(draft.name, draft.language): _code(draft),
+        script_path(draft.name, draft.language): _script(draft, function),
     }
     files = {path: text.encode("utf-8", "replace") for path, text in texts.items()}
     if recorded is not None:
@@ -116,7 +117,7 @@ def reading_of(files: Mapping[str, bytes], name: str, scope: Scope, folder: Path
     function = Function("", ())
     try:
         if code is not None and not function_problem(entrypoint):
-            function = function_of(code, entrypoint, language)
+            code, function = _without_ours(code, name, entrypoint, language)
     except NotRead as error:
         problems.append(f"{script_path(name, language)}: {error}")
     recorded = ()
@@ -166,8 +167,22 @@ def settled(draft: SkillDraft) -> SkillDraft:
     )
 
 
+def _without_ours(text: str, name: str, entrypoint: str, language: Language) -> tuple[str, Function]:
+    """Return a script without the command that was added, if it is exactly that: nothing hides there."""
+    code = without_command(text) if language == "python" else text
+    function = function_of(code, entrypoint, language)
+    if code != text and with_command(code, name, function) != text:
+        return text, function_of(text, entrypoint, language)
+    return code, function
+
+
+def _script(draft: SkillDraft, function: Function) -> str:
+    code = _code(draft)
+    return with_command(code, draft.name, function) if draft.language == "python" else code
+
+
 def _code(draft: SkillDraft) -> str:
-    return draft.code.replace("\r\n", "\n").strip("\n") + "\n"
+    return without_command(draft.code).replace("\r\n", "\n").strip("\n") + "\n"
 
 
 def _metadata(draft: SkillDraft, version: str, created: str, status: Status) -> dict[str, str]:
