@@ -26,6 +26,7 @@ NAVIGATION: Final = (
     ("/dashboard/runs", "Runs"),
     ("/dashboard/approvals", "Approvals"),
     ("/dashboard/servers", "Tools and servers"),
+    ("/dashboard/skills", "Skills"),
     ("/dashboard/workspaces", "Workspaces"),
     ("/dashboard/audit", "Audit"),
     ("/dashboard/settings", "Settings"),

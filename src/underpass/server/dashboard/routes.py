@@ -15,12 +15,13 @@ from underpass.server.dashboard import (
     runs,
     servers,
     settings,
+    skills,
     static_files,
     workspaces,
 )
 from underpass.server.tenancy.view import TenantView
 
-_MODULES = (overview, runs, run, approvals, servers, workspaces, audit, settings)
+_MODULES = (overview, runs, run, approvals, servers, skills, workspaces, audit, settings)
 
 
 def dashboard_routes(views: Callable[[str | None], TenantView], service: Any) -> list[BaseRoute]:

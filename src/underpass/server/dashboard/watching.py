@@ -55,7 +55,7 @@ async def sign(topics: Collection[Topic], view: TenantView, service: Any, path: 
             else _folder(folder)
         )
     if "skills" in topics:
-        facts.append(_folder(view.up.state.parent / "skills"))
+        facts += [_folder(view.up.state.parent / "skills"), _folder(view.up.state / "skills")]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
