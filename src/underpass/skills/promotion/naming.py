@@ -78,9 +78,10 @@ def _keys(results: Sequence[Any]) -> list[str]:
     """Return the keys of mappings that all results have; none where these are data as well."""
     found: list[list[str]] = []
     for result in results:
-        one: Any = result[0] if type(result) is list and result else result
-        if not isinstance(one, dict):
+        items: list[Any] = cast("list[Any]", result) if isinstance(result, list) else [result]
+        if not items or not isinstance(items[0], dict):
             return []
+        one: Any = items[0]
         found.append([str(key) for key in cast("dict[Any, Any]", one)])
     keys = found[0] if found and all(each == found[0] for each in found) else []
     return keys if all(key.isidentifier() and key.islower() for key in keys) else []

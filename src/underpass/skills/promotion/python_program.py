@@ -31,6 +31,8 @@ _OF_OPERATOR: Final[dict[type[ast.operator], str]] = {
     ast.Pow: "exponent",
 }
 _BOUNDS: Final[dict[type[ast.cmpop], str]] = {ast.Gt: "min", ast.GtE: "min", ast.Lt: "max", ast.LtE: "max"}
+_FOR_TYPES: Final = ("typing", "__future__")
+"""What is imported of these computes nothing."""
 _KNOWN: Final = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 _READS: Final = frozenset({"items", "keys", "values", "get", "index", "count"})
 """Methods of lists and mappings that change nothing."""
@@ -70,7 +72,8 @@ class PythonProgram:
             self._first = dict(self._set_first())
             self._order: dict[str, str] = {}
             self._unbound: dict[str, None] = {}
-            self._out = [f"import {each}" for each in sorted(set(self.imports.values()))]
+            used = (each for each in set(self.imports.values()) if not each.startswith(_FOR_TYPES))
+            self._out = [f"import {each}" for each in sorted(used)]
             self._statements(self._body, top=True)
         except (SyntaxError, RecursionError, MemoryError) as error:
             raise ValueError(f"the program does not parse: {error}") from error
@@ -357,6 +360,9 @@ class PythonProgram:
                 self._out.append(LITERAL)
                 self.places.append(Place(part, part.value, ("text",), kind="text"))
             elif isinstance(part, ast.FormattedValue):
+                plain = part.conversion == -1 and part.format_spec is None
+                if plain and self._literal(part.value, (), is_input=False, variable=None):
+                    continue
                 self._node(part.value)
                 self._out.append(str(part.conversion))
                 if isinstance(part.format_spec, ast.JoinedStr):

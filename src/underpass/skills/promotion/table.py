@@ -32,18 +32,19 @@ _LOG: Final = logging.getLogger("underpass.skills")
 _SCHEMA: Final = (
     (
         "CREATE TABLE shapes (shape TEXT PRIMARY KEY, language TEXT NOT NULL, tools TEXT NOT NULL,"
-        " unbound TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, skill TEXT, gate TEXT, reason TEXT,"
-        " tried INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID"
+        " unbound TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, skill TEXT, gate TEXT,"
+        " reason TEXT, tried INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID"
     ),
     (
         "CREATE TABLE runs (number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, shape TEXT NOT NULL,"
-        " code TEXT NOT NULL, agent TEXT NOT NULL, session TEXT, at REAL NOT NULL, conversation INTEGER NOT NULL,"
-        " result TEXT NOT NULL, value BLOB, bytes INTEGER NOT NULL)"
+        " code TEXT NOT NULL, agent TEXT NOT NULL, session TEXT, at REAL NOT NULL,"
+        " conversation INTEGER NOT NULL, result TEXT NOT NULL, value BLOB, bytes INTEGER NOT NULL)"
     ),
     ("CREATE INDEX runs_of_shape ON runs (shape, number)"),
     ("CREATE INDEX runs_of_agent ON runs (agent, session, at)"),
     (
-        "CREATE TABLE codes (digest TEXT PRIMARY KEY, code TEXT NOT NULL, literals BLOB NOT NULL) WITHOUT ROWID"
+        "CREATE TABLE codes (digest TEXT PRIMARY KEY, code TEXT NOT NULL, literals BLOB NOT NULL)"
+        " WITHOUT ROWID"
     ),
 )
 _LAYOUT: Final = Layout("candidates for skills", _SCHEMA)

@@ -185,6 +185,9 @@ class TypeScriptProgram:
         if kind in _INNER and children and (kind != "required_parameter" or len(children) == 1):
             self._node(children[0], hints, is_input=is_input, variable=variable)
             return
+        if kind == "shorthand_property_identifier":
+            self._member(text_of(node), node, is_input=is_input)
+            return
         if self._literal(node, hints, is_input=is_input, variable=variable):
             return
         out = self._out
@@ -193,8 +196,6 @@ class TypeScriptProgram:
                 if kind != "identifier":
                     out.append(f"k:{text_of(node)}")
                 self._name(text_of(node))
-            elif kind == "shorthand_property_identifier":
-                self._member(text_of(node), node, is_input=is_input)
             elif kind not in {"const", "let", "var"}:
                 out.append(f"{kind}:{text_of(node)}" if node.is_named else kind)
             return
@@ -329,7 +330,9 @@ class TypeScriptProgram:
     def _template(self, node: Node) -> None:
         for part in parts_of(node):
             if isinstance(part, Node):
-                self._node(part)
+                inner = part.named_children[0]
+                if not self._literal(inner, (), is_input=False, variable=None):
+                    self._node(part)
             else:
                 start, end = part
                 text = decoded(self.source[start:end].decode())
