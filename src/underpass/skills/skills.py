@@ -22,6 +22,7 @@ from underpass.skills.asking import AnswersAboutSkills
 from underpass.skills.drafts import Drafts, GivenCase, Request
 from underpass.skills.drift import Drift, DriftAdmission
 from underpass.skills.library.library import SkillLibrary
+from underpass.skills.mcp.offers import SkillOffers
 from underpass.skills.promotion.candidates import Candidate
 from underpass.skills.promotion.evidence import CallReader, CallsLost
 from underpass.skills.promotion.promotion import Promotion
@@ -111,6 +112,8 @@ class Skills:
         self.admission = parts.admission
         self.promotion = parts.promotion
         self.finder = parts.search
+        self.offers = SkillOffers(catalog, parts.library, state / "skills")
+        """What connected servers offer over MCP; nothing of it is used before it is approved."""
         self._drafts = Drafts(catalog, parts.rehearsal)
         self._journal = journal
         self._run = run
