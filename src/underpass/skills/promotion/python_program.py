@@ -65,6 +65,7 @@ class PythonProgram:
             self.stored: Counter[str] = Counter()
             """How often each name is bound."""
             self._parameters: frozenset[str] = frozenset()
+            self._copied: frozenset[str] = frozenset()
             self._body = self.tree.body if entrypoint is None else self._function(entrypoint)
             self._bind()
             self.fixed = dict(self._fixed())
@@ -100,6 +101,8 @@ class PythonProgram:
                 self._parameters = frozenset(
                     each.arg for each in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
                 )
+                copied = {name for each in statement.body if (name := self._copy(each)) is not None}
+                self._copied, self._parameters = self._parameters, self._parameters - copied
                 return [each for each in statement.body if not self._is_about_parameter(each)]
         raise ValueError(f"it has no async function {entrypoint}")
 
@@ -108,10 +111,17 @@ class PythonProgram:
         match statement:
             case ast.If(test=ast.Compare(left=ast.Name(id=name), ops=[ast.Is()])):
                 return name in self._parameters
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(args=[ast.Name(id=same)])):
-                return name == same and name in self._parameters
             case _:
                 return False
+
+    def _copy(self, statement: ast.stmt) -> str | None:
+        """Return the parameter that a statement gives a value of the function's own."""
+        name, value = _assignment(statement)
+        match value:
+            case ast.Call(func=ast.Name(id="list" | "dict"), args=[ast.Name(id=same)]) if name == same:
+                return name if name in self._parameters else None
+            case _:
+                return None
 
     def _bind(self) -> None:
         for node in (each for statement in self._body for each in ast.walk(statement)):
@@ -314,7 +324,15 @@ class PythonProgram:
                 self.places.append(Place(node, literal, (node.id,), is_input=True, kind=_kind(value)))
                 return True
             return False
-        value = literal_of(node)
+        match node:
+            case ast.Call(func=ast.Name(id="tuple" | "set" | "list" | "dict"), args=[ast.Name(id=name)]) if (
+                name in self._copied
+            ):
+                self._out.append(LITERAL)
+                self.places.append(Place(node, None, (name,)))
+                return True
+            case _:
+                value = literal_of(node)
         if value is NOT_LITERAL:
             return False
         self._out.append(LITERAL)
