@@ -126,7 +126,9 @@ def _judged(
     again: list[Kind],
     seconds: float,
 ) -> Simulated:
-    made = {each.skill: shape_kinds[each.shape] for each in candidates if each.state == "promoted" and each.skill}
+    made = {
+        each.skill: shape_kinds[each.shape] for each in candidates if each.state == "promoted" and each.skill
+    }
     found = Simulated(skills=len(names), seconds=seconds)
     found.duplicates = len(names) - len(set(made.values()))
     found.recurring = len(set(made.values()) & set(again))
@@ -139,7 +141,7 @@ def _judged(
             continue
         if kind in used:
             module = name.replace("-", "_")
-            call = f"from skills import {module}\nawait {module}.{module}(\"customer\", 10)\n"
+            call = f'from skills import {module}\nawait {module}.{module}("customer", 10)\n'
             gain = tokens.count(code) - tokens.count(call)
             found.saved += gain
             found.negative += gain < 0

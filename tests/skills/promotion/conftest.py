@@ -33,7 +33,9 @@ ACCOUNTS = [
 
 
 async def _accounts(given: Mapping[str, Any]) -> Any:
-    return [each for each in ACCOUNTS if given.get("stage") in {None, each["stage"]}][: given.get("limit", 99)]
+    return [each for each in ACCOUNTS if given.get("stage") in {None, each["stage"]}][
+        : given.get("limit", 99)
+    ]
 
 
 async def _account(given: Mapping[str, Any]) -> Any:
@@ -99,7 +101,9 @@ def workshops(tmp_path: Path) -> Workshops:
             AsyncExitStack() as stack,
         ):
             modules = GeneratedModules(up.catalog)
-            typescript = await typescript_place(stack, up.settings, up.state, up.catalog, up.shapes, skills=SkillPrograms(SkillsInMemory()))
+            typescript = await typescript_place(
+                stack, up.settings, up.state, up.catalog, up.shapes, skills=SkillPrograms(SkillsInMemory())
+            )
             quotas = WorkspaceQuotas(
                 workspaces_of(up.state), up.settings.workspace, file_mb=up.settings.run.file_mb
             )

@@ -78,7 +78,9 @@ async def test_the_function_made_of_two_runs_gives_the_value_of_each(
 ) -> None:
     async with workshops() as workshop:
         for text, first, second, names in pairs:
-            again = re.sub(r"\brows\b", "found_rows", text) + ("\n# done" if language == "python" else "\n// done")
+            again = re.sub(r"\brows\b", "found_rows", text) + (
+                "\n# done" if language == "python" else "\n// done"
+            )
             runs = [
                 await observed(workshop, Template(code).safe_substitute(values), language)
                 for code, values in ((text, first), (again, second))
@@ -109,7 +111,9 @@ def test_names_comments_and_formatting_do_not_change_a_shape() -> None:
 async def test_a_single_run_has_its_inputs_as_parameters_with_its_values_as_defaults(
     workshops: Workshops,
 ) -> None:
-    code = CRM + "rows = await crm.list_accounts(stage='customer', limit=3)\nsum(r['value'] > 7 for r in rows)"
+    code = (
+        CRM + "rows = await crm.list_accounts(stage='customer', limit=3)\nsum(r['value'] > 7 for r in rows)"
+    )
     async with workshops() as workshop:
         made = derive([await observed(workshop, code, "python")], "large", "Counts.", guess=True)
     assert "async def large(stage: str = 'customer', limit: int = 3) -> int:" in made.code

@@ -129,7 +129,9 @@ CASE = Case({"stage": "x"}, (RecordedCall("crm", "list_accounts", {"stage": "x"}
 )
 async def test_each_gate_refuses_what_it_is_there_for(old: str, new: str, gate: str | None) -> None:
     gates = Gates(_Passes(), secrets=lambda: ["hunter2hunter2"])
-    draft = SkillDraft("total", "Adds up.", "python", GOOD.replace(old, new, 1) if old else GOOD, "total", cases=(CASE,))
+    draft = SkillDraft(
+        "total", "Adds up.", "python", GOOD.replace(old, new, 1) if old else GOOD, "total", cases=(CASE,)
+    )
     refusal = await gates.examine(draft)
     assert (None if refusal is None else refusal.gate) == gate, refusal
     if gate is None:
