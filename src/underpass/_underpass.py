@@ -188,14 +188,16 @@ class Underpass:
             shapes = await stack.enter_async_context(ShapeRecorder(state))
             journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
             await stack.enter_async_context(catalog)
-            checker = await stack.enter_async_context(Checker(catalog, state / "checking"))
+            library = SkillLibrary(state, chosen.skills)
+            skills = PythonSkills(SkillPrograms(library))
+            checker = await stack.enter_async_context(
+                Checker(catalog, state / "checking", skills=skills.programs)
+            )
             embeddings = minilm.embeddings(state / minilm.FILE_NAME, chosen.discovery.semantic)
             if embeddings is not None:
                 await stack.enter_async_context(embeddings)
             directory = ToolDirectory(catalog, shapes.find, embeddings)
             metering = await metering_of(stack, chosen, state, catalog)
-            library = SkillLibrary(state, chosen.skills)
-            skills = PythonSkills(SkillPrograms(library))
             stages = await stages_of(
                 stack,
                 chosen,

@@ -27,6 +27,7 @@ from underpass.checking.checker import Checker
 from underpass.checking.language_server import Command, LanguageServer
 from underpass.checking.modules import CheckedModules
 from underpass.checking.python_notation import PythonNotation
+from underpass.checking.skills import Found
 from underpass.checking.verdict import Problem, Verdict
 from underpass.discovery.directory import ListingSource
 from underpass.guest import runtime
@@ -168,7 +169,7 @@ class Deaf:
         self.server = LanguageServer(Command((sys.executable, script, "deaf"), "x", ".x", 512), folder)
         self.modules = CheckedModules(source, folder, PythonNotation())
 
-    async def problems(self, code: str) -> tuple[Problem, ...]:
+    async def problems(self, code: str, skills: Found) -> tuple[Problem, ...]:
         await self.server.diagnose(code)
         return ()
 
@@ -201,7 +202,7 @@ def _children() -> set[str]:
 class Broken(Deaf):
     """A checker with a fault of its own."""
 
-    async def problems(self, code: str) -> tuple[Problem, ...]:
+    async def problems(self, code: str, skills: Found) -> tuple[Problem, ...]:
         raise ZeroDivisionError
 
 

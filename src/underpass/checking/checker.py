@@ -14,10 +14,12 @@ from underpass.background import TaskOwner
 from underpass.catalog.definition import Listing
 from underpass.checking.folder import ProjectFolder
 from underpass.checking.language_server import LanguageServer, ServerDied
-from underpass.checking.modules import CheckedModules
+from underpass.checking.modules import Changes, CheckedModules
+from underpass.checking.skills import CheckedSkills, Found, digests, references, usable
 from underpass.checking.verdict import Problem, Verdict
 from underpass.discovery.directory import ListingSource
 from underpass.errors import SandboxUnavailable
+from underpass.skills.loading.programs import SkillPrograms
 
 BOUND: Final = 2.0
 """Seconds after which a run goes on unchecked."""
@@ -37,8 +39,9 @@ class LanguageChecker(Protocol):
 
     server: LanguageServer
     modules: CheckedModules
+    skills: CheckedSkills
 
-    async def problems(self, code: str) -> tuple[Problem, ...]:
+    async def problems(self, code: str, skills: Found) -> tuple[Problem, ...]:
         """Return what would fail. Raises ``ServerDied``."""
         ...
 
@@ -90,6 +93,7 @@ class Checker(TaskOwner):
         folder: where the modules are written for the checkers.
         bound: seconds that a run waits for its check.
         start: seconds from the start of a language's checker in which runs wait for it.
+        skills: the skills of all agents.
     """
 
     def __init__(
@@ -100,7 +104,11 @@ class Checker(TaskOwner):
         bound: float = BOUND,
         start: float = START,
         makers: Mapping[str, Maker] = MAKERS,
+        skills: SkillPrograms | None = None,
     ) -> None:
+        self._skills = skills or SkillPrograms()
+        self._skill_turn = anyio.Lock()
+        """Programs with skills are checked one after the other: those of two agents may differ."""
         self._source = source
         self._parent = folder
         self._bound = bound
@@ -111,8 +119,8 @@ class Checker(TaskOwner):
         self._languages: dict[str, LanguageChecker | str] = {}
         """The checker of each language that was asked for, or why there is none."""
         self._folders: list[ProjectFolder] = []
-        self._clean: OrderedDict[tuple[str, str], dict[str, Listing | None]] = OrderedDict()
-        """Programs in which nothing was found, with the listings that they were checked against."""
+        self._clean: OrderedDict[tuple[str, str], dict[str, Listing | str | None]] = OrderedDict()
+        """Programs in which nothing was found, with what they were checked against."""
         self._going_on = 0
 
     async def __aexit__(
@@ -127,8 +135,12 @@ class Checker(TaskOwner):
             for folder in self._folders:
                 folder.close()
 
-    def begin(self, code: str, language: str = "python") -> Check:
-        """Start a check; it executes nothing of ``code``."""
+    def begin(self, code: str, language: str = "python", agent: str = "default") -> Check:
+        """Start a check; it executes nothing of ``code``.
+
+        Parameters:
+            agent: whose skills it may import.
+        """
         now = anyio.current_time()
         started = self._begun.setdefault(language, now)
         check = Check(max(now + self._bound, started + self._start))
@@ -140,33 +152,41 @@ class Checker(TaskOwner):
             check.give(Verdict(skipped="too many checks at once"))
         else:
             self._going_on += 1
-            self._tasks.start_soon(self._check, check, code, language)
+            self._tasks.start_soon(self._check, check, code, language, agent)
         return check
 
     def warm_up(self, language: str = "python") -> None:
         """Start the checker of a language before the first program comes."""
         self.begin("1", language)
 
-    async def _check(self, check: Check, code: str, language: str) -> None:
+    async def _check(self, check: Check, code: str, language: str, agent: str) -> None:
         try:
-            check.give(await self._verdict(code, language))
+            check.give(await self._verdict(code, language, agent))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a check, the run goes on
             check.give(Verdict(skipped=f"the check failed ({type(error).__name__})"))
         finally:
             self._going_on -= 1
 
-    async def _verdict(self, code: str, language: str) -> Verdict:
+    async def _verdict(self, code: str, language: str, agent: str) -> Verdict:
         checker = self._language(language)
         if isinstance(checker, str):
             return Verdict(skipped=checker)
         listings = await checker.modules.listings(code)
-        if self._clean.get((language, code)) == listings:
+        skills = usable(
+            await self._skills.look(references(code, language), agent),
+            "python" if language == "python" else "typescript",
+        )
+        against = {**listings, **digests(skills)}
+        if self._clean.get((language, code)) == against:
             return Verdict()
         try:
-            changes = await checker.modules.write(code, listings)
-            if changes.created or changes.changed:
-                await checker.server.note_changes(changes.created, changes.changed)
-            problems = await checker.problems(code)
+            await _note(checker, await checker.modules.write(code, listings))
+            if skills:
+                async with self._skill_turn:
+                    await _note(checker, checker.skills.write(skills))
+                    problems = await checker.problems(code, skills)
+            else:
+                problems = await checker.problems(code, skills)
         except ServerDied:
             return Verdict(skipped="the type checker ended; it is started again")
         except OSError as error:
@@ -175,11 +195,11 @@ class Checker(TaskOwner):
             if None in listings.values():
                 named = ", ".join(name for name, listing in listings.items() if listing is None)
                 return Verdict(skipped=f"{named} cannot be reached")
-            self._remember(language, code, listings)
+            self._remember(language, code, against)
         return Verdict(problems)
 
-    def _remember(self, language: str, code: str, listings: dict[str, Listing | None]) -> None:
-        self._clean[language, code] = listings
+    def _remember(self, language: str, code: str, against: dict[str, Listing | str | None]) -> None:
+        self._clean[language, code] = against
         if len(self._clean) > _REMEMBERED:
             self._clean.popitem(last=False)
 
@@ -201,3 +221,8 @@ class Checker(TaskOwner):
         # While the tools of the servers are listed, which may have to be started themselves.
         checker.server.start()
         return checker
+
+
+async def _note(checker: LanguageChecker, changes: Changes) -> None:
+    if changes.created or changes.changed:
+        await checker.server.note_changes(changes.created, changes.changed)

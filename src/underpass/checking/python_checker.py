@@ -9,6 +9,7 @@ from underpass.checking.language_server import Command, LanguageServer
 from underpass.checking.modules import CheckedModules
 from underpass.checking.python_notation import PythonNotation
 from underpass.checking.python_rules import CONFIGURATION, PythonRules, rules
+from underpass.checking.skills import CheckedSkills, Found
 from underpass.checking.verdict import Problem
 from underpass.discovery.directory import ListingSource
 
@@ -28,6 +29,7 @@ class PythonChecker:
 
         self._folder = folder
         self.modules = CheckedModules(source, folder, PythonNotation())
+        self.skills = CheckedSkills(folder, "python")
         self.server = LanguageServer(
             Command((find_ty_bin(), "server"), "python", ".py", _MEMORY_MB, {"TY_MAX_PARALLELISM": "1"}),
             folder,
@@ -40,9 +42,9 @@ class PythonChecker:
         )
         (folder / "ty.toml").write_text(settings, "utf-8")
 
-    async def problems(self, code: str) -> tuple[Problem, ...]:
+    async def problems(self, code: str, skills: Found) -> tuple[Problem, ...]:
         """Return what would fail. Raises ``ServerDied``."""
         diagnostics = await self.server.diagnose(code)
         if not diagnostics:
             return ()
-        return PythonRules(code, self.modules, self._folder.as_uri()).problems(diagnostics)
+        return PythonRules(code, self.modules, self._folder.as_uri(), skills).problems(diagnostics)

@@ -14,8 +14,11 @@ from typing import Any, Final
 from underpass.checking import type_text
 from underpass.checking.circumstances import Circumstances
 from underpass.checking.modules import CheckedModules, KnownServer, there_are
+from underpass.checking.skills import Found
 from underpass.checking.verdict import Problem
-from underpass.errors import did_you_mean
+from underpass.errors import UnderpassError, did_you_mean
+from underpass.skills.loading.references import PACKAGE as _SKILLS
+from underpass.skills.loading.references import read
 
 _PACKAGE: Final = "mcp_servers"
 _RUNTIME: Final = "mcp_runtime"
@@ -72,9 +75,11 @@ class PythonRules:
     Parameters:
         modules: what is known of the servers that it names.
         root: the address of the project's folder.
+        skills: those that it imports.
     """
 
-    def __init__(self, code: str, modules: CheckedModules, root: str) -> None:
+    def __init__(self, code: str, modules: CheckedModules, root: str, skills: Found) -> None:
+        self._skills = skills
         self._around = Circumstances(code)
         self._modules = modules
         self._root = root
@@ -108,6 +113,8 @@ class PythonRules:
         if not (match := _IMPORT.match(each["message"])):
             return
         package, _, rest = match["module"].partition(".")
+        if package == _SKILLS and not self._expects(line, "ImportError"):
+            yield from self._no_skill(match["module"])
         if package not in (_PACKAGE, _RUNTIME) or self._expects(line, "ImportError", "ModuleNotFoundError"):
             return
         if package == _RUNTIME:
@@ -139,7 +146,11 @@ class PythonRules:
 
     def _no_member(self, module: str, name: str) -> Iterator[_Told]:
         package, _, server = module.partition(".")
-        if package == _PACKAGE and not server:
+        if package == _SKILLS:
+            yield from self._no_skill(f"{module}.{name}")
+            if server and read(f"{module}.{name}") is None and not name.startswith("_"):
+                yield f"the skill {server!r} has no {name!r}"
+        elif package == _PACKAGE and not server:
             yield f"there is no server {name!r}; {_suggestion(name, self._modules.packages)}"
         elif package == _PACKAGE:
             if known := self._modules.known.get(server):
@@ -148,6 +159,11 @@ class PythonRules:
             yield f"{module} has no {name!r}"
         elif not name.startswith("_"):
             yield f"module {module!r} has no {name!r}"
+
+    def _no_skill(self, module: str) -> Iterator[_Told]:
+        reference = read(module)
+        if reference is not None and isinstance(error := self._skills.get(reference), UnderpassError):
+            yield f"{error.message}; {error.hint}" if error.hint else error.message
 
     def _no_attribute(self, type_: str, name: str) -> Iterator[_Told]:
         if len(type_text.members(type_)) > 1:
@@ -226,7 +242,7 @@ class PythonRules:
             if self._is_declared_in(each, "builtins.pyi"):
                 yield "a call of a tool must be awaited before its result is used: (await …)"
             return
-        function = self._callee(each)
+        function = self._callee(each) or self._called_skill(each)
         if function is None or self._fits(expected, found):
             return
         argument, _, value = self._source(each).partition("=")
@@ -303,6 +319,14 @@ class PythonRules:
                 known = self._modules.known.get(server)
                 if known is not None and tool in known.tools:
                     return server, tool, known.usage(tool)
+        return None
+
+    def _called_skill(self, each: Diagnostic) -> tuple[str, str, str] | None:
+        """Return package, name and usage of the skill whose call is complained of."""
+        for related in each.get("relatedInformation") or ():
+            address: str = related["location"]["uri"]
+            if address.startswith(f"{self._root}/{_SKILLS}/"):
+                return _SKILLS, address.removeprefix(f"{self._root}/{_SKILLS}/").partition("/")[0], ""
         return None
 
     @staticmethod

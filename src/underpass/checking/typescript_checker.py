@@ -10,6 +10,7 @@ import orjson
 
 from underpass.checking.language_server import Command, LanguageServer
 from underpass.checking.modules import CheckedModules
+from underpass.checking.skills import CheckedSkills, Found, with_suffixes
 from underpass.checking.typescript_notation import TypeScriptNotation
 from underpass.checking.typescript_rules import TypeScriptRules
 from underpass.checking.verdict import Problem
@@ -37,6 +38,7 @@ class TypeScriptChecker:
         self._folder = folder
         self._notation = TypeScriptNotation(source.names)
         self.modules = CheckedModules(source, folder, self._notation)
+        self.skills = CheckedSkills(folder, "typescript")
         options: dict[str, Any] = {
             "enable": True,
             "lint": False,
@@ -58,7 +60,7 @@ class TypeScriptChecker:
             "mcp-runtime/data": (deno_guest.SOURCES / "data.ts").as_uri(),
         }
         project = {
-            "imports": {**self._notation.imports, **ours},
+            "imports": {**self._notation.imports, **ours, "skills/": "./skills/"},
             # Whether something may be null is left open: programs know better than schemas.
             "compilerOptions": {"strict": False, "lib": _LIBRARIES, "types": [_GLOBALS.as_uri()]},
             "lock": False,
@@ -66,12 +68,11 @@ class TypeScriptChecker:
         }
         (folder / "deno.json").write_bytes(orjson.dumps(project))
 
-    async def problems(self, code: str) -> tuple[Problem, ...]:
+    async def problems(self, code: str, skills: Found) -> tuple[Problem, ...]:
         """Return what would fail. Raises ``ServerDied``."""
         # Nothing is to be looked for elsewhere. The program that runs cannot have it either.
-        diagnostics = await self.server.diagnose(_ELSEWHERE.sub(r"\1_", code))
+        diagnostics = await self.server.diagnose(_ELSEWHERE.sub(r"\1_", with_suffixes(code)))
         if not diagnostics:
             return ()
-        return TypeScriptRules(code, self.modules, self._notation, self._folder.as_uri()).problems(
-            diagnostics
-        )
+        root = self._folder.as_uri()
+        return TypeScriptRules(code, self.modules, self._notation, root, skills).problems(diagnostics)

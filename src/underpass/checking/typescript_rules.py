@@ -15,9 +15,11 @@ from typing import Any, Final
 
 from underpass.checking import type_text
 from underpass.checking.modules import CheckedModules, KnownServer, there_are
+from underpass.checking.skills import Found
 from underpass.checking.typescript_notation import TypeScriptNotation
 from underpass.checking.verdict import Problem
-from underpass.errors import did_you_mean
+from underpass.errors import UnderpassError, did_you_mean
+from underpass.skills.loading.references import read
 
 _PACKAGE: Final = "mcp-servers"
 _RUNTIMES: Final = ("mcp-runtime", "mcp-runtime/data")
@@ -54,6 +56,11 @@ _OPTIONS: Final = re.compile(
 _NO_OPTIONS: Final = re.compile(
     r"^(?:Type|Argument of type) '(?P<given>.+?)' (?:has no properties in common|is not assignable)"
 )
+_PARAMETER: Final = re.compile(
+    r"Argument of type '(?P<found>.+)' is not assignable to parameter of type '(?P<expected>[^']+)'"
+)
+_SKILL: Final = re.compile(r"skills/[\w-]+(?:@[\d.]+\d)?\.ts")
+_IMPORTED: Final = re.compile(r"""\bimport\s*\{([^}]*)\}\s*from\s*["'](skills/[^"'\n]+)["']""")
 _VALUE: Final = re.compile(r"^(?:\"|'|`|-?\d|\[|\{|true\b|false\b)")
 
 Diagnostic = Mapping[str, Any]
@@ -66,9 +73,13 @@ class TypeScriptRules:
     Parameters:
         modules: what is known of the servers that it names.
         root: the address of the project's folder.
+        skills: those that it imports.
     """
 
-    def __init__(self, code: str, modules: CheckedModules, notation: TypeScriptNotation, root: str) -> None:
+    def __init__(
+        self, code: str, modules: CheckedModules, notation: TypeScriptNotation, root: str, skills: Found
+    ) -> None:
+        self._skills = skills
         self._code = code
         self._lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self._modules = modules
@@ -108,7 +119,9 @@ class TypeScriptRules:
         module, name = match["module"], match["name"]
         if name[:1].isupper():
             return  # a type, which nothing is left of at run time
-        if module == _PACKAGE:
+        if _SKILL.fullmatch(module):
+            yield f"the skill {module.removesuffix('.ts')!r} has no {name!r}"
+        elif module == _PACKAGE:
             yield f"there is no server {name!r}; {_suggestion(name, self._modules.packages)}"
         elif server := self._notation.server(module):
             yield from self._no_tool(server, name)
@@ -119,6 +132,11 @@ class TypeScriptRules:
     def _path(self, each: Diagnostic) -> Iterator[_Told]:
         match = _PATH.search(each["message"])
         path = (match["path"] or match["module"]) if match else ""
+        if (skill := _SKILL.search(path)) and "import(" not in self._around(each)[0]:
+            reference = read(skill[0].removesuffix(".ts"))
+            if reference is not None and isinstance(error := self._skills.get(reference), UnderpassError):
+                yield f"{error.message}; {error.hint}" if error.hint else error.message
+            return
         if path.startswith(f"{_PACKAGE}/") and "import(" not in self._around(each)[0]:
             name = path.removeprefix(f"{_PACKAGE}/")
             if self._notation.server(path) is None:
@@ -189,6 +207,10 @@ class TypeScriptRules:
                 name = called["name"] or called["search"]
                 yield f"{name} takes its options in an object: {{ server: {text} }}"
             return
+        if (parameter := _PARAMETER.search(message)) and (skill := self._called_skill(before)):
+            if not _fits(parameter["expected"], parameter["found"]) and not self._is_uncertain(f"{text}."):
+                yield f"{skill}: {text[:40]} must be {parameter['expected']}, not {parameter['found']}"
+            return
         if not (match := _GIVEN.search(message)) or not (tool := self._owner(match["type"])):
             return
         server, function, known = tool
@@ -207,6 +229,9 @@ class TypeScriptRules:
         if tool := self._tool(each):
             server, function, known = tool
             yield f"{server}.{function} needs its arguments", known.usage(function)
+        elif self._skills and self._is_about(each, f"{self._root}/skills/"):
+            # Only what is missing is complained of with the place of its declaration.
+            yield each["message"].partition("\n")[0]
         elif any(
             "/typescript/" in place["location"]["uri"] for place in each.get("relatedInformation") or ()
         ):
@@ -216,6 +241,19 @@ class TypeScriptRules:
             known = self._modules.known.get(server)
             if known is not None and function in known.tools:
                 yield f"{server}.{function} takes its arguments in one object", known.usage(function)
+
+    def _called_skill(self, before: str) -> str | None:
+        """Return the path of the skill whose function's call begins before an argument."""
+        for listed, path in _IMPORTED.findall(self._code):
+            for name in re.findall(r"[\w$]+(?=\s*(?:,|$))", listed):
+                if re.search(rf"(?<![\w$.]){re.escape(name)}\(\s*(?:[^()]*,\s*)?$", before):
+                    return path
+        return None
+
+    @staticmethod
+    def _is_about(each: Diagnostic, address: str) -> bool:
+        related = each.get("relatedInformation") or ()
+        return any(place["location"]["uri"].startswith(address) for place in related)
 
     def _name(self, each: Diagnostic) -> Iterator[_Told]:
         if not (match := _NAME.search(each["message"])):

@@ -273,7 +273,11 @@ class Runner:
         turn = await self._turn(program)
         # The checker does not know what earlier runs of a session have defined.
         unknown = program.check and turn is not None and not turn.new
-        check = self._checker.begin(program.code, language.name) if program.check and not unknown else None
+        check = (
+            self._checker.begin(program.code, language.name, program.agent)
+            if program.check and not unknown
+            else None
+        )
         lease = turn or await sandbox.lease(program.agent, program.environment)
         leased = time.monotonic()
         quota = self._quotas.watch(program.agent, lease)
