@@ -91,7 +91,7 @@ async def test_a_wrong_argument_is_found_before_anything_runs(up: Underpass) -> 
 
 
 async def test_what_cannot_be_imported_says_why_and_what_to_do(up: Underpass) -> None:
-    missing = await up.run("from skills import double_its", check=False)
+    missing = await up.run("from skills import doubl_it", check=False)
     other = await up.run("from skills import half_it", check=False)
     caught = await up.run("try:\n    import skills.nothing\nexcept ImportError:\n    x = 1\nx")
     assert missing.error is not None
