@@ -251,7 +251,7 @@ async def save_skill(call: Call, body: SaveBody) -> dict[str, Any]:
     """Save code, or what a run did, as a skill."""
     skills = TenantSkills(call.view)
     if (body.code is None) == (body.run is None):
-        raise Refused(422, ValidationFailed("give `code` or `run`, one of the two"))
+        raise Refused(409, ValidationFailed("give `code` or `run`, one of the two"))
     if body.run is not None:
         made = await skills.save_run(body.run, body.name, body.description or None, body.scope, body.agent)
         return saved(made)
