@@ -27,7 +27,7 @@ from underpass.checking.checker import Checker
 from underpass.checking.language_server import Command, LanguageServer
 from underpass.checking.modules import CheckedModules
 from underpass.checking.python_notation import PythonNotation
-from underpass.checking.skills import Found
+from underpass.checking.skills import CheckedSkills, Found
 from underpass.checking.verdict import Problem, Verdict
 from underpass.discovery.directory import ListingSource
 from underpass.guest import runtime
@@ -168,6 +168,7 @@ class Deaf:
         script = str(Path(__file__).with_name("fake_server.py"))
         self.server = LanguageServer(Command((sys.executable, script, "deaf"), "x", ".x", 512), folder)
         self.modules = CheckedModules(source, folder, PythonNotation())
+        self.skills = CheckedSkills(folder, "python")
 
     async def problems(self, code: str, skills: Found) -> tuple[Problem, ...]:
         await self.server.diagnose(code)
