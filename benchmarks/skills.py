@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of programs, one a line
 """How many skills come of 500 sessions of 40 recurring and 200 one-off tasks: ``python -m benchmarks.skills``."""
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ async def simulate(folder: Path, recurring: int, one_off: int, sessions: int, se
     return _judged(candidates, names, programs, shape_kinds, again, time.monotonic() - begun)
 
 
-def _judged(
+def _judged(  # noqa: PLR0917 - of one simulation
     candidates: list[Candidate],
     names: set[str],
     programs: list[tuple[Kind, str]],
