@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - a table of programs, one a line
+# ruff: noqa: E501, ISC004 - a table of programs, one a line
 """Pairs of runs of one shape: the function made of both gives the value of each."""
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ def _keys(results: Sequence[Any]) -> list[str]:
         items: list[Any] = cast("list[Any]", result) if isinstance(result, list) else [result]
         if not items or not isinstance(items[0], dict):
             return []
-        one: Any = items[0]
-        found.append([str(key) for key in cast("dict[Any, Any]", one)])
+        one = cast("dict[Any, Any]", items[0])
+        found.append([str(key) for key in one])
     keys = found[0] if found and all(each == found[0] for each in found) else []
     return keys if all(key.isidentifier() and key.islower() for key in keys) else []
 
