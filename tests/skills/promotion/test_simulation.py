@@ -11,5 +11,5 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.requirement("R48"
 
 
 async def test_what_recurs_is_found_and_nothing_else(tmp_path: Path) -> None:
-    found = await simulate(tmp_path, 10, 30, 80)
+    found = await simulate(tmp_path, 10, 30, 120)
     assert (found.skills, found.duplicates, found.one_offs, found.recurring) == (10, 0, 0, 10), found

@@ -23,6 +23,8 @@ MOST_WAITING: Final = 1_000
 """Runs that wait to be written at most; those that come then are not recorded."""
 LONGEST_VALUE: Final = 256 * 1024
 """Bytes of a value that is kept; a longer one is known by its digest alone."""
+JOURNAL_SECONDS: Final = 3.0
+"""How long the journal may take to have a run's calls; it needs half a second."""
 _CACHED: Final = 2_000
 """Programs whose shapes are remembered."""
 _LOG: Final = logging.getLogger("underpass.skills")
@@ -65,7 +67,8 @@ class Candidates:
     def settle(self) -> bool:
         """Write what waits, for any thread; what cannot be written is lost, which is said once.
 
-        The journal must have the runs by then. Returns whether a candidate now recurs in two sessions.
+        A run whose calls the journal has not yet waits for the next time. Returns whether a
+        candidate now recurs in two sessions.
         """
         with self._settling:
             taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
@@ -74,6 +77,12 @@ class Candidates:
             reader = CallReader(self._journal)
             try:
                 runs = [found for at, run in taken if (found := self._read(reader, at, run)) is not None]
+                known = {each.run for each in runs}
+                young = self._clock() - JOURNAL_SECONDS
+                # What the journal does not have yet may have made no calls, or have them written soon.
+                self._waiting.extendleft(
+                    each for each in taken if each[1].run not in known and each[0] > young
+                )
                 return self.table.write(runs) if runs else False
             except Exception as error:  # noqa: BLE001 - runs go on without candidates, and it is said
                 self.lost += len(taken)

@@ -354,8 +354,11 @@ class Promotion(Background):
             await self._due.wait()
             await anyio.sleep(CONSIDER_AFTER)
             self._due = anyio.Event()
+            self._flush()
             if await anyio.to_thread.run_sync(self._recorded.settle):
                 await self._consider_quietly()
+            if self._recorded.waiting:
+                self._due.set()
             if anyio.current_time() >= tidied + TIDY_AFTER:
                 tidied = anyio.current_time()
                 await anyio.to_thread.run_sync(self._recorded.tidy)
