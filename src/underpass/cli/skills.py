@@ -13,6 +13,14 @@ import click
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
 from underpass.cli.running import ALONE, configuration, run_async
+from underpass.cli.skills_offers import (
+    is_agreed,
+    listing_facts,
+    look,
+    offered_facts,
+    show_listing,
+    show_looked,
+)
 from underpass.cli.skills_view import (
     entry_facts,
     history,
@@ -67,21 +75,33 @@ def command() -> None:
 @command.command(
     name="list",
     short_help="List all skills.",
-    epilog=examples("underpass skills list", "underpass skills list --json"),
+    epilog=examples("underpass skills list", "underpass skills list --offered --json"),
 )
+@click.option("--offered", is_flag=True, help="Start the servers, and list what they offer, too.")
 @agent_option
 @config_option
 @json_option
-def list_(*, agent: str, config: Path | None, as_json: bool) -> None:
-    """List all skills with where they are, how often they were used, and why some cannot be used."""
+def list_(*, offered: bool, agent: str, config: Path | None, as_json: bool) -> None:
+    """List all skills with where they are, how often they were used, and why some cannot be used.
+
+    What servers offer is `offered`, `approved` as it is, or `changed` since it was approved.
+    """
     library, usage = _open(config)
     entries, figures = library.entries(agent), usage.all()
+    listing = None
+    if offered:
+        listing = _with_skills(config, lambda skills: skills.offers.list(), "Asking the servers…")
     if as_json:
-        print_json({"skills": [entry_facts(each, figures.get(each.digest)) for each in entries]})
-    elif entries:
+        shown = {"skills": [entry_facts(each, figures.get(each.digest)) for each in entries]}
+        print_json(shown if listing is None else {**shown, **listing_facts(listing)})
+        return
+    if entries:
         show_entries(entries, figures)
     else:
         out().print("there are no skills yet: `underpass skills save RUN --name NAME` makes one of a run")
+    if listing is not None:
+        out().print()
+        show_listing(listing)
 
 
 @command.command(
@@ -372,16 +392,37 @@ def export(
 
 @command.command(
     name="import",
-    short_help="Copy somebody's skill; it waits for approval.",
-    epilog=examples("underpass skills import downloads/count-words"),
+    short_help="Take somebody's skill, from a folder or a server.",
+    epilog=examples(
+        "underpass skills import downloads/count-words",
+        "underpass skills import count-words --from peer",
+        "underpass skills import count-words --from peer --yes --json",
+    ),
 )
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("source", metavar="DIR|NAME")
+@click.option("--from", "server", metavar="SERVER", help="Take the skill NAME, or of a URI, that it offers.")
+@click.option("--yes", is_flag=True, help="With --from: take it as it is now, and do not ask.")
 @scope_option("project")
 @agent_option
 @config_option
 @json_option
-def import_(*, folder: Path, scope: Scope, agent: str, config: Path | None, as_json: bool) -> None:
-    """Copy somebody's skill from its folder DIR. It is data until you approve it."""
+def import_(
+    *, source: str, server: str | None, yes: bool, scope: Scope, agent: str,
+    config: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Take somebody's skill, from its folder DIR or from a server. It is data until you approve it.
+
+    One in a folder is copied, and waits for `underpass skills review`. What a server offers is shown with
+    its digest first; you are asked at a terminal, and exactly that is taken, or nothing.
+    """
+    if server is not None:
+        _take(source, server, scope, agent, config, yes=yes, as_json=as_json)
+        return
+    if yes:
+        raise click.UsageError("--yes goes with --from: what is in a folder waits for a review")
+    folder = Path(source)
+    if not folder.is_dir():
+        raise click.BadParameter(f"{source!r} is no folder; --from SERVER takes what a server offers")
     library, _ = _open(config)
     skill, left = import_skill(library, folder, scope, agent)
     if as_json:
@@ -395,6 +436,32 @@ def import_(*, folder: Path, scope: Scope, agent: str, config: Path | None, as_j
     )
     if left:
         out().print(text(f"not taken: {', '.join(left[:10])}", "dim"), soft_wrap=True)
+
+
+def _take(
+    name: str, server: str, scope: Scope, agent: str, config: Path | None, *, yes: bool, as_json: bool
+) -> None:
+    """Show what a server offers, and take it where a person agrees."""
+    looked = _with_skills(config, lambda skills: look(skills, server, name), "Asking the server…")
+    offer = looked.offered.offer
+    if not as_json:
+        show_looked(looked)
+    agreed = yes or (not as_json and is_agreed(looked))
+    skill = None
+    if agreed:
+        # The digest of what was shown: should the server offer another by now, nothing is saved.
+        skill = _with_skills(
+            config,
+            lambda skills: skills.offers.approve(server, offer.uri, offer.digest, scope=scope, agent=agent),
+            "Taking it…",
+        )
+    if as_json:
+        facts = {**offered_facts(looked.offered), "content": dict(looked.content)}
+        print_json({"offer": facts, "skill": None if skill is None else skill_facts(skill)})
+    elif skill is not None:
+        _changed(skill, f"taken from {server}", as_json=False)
+    else:
+        out().print("\nnothing was taken; with --yes it is taken without a question")
 
 
 def _show(
