@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from underpass._places import workspaces_of
+from underpass.catalog.redaction import known_secrets
 from underpass.discovery.embeddings import Embeddings
 from underpass.execution.language import Language, Python
 from underpass.execution.modules import GeneratedModules
@@ -69,6 +70,7 @@ async def skills_of(
         rehearsal=rehearsal,
         agents=up.settings.agents,
         flush=up.journal.write,
+        secrets=known_secrets,
     )
     await stack.enter_async_context(promotion)
     search = SkillSearch(

@@ -295,6 +295,8 @@ class SkillSettings:
     """What comes of programs that recur: nothing, skills that wait for a person, or skills at once."""
     catalog_tokens: int = 600
     """Tokens of the list of skills that a model is shown at most."""
+    tools: bool = False
+    """Whether clients of ``serve`` are given the tools ``save_skill`` and ``search_skills`` as well."""
 
 
 @dataclass(frozen=True, slots=True)

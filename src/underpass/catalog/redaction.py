@@ -7,7 +7,7 @@ import logging
 import re
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 from weakref import WeakSet
@@ -79,6 +79,11 @@ class Redactor:
         if forms:
             _ALIVE.add(self)
 
+    @property
+    def forms(self) -> Iterable[str]:
+        """What is replaced."""
+        return self._labels
+
     def text(self, text: str) -> str:
         """Return ``text`` without secrets."""
         return self._pattern.sub(lambda found: self._labels[found[0]], text) if self._pattern else text
@@ -130,6 +135,11 @@ class Redactor:
 
 
 _ALIVE: WeakSet[Redactor] = WeakSet()
+
+
+def known_secrets() -> set[str]:
+    """Return the secrets of all servers that are in use, in each form in which programs print them."""
+    return {form for redactor in tuple(_ALIVE) for form in redactor.forms}
 
 
 class _Filter(logging.Filter):

@@ -22,6 +22,7 @@ from underpass.server.door import Call
 from underpass.server.facade import Acting, facade
 from underpass.server.opening import Opening
 from underpass.server.results import Context, ResultResources
+from underpass.server.skill_tools import Keeping
 from underpass.server.stdio import protocol_streams
 from underpass.server.tenancy.agents import TenantAgents
 from underpass.server.tenancy.desk import RunDesk
@@ -48,7 +49,7 @@ async def over_stdio(opening: Opening, config: Path | None, *, sandbox: str | No
         )
         agents = TenantAgents(TenantView(up, desk, None))
         await stack.enter_async_context(desk)
-        server = _facade(up, rounds, acting=lambda _context: (agents, None))
+        server = _facade(up, rounds, acting=lambda _context: (agents, None), skills=lambda _context: agents)
         if as_json:
             _announce({"serving": list(up.catalog.names), "transport": "stdio"}, err=True)
         elif sys.stderr.isatty():
@@ -78,7 +79,7 @@ async def _listen(
     # Whoever serves over stdio need not wait for the import of a web server.
     from underpass.server.api.service import ApiService
     from underpass.server.http import HttpService
-    from underpass.server.http_acting import acting_for, names_for
+    from underpass.server.http_acting import acting_for, names_for, skills_for
     from underpass.server.http_address import Address
     from underpass.server.http_log import configure
     from underpass.server.http_notice import noticed
@@ -89,7 +90,14 @@ async def _listen(
     log = configure(up.settings.service.log)
     api = ApiService(up)
     service = HttpService(
-        _facade(up, rounds, call=up.call_tool, acting=acting_for(api.view), names=names_for),
+        _facade(
+            up,
+            rounds,
+            call=up.call_tool,
+            acting=acting_for(api.view),
+            skills=skills_for(api.view),
+            names=names_for,
+        ),
         token=token.secret,
         names=address.names(),
         max_argument_bytes=up.settings.calls.max_argument_bytes,
@@ -123,6 +131,7 @@ def _facade(
     *,
     call: Call | None = None,
     acting: Acting | None = None,
+    skills: Keeping,
     names: Callable[[Context], TenantNames] | None = None,
 ) -> Server[Any]:
     def told(context: Context, what: str, text: str) -> None:
@@ -141,6 +150,7 @@ def _facade(
         rounds=rounds,
         acting=acting,
         told=told,
+        skills=skills if up.settings.skills.tools else None,
     )
     ResultResources(KeptResults(up.state.parent / "workspace"), names).offer(server)
     serve_skills(server, up.skills.library)

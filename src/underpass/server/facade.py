@@ -42,6 +42,7 @@ from underpass.server import door
 from underpass.server.asking import Caller, Rounds, with_questions
 from underpass.server.definitions import definitions, instructions
 from underpass.server.domains import domains
+from underpass.server.skill_tools import SAVE, SEARCH, Keeping, SkillCalls
 
 _MAX_TIMEOUT = 600.0
 _DOCUMENTATION_TOKENS = 8_000
@@ -97,6 +98,7 @@ def facade(
     rounds: Rounds | None = None,
     acting: Acting | None = None,
     told: Told | None = None,
+    skills: Keeping | None = None,
 ) -> Server[Any]:
     """Build the MCP server. It answers `tools/list` without starting any of the servers behind it.
 
@@ -113,6 +115,7 @@ def facade(
         rounds: runs that wait for an answer of a client's; None asks no client of the newest revision.
         acting: who acts for which client; by default ``backend`` and ``call`` for all.
         told: counts what models read about tools; by default nobody does.
+        skills: saves and finds skills; by default there are no tools for that.
     """
     return _Facade(
         backend,
@@ -125,6 +128,7 @@ def facade(
         rounds=rounds,
         acting=acting,
         told=told,
+        skills=skills,
     ).server()
 
 
@@ -142,6 +146,7 @@ class _Facade:
         rounds: Rounds | None,
         acting: Acting | None,
         told: Told | None,
+        skills: Keeping | None,
     ) -> None:
         self._backend = backend
         self._acting: Acting = acting or (lambda _context: (backend, call))
@@ -162,7 +167,11 @@ class _Facade:
             self._tools = definitions(
                 modules.values(), environments, typescript=typescript, cache=cache, signatures=signatures
             )
-        self._schemas: dict[str, dict[str, Any]] = {tool.name: tool.input_schema for tool in every}
+        about_skills = [] if skills is None else [SAVE, SEARCH]
+        self._tools = [*self._tools, *about_skills]
+        self._schemas: dict[str, dict[str, Any]] = {
+            tool.name: tool.input_schema for tool in (*every, *about_skills)
+        }
         self._handlers: dict[str, Callable[..., Awaitable[CallToolResult]]] = {
             "run_code": self._run_code,
             "search_tools": self._search_tools,
@@ -171,6 +180,9 @@ class _Facade:
             "list_categories": self._list_categories,
             "list_capabilities": self._list_capabilities,
         }
+        if skills is not None:
+            calls = SkillCalls(skills)
+            self._handlers |= {SAVE.name: calls.save, SEARCH.name: calls.search}
         if call is not None:
             self._schemas[door.NAME] = door.INPUT_SCHEMA
             self._handlers[door.NAME] = self._through_the_door

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from underpass.server.door import Call
 from underpass.server.facade import Acting, Backend
 from underpass.server.http_access import principal_of
+from underpass.server.skill_tools import Keeping
 from underpass.server.tenancy.agents import TenantAgents
 from underpass.server.tenancy.names import TenantNames
 from underpass.server.tenancy.principal import Principal
@@ -29,6 +30,15 @@ def acting_for(views: Callable[[str | None], TenantView]) -> Acting:
         return agents, agents.call
 
     return acting
+
+
+def skills_for(views: Callable[[str | None], TenantView]) -> Keeping:
+    """Return what finds the agents that save and find skills for a client.
+
+    Parameters:
+        views: what each tenant sees.
+    """
+    return lambda context: TenantAgents(views(_principal(context).tenant))
 
 
 def names_for(context: ServerRequestContext[Any]) -> TenantNames:

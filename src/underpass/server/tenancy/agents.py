@@ -9,7 +9,11 @@ from underpass.broker.approvals import Ask
 from underpass.catalog.catalog import Catalog
 from underpass.execution.host import OnProgress
 from underpass.execution.result import RunResult
+from underpass.server.problem import Refused
+from underpass.server.tenancy.skills import TenantSkills
 from underpass.server.tenancy.view import RunRequest, TenantView
+from underpass.skills.search.hit import SkillHit
+from underpass.skills.skill import Scope, Skill
 
 _AGENT: Final = "default"
 _OPTIONS: Final = ("timeout", "max_tokens", "environment", "session", "check", "cache")
@@ -50,3 +54,17 @@ class TenantAgents:
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> Any:
         """Call a tool. Raises ``ToolError``."""
         return await self._view.call_tool(server, tool, arguments, _AGENT)
+
+    async def save_skill(
+        self, run: str, name: str, *, description: str | None, scope: Scope, agent: str
+    ) -> Skill:
+        """Make a skill of a run of the tenant's. Raises ``UnderpassError``."""
+        try:
+            return await TenantSkills(self._view).save_run(run, name, description, scope, agent)
+        except Refused as error:
+            # MCP knows no status: what is wrong is said all the same.
+            raise error.error from error
+
+    async def search_skills(self, query: str, *, agent: str, limit: int) -> list[SkillHit]:
+        """Return the skills that fit best, of those that the agent can import. Raises ``UnderpassError``."""
+        return await self._view.up.skills.search(query, self._view.names.inside(agent), limit=limit)

@@ -40,9 +40,11 @@ def contradiction(case: Case, changed: Mapping[tuple[str, str], tuple[Schema, To
         if pair is None or call.error is not None:
             continue
         schema = pair[1].output_schema
-        if not isinstance(schema, Mapping) or pair[1].wraps_result or not isinstance(call.value, dict):
+        if not isinstance(schema, Mapping) or pair[1].wraps_result:
             continue
-        value = cast("dict[str, Any]", call.value)
+        value: object = call.value
+        if not isinstance(value, dict):
+            continue
         try:
             validator = jsonschema_rs.validator_for(dict(schema), retriever=lambda _uri: True)
         except (ValueError, jsonschema_rs.ReferencingError, RecursionError):

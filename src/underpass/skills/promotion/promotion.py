@@ -216,7 +216,9 @@ class Promotion(Background):
         if (refusal := await self._gates.examine(draft)) is not None:
             return refusal
         similar = await anyio.to_thread.run_sync(self._likeness.similar, draft, agent)
-        waits = self._promote == "review" or similar is not None
+        # The cases hold what tools have answered: what a tenant's runs show to the others, a person decides.
+        of_tenant = any("." in run.agent for run in derived.runs)
+        waits = self._promote == "review" or similar is not None or of_tenant
         if similar is not None:
             draft = self._draft(candidate, derived, derived.name, agent, origin="promoted", similar=similar)
         try:
