@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from mcp.server import ServerRequestContext
 from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
@@ -87,7 +87,7 @@ class SkillCalls:
                 f"scope: there is no {scope[:40]!r}", hint=f"there are: {', '.join(SCOPES)}"
             )
         skill = await self._skills(context).save_skill(
-            run, name, description=description, scope=cast("Scope", scope), agent=agent
+            run, name, description=description, scope=scope, agent=agent
         )
         value = saved(skill)
         return _shown(f"{skill.name} {skill.version} is saved: {value['import']}", value)
