@@ -13,6 +13,7 @@ from underpass.execution.language import Language, Python
 from underpass.execution.modules import GeneratedModules
 from underpass.execution.typescript import TypeScript
 from underpass.skills.drift import DriftAdmission
+from underpass.skills.drift.news import NewsOfTools
 from underpass.skills.library.library import SkillLibrary
 from underpass.skills.loading.python import PythonSkills
 from underpass.skills.promotion.promotion import Promotion
@@ -63,6 +64,7 @@ async def skills_of(
     )
     admission = DriftAdmission(up.catalog, rehearsal, folder)
     stack.callback(admission.close)
+    up.catalog.on_news = NewsOfTools(library)
     promotion = Promotion(
         up.state,
         up.settings.skills,

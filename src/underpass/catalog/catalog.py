@@ -18,7 +18,7 @@ from underpass.catalog.identity import Identity, expanded, identity_of, is_plain
 from underpass.catalog.lock import ToolLock
 from underpass.catalog.manifest_cache import ManifestCache, entry_digest
 from underpass.catalog.secret_store import SecretStore
-from underpass.catalog.server_tools import ServerTools
+from underpass.catalog.server_tools import OnNews, ServerTools
 from underpass.catalog.servers_file import is_in_process, load_servers
 from underpass.catalog.spec import ServerSpec
 from underpass.catalog.stamp import stamp_of
@@ -115,6 +115,8 @@ class Catalog:
         """The servers that are asked again in the background."""
         self.mask: Callable[[str, str], str] | None = None
         """Takes personal data out of what a server, given by its name, says on its way."""
+        self.on_news: OnNews | None = None
+        """Is told of tools that have changed, when a server is listed again."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -214,7 +216,12 @@ class Catalog:
             lives=configured or is_in_process(source),
             lock=self.lock,
             manifest=manifests.of(source) if manifests is not None and configured else None,
+            told=self._tell,
         )
+
+    async def _tell(self, server: str, news: tuple[Change, ...]) -> None:
+        if self.on_news is not None:
+            await self.on_news(server, news)
 
     def _changed(self, server: str) -> None:
         self._tools[server].changed()

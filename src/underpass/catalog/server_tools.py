@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import anyio
@@ -22,6 +22,10 @@ _SHORTEST_TTL = 60.0
 _STORED_AGAIN = 24 * 3600.0
 """Seconds after which a manifest is written again though nothing has changed."""
 _SHOWN = 10
+
+
+OnNews = Callable[[str, tuple[Change, ...]], Awaitable[None]]
+"""Is told how the tools of a server, by its name, have changed since they were listed before."""
 
 
 class ServerTools:
@@ -44,6 +48,7 @@ class ServerTools:
         lives: bool,
         lock: ToolLock | None,
         manifest: ManifestFile | None,
+        told: OnNews | None = None,
     ) -> None:
         self._name = name
         self._upstream = upstream
@@ -51,6 +56,7 @@ class ServerTools:
         self._lives = lives
         self._lock = lock
         self._file = manifest
+        self._told = told
         self._asking = anyio.Lock()
         self._manifest: Manifest | None = None
         """The tools as they were given last: what is not trusted is in here, too."""
@@ -190,6 +196,8 @@ class ServerTools:
         if news:
             self._manifest = Manifest(found, now, news, now)
             _LOG.warning("the tools of %s changed: %s", _visible(self._name), in_words(news))
+            if self._told is not None:
+                await self._told(self._name, news)
         else:
             self._manifest = (
                 Manifest(found, now) if before is None else replace(before, listing=found, listed_at=now)

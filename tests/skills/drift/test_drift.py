@@ -141,3 +141,23 @@ async def test_verify_says_what_became_of_each_case(tmp_path: Path) -> None:
     async with Underpass.open({"shop": shop()}, home=tmp_path) as up:
         [verified] = await up.skills.verify("total")
         assert verified.ok
+
+
+async def test_news_of_a_server_name_the_skills_that_call_changed_tools(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await saved(tmp_path)
+    upstream, other = shop(), shop(text="Another price.")
+    async with Underpass.open({"shop": upstream}, home=tmp_path) as up:
+        await up.catalog.listings()
+        upstream.add((await other.list_tools()).tools[0], _three)
+        await up.catalog.listings(refresh=True)
+        upstream.add(ToolDefinition("shop", "stock", "How many."), _three)
+        await up.catalog.listings(refresh=True)
+    said = [record.message for record in caplog.records if record.name == "underpass.skills"]
+    assert len(said) == 1, "a new tool breaks nothing"
+    assert said[0].endswith("before they are imported: total")
+
+
+async def _three(_arguments: Mapping[str, Any]) -> ToolOutcome:
+    return ToolOutcome(structured={"amount": 3}, has_structured=True)
