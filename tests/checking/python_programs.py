@@ -159,11 +159,13 @@ df = pd.DataFrame(await docs.search(query="x"))
 df["rank"] = df.score.rank()
 df.groupby("title").agg({"score": "mean"}).reset_index().to_dict("records"), np.float64(1).foo
 """,
-    "helpers and skills of the workspace": """
+    "helpers of the workspace": """
 from helpers import clean
-import skills
-from skills import knowledge_graph_analysis
-clean(1), skills.x, await knowledge_graph_analysis(2)
+clean(1)
+try:
+    from skills import knowledge_graph_analysis
+except ImportError:
+    knowledge_graph_analysis = None
 """,
     "star import": """
 from os.path import *

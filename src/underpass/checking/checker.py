@@ -224,5 +224,5 @@ class Checker(TaskOwner):
 
 
 async def _note(checker: LanguageChecker, changes: Changes) -> None:
-    if changes.created or changes.changed:
-        await checker.server.note_changes(changes.created, changes.changed)
+    if changes.created or changes.changed or changes.removed:
+        await checker.server.note_changes(changes.created, changes.changed, changes.removed)

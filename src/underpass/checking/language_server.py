@@ -126,10 +126,14 @@ class LanguageServer:
             connection.kill()
             raise ServerDied
 
-    async def note_changes(self, created: Iterable[Path], changed: Iterable[Path]) -> None:
-        """Tell the server of files that were written, if it runs. Raises ``ServerDied``."""
+    async def note_changes(
+        self, created: Iterable[Path], changed: Iterable[Path], removed: Iterable[Path] = ()
+    ) -> None:
+        """Tell the server of files that were written or removed, if it runs. Raises ``ServerDied``."""
         if self._connection is not None:
-            changes = [{"uri": path.as_uri(), "type": 1} for path in created]
+            # What is removed may be written anew in the same step.
+            changes = [{"uri": path.as_uri(), "type": 3} for path in removed]
+            changes += [{"uri": path.as_uri(), "type": 1} for path in created]
             changes += [{"uri": path.as_uri(), "type": 2} for path in changed]
             await self._connection.notify("workspace/didChangeWatchedFiles", {"changes": changes})
 

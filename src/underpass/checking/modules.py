@@ -99,10 +99,11 @@ def there_are(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Files that were written."""
+    """Files that were written or removed."""
 
     created: tuple[Path, ...] = ()
     changed: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
 
 
 class CheckedModules:

@@ -68,10 +68,12 @@ class CheckedSkills:
     def write(self, found: Found) -> Changes:
         """Make the folder hold what a program imports, and return what was written for it."""
         files: dict[Path, str] = {}
+        removed = [path for each, skill in found.items() for path in self._gone(each, skill)]
         for reference, skill in found.items():
             if isinstance(skill, Skill):
                 files |= self._files(reference, skill)
-        if self._language == "python" and files:
+        if self._language == "python" and found:
+            # Where it is written, what is missing is complained of by name.
             lines = [f"from . import {name} as {name}\n" for name in sorted(self._names)]
             files[self._root / "__init__.pyi"] = "".join(lines)
         created: list[Path] = []
@@ -85,7 +87,27 @@ class CheckedSkills:
                 path.parent.mkdir(parents=True)
             path.write_text(text, "utf-8")
             self._written[path] = text
-        return Changes(tuple(created), tuple(changed))
+        return Changes(tuple(created), tuple(changed), tuple(removed))
+
+    def _gone(self, reference: Reference, skill: Skill | UnderpassError) -> list[Path]:
+        """Remove what was written for a skill that there is not any more, or for another agent."""
+        if isinstance(skill, Skill):
+            return []
+        place = self._root.parent / f"{reference.path}.ts"
+        if self._language == "python":
+            place = self._root / reference.module.removeprefix(f"{PACKAGE}.").replace(".", "/")
+            place = place if reference.version is None else place.with_suffix(".pyi")
+            if reference.version is None:
+                self._names.discard(reference.name)
+        gone = [path for path in self._written if path == place or place in path.parents]
+        for path in gone:
+            path.unlink()
+            del self._written[path]
+        if place.is_dir():
+            # Without its files it would still be a package.
+            place.rmdir()
+            gone.append(place)
+        return gone
 
     def _files(self, reference: Reference, skill: Skill) -> dict[Path, str]:
         if self._language == "typescript":

@@ -37,6 +37,7 @@ _PROPERTY: Final = re.compile(
 )
 _NAMESPACE: Final = re.compile(rf"typeof import\(\"[^\"]*/{_PACKAGE}/(?P<server>[\w$]+)/index\"")
 _UNKNOWN: Final = re.compile(r"'(?P<name>[^']+)' does not exist in type '(?P<type>[\w$]+)'")
+_UNKNOWN_KEY: Final = re.compile(r"'(?P<name>[^']+)' does not exist in type '\{")
 _ASSIGNED: Final = re.compile(r"Type '(?P<found>.+)' is not assignable to type '(?P<expected>.+?)'\.")
 _GIVEN: Final = re.compile(
     r"Argument of type '(?P<found>.+)' is not assignable to parameter of type '(?P<type>[\w$]+)'"
@@ -132,7 +133,8 @@ class TypeScriptRules:
     def _path(self, each: Diagnostic) -> Iterator[_Told]:
         match = _PATH.search(each["message"])
         path = (match["path"] or match["module"]) if match else ""
-        if (skill := _SKILL.search(path)) and "import(" not in self._around(each)[0]:
+        skill = _SKILL.search(path) or re.search(rf"{_SKILL.pattern}$", each["message"].partition("\n")[0])
+        if skill and "import(" not in self._around(each)[0]:
             reference = read(skill[0].removesuffix(".ts"))
             if reference is not None and isinstance(error := self._skills.get(reference), UnderpassError):
                 yield f"{error.message}; {error.hint}" if error.hint else error.message
@@ -182,15 +184,22 @@ class TypeScriptRules:
                     f"{server}.{function}: there is no {match['name']!r} in {match['type']}",
                     known.usage(function),
                 )
+        elif (match := _UNKNOWN_KEY.search(each["message"])) and (
+            skill := self._called_skill(self._around(each)[0].rpartition("{")[0])
+        ):
+            yield f"{skill} has no parameter {match['name']!r}"
 
     def _assigned(self, each: Diagnostic) -> Iterator[_Told]:
         match = _ASSIGNED.search(each["message"].partition("\n")[0])
-        tool = self._tool(each)
-        if match is None or tool is None or _fits(match["expected"], match["found"]):
+        if match is None or _fits(match["expected"], match["found"]):
             return
         before, name, after = self._around(each)
         value = after.partition(":")[2].strip() if after.lstrip().startswith(":") else ""
         if not _VALUE.match(value) and self._is_uncertain(f"{before}{value}."):
+            return
+        if (tool := self._tool(each)) is None:
+            if skill := self._called_skill(before.rpartition("{")[0]):
+                yield f"{skill}: {name[:40]} must be {match['expected']}, not {match['found']}"
             return
         server, function, known = tool
         yield (
@@ -208,7 +217,9 @@ class TypeScriptRules:
                 yield f"{name} takes its options in an object: {{ server: {text} }}"
             return
         if (parameter := _PARAMETER.search(message)) and (skill := self._called_skill(before)):
-            if not _fits(parameter["expected"], parameter["found"]) and not self._is_uncertain(f"{text}."):
+            if text.startswith("{") and "..." not in self._code and (missing := _MISSING.search(message)):
+                yield f"{skill} needs {missing['name'] or missing['names'].rstrip('.')}"
+            elif not _fits(parameter["expected"], parameter["found"]) and not self._is_uncertain(f"{text}."):
                 yield f"{skill}: {text[:40]} must be {parameter['expected']}, not {parameter['found']}"
             return
         if not (match := _GIVEN.search(message)) or not (tool := self._owner(match["type"])):

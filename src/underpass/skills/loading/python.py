@@ -30,7 +30,8 @@ def __getattr__(name):
 '''
 _ONLY_VERSIONS: Final = """\
 def __getattr__(name):
-    if name.startswith("_"):
+    # Python asks for a version as an attribute before it imports it as a module.
+    if name.startswith("_") or (name[0] == "v" and name[1:].replace("_", "").isdigit()):
         raise AttributeError(name)
     raise ImportError({!r})
 """
