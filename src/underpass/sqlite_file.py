@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds to wait for another process that writes; each needs a few milliseconds."""
+_PAUSE = 0.005
+"""Seconds until another process's switch to the write-ahead log is looked for again."""
 WAL = ("journal_mode = WAL", "synchronous = NORMAL")
 """Readers do not wait for writers. After a power cut the last second may be missing; the file stays whole."""
 
@@ -129,8 +131,7 @@ class SqliteFile:
         )
         try:
             connection.row_factory = sqlite3.Row
-            for pragma in self._layout.pragmas:
-                connection.execute(f"PRAGMA {pragma}")
+            set_pragmas(connection, self._layout.pragmas)
             self._lay_out(connection)
         except BaseException:
             connection.close()
@@ -154,6 +155,25 @@ class SqliteFile:
         wanted = (" ".join(statement.split()).replace("IF NOT EXISTS ", "") for statement in layout.schema)
         if not tables.issuperset(wanted):
             raise _none_of_ours("its tables are not the right ones")
+
+
+def set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[str]) -> None:
+    """Set pragmas. Two processes that switch a new file to its log at once wait for one another.
+
+    SQLite itself does not wait here: it gives up at once, whatever the connection's patience is.
+    """
+    import sqlite3
+
+    until = time.monotonic() + PATIENCE
+    for pragma in pragmas:
+        while True:
+            try:
+                connection.execute(f"PRAGMA {pragma}")
+                break
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE)
 
 
 def keep_aside_if_corrupt(path: Path, what: str, error: sqlite3.Error, log: Logger) -> bool:

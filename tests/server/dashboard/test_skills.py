@@ -76,7 +76,7 @@ def test_a_skill_of_all_is_for_the_operator_to_decide_about_and_only_as_it_was_s
     for client, digest, status in (
         (service.tenant("acme"), skill.digest, 403),
         (service.tenant(None, ["read"]), skill.digest, 403),
-        (service.operator, "0" * 64, 422),
+        (service.operator, "0" * 64, 409),
         (service.operator, "another", 422),
     ):
         with closing(browser_of(service, client)) as browser:

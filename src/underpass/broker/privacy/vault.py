@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from underpass.broker.privacy.kinds import Found, Value, token_of
 from underpass.catalog.sealing import Sealer, Unreadable
 from underpass.errors import ConfigError
-from underpass.sqlite_file import PATIENCE, keep_aside_if_corrupt
+from underpass.sqlite_file import PATIENCE, WAL, keep_aside_if_corrupt, set_pragmas
 
 FILE_NAME: Final = "vault.sqlite3"
 _VERSION: Final = 1
@@ -231,9 +231,7 @@ class Vault:
             self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA secure_delete = ON")
+            set_pragmas(connection, (*WAL, "secure_delete = ON"))
             return connection, AESGCM(self._laid_out(connection))
         except BaseException:
             connection.close()
