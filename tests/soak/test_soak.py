@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from tests.soak.traces import Traces, below, control_groups, still_there, taken, until
+from tests.soak.traces import Traces, below, children, control_groups, still_there, taken, until
 
 from underpass import RunResult, Underpass
 from underpass.catalog.definition import ToolDefinition
@@ -101,9 +102,9 @@ async def run_many(up: Underpass, count: int) -> list[str]:
     return wrong
 
 
-def is_quiet() -> bool:
+def is_quiet(others: Collection[int]) -> bool:
     """Whether only what stays is left, and the children that wait."""
-    return taken().processes <= RESIDENT + IDLE
+    return taken(others).processes <= RESIDENT + IDLE
 
 
 def has_no_more(after: Traces, *, than: Traces) -> None:
@@ -123,17 +124,18 @@ def has_no_more(after: Traces, *, than: Traces) -> None:
 
 
 async def test_ten_thousand_mixed_runs_leave_nothing_behind(tmp_path: Path) -> None:
-    outside = taken()
+    others = children(os.getpid())
+    outside, quiet = taken(others), partial(is_quiet, others)
     async with Underpass.open({"demo": demo()}, home=tmp_path) as up:
         assert not await run_many(up, WARM_UP)
-        await until(is_quiet)
-        before = taken()
+        await until(quiet)
+        before = taken(others)
         assert not await run_many(up, LATE)
-        await until(is_quiet)
-        late = taken()
+        await until(quiet)
+        late = taken(others)
         assert not await run_many(up, RUNS - LATE)
-        await until(is_quiet)
-        after = taken()
+        await until(quiet)
+        after = taken(others)
     for name, picture in {"before": before, "late": late, "after": after}.items():
         # Shown with `pytest -s`, and whenever the test fails.
         print(
@@ -142,7 +144,7 @@ async def test_ten_thousand_mixed_runs_leave_nothing_behind(tmp_path: Path) -> N
         )
     for picture in (late, after):
         has_no_more(picture, than=before)
-    closed = taken()
+    closed = taken(others)
     assert closed.processes == outside.processes
     assert closed.zombies == 0
     assert closed.mounts == outside.mounts
@@ -153,12 +155,13 @@ async def test_ten_thousand_mixed_runs_leave_nothing_behind(tmp_path: Path) -> N
 
 
 async def test_closing_leaves_no_process_and_no_control_group(tmp_path: Path) -> None:
+    others = children(os.getpid())
     left: list[int] = []
     before = control_groups()
     for _ in range(20):
         async with Underpass.open(home=tmp_path) as up:
             await up.run("1")
-            family = below(os.getpid())
+            family = below(os.getpid(), but=others)
         left += still_there(family)
     assert not left
     assert control_groups() == before

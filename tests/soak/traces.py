@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,17 @@ class Traces:
     """That its zygotes hold, in bytes."""
 
 
-def taken() -> Traces:
-    """Take the picture."""
+def taken(others: Collection[int] = ()) -> Traces:
+    """Take the picture.
+
+    Parameters:
+        others: children that have nothing to do with the runs, such as a service that other tests share.
+    """
     gc.collect()
     own = os.getpid()
-    family = below(own)
-    zygotes = [process for process in _children(own) if b"zygote.py" in _read(process, "cmdline")]
+    family = below(own, but=others)
+    own_children = [process for process in children(own) if process not in others]
+    zygotes = [process for process in own_children if b"zygote.py" in _read(process, "cmdline")]
     return Traces(
         processes=len(family),
         zombies=sum(b"\nState:\tZ" in _read(process, "status") for process in family),
@@ -68,7 +73,8 @@ async def until(condition: Callable[[], bool]) -> None:
     raise TimeoutError
 
 
-def _children(process: int) -> list[int]:
+def children(process: int) -> list[int]:
+    """The processes that it has begun."""
     try:
         threads = list(Path(f"/proc/{process}/task").iterdir())
         return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
@@ -81,10 +87,10 @@ def control_groups() -> frozenset[str]:
     return frozenset(map(str, Path("/sys/fs/cgroup").rglob(f"underpass-{os.getpid()}-*")))
 
 
-def below(process: int) -> list[int]:
-    """Its children, their children, and so on."""
-    children = _children(process)
-    return children + [other for child in children for other in below(child)]
+def below(process: int, but: Collection[int] = ()) -> list[int]:
+    """Its children, their children, and so on; without some, and what is below them."""
+    found = [child for child in children(process) if child not in but]
+    return found + [other for child in found for other in below(child)]
 
 
 def _read(process: int, name: str) -> bytes:
