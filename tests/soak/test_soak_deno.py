@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import anyio
 import pytest
 from tests.sandbox.warm_deno import about, place_of, templates_of, until_forked, zygote_of
 from tests.soak.test_soak import HOST_MARGIN, ZYGOTE_MARGIN, demo, error_of
-from tests.soak.traces import Traces, below, taken, until
+from tests.soak.traces import Traces, below, children, taken, until
 
 from underpass import RunResult, Underpass
 from underpass.sandbox import deno
@@ -72,7 +73,7 @@ async def run_many(up: Underpass, count: int) -> list[str]:
     return wrong
 
 
-async def quiet(up: Underpass) -> Traces:
+async def quiet(up: Underpass, others: Collection[int]) -> Traces:
     """Wait until only what stays is left, and the children that wait; return what there is then."""
     place = place_of(up)
     with anyio.fail_after(60):
@@ -81,7 +82,7 @@ async def quiet(up: Underpass) -> Traces:
             (await place.lease("agent-0")).release()
             await anyio.sleep(0.1)
     await until(lambda: not zygote_of(place).asked and not zygote_of(place).at_work)
-    picture = taken()
+    picture = taken(others)
     assert picture.zombies == 0
     assert picture.processes <= RESIDENT + len(zygote_of(place).idle)
     return picture
@@ -91,11 +92,12 @@ async def test_two_thousand_forked_runs_leave_nothing_behind_and_templates_are_r
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deno, "DenoSandbox", Worn)
-    outside = taken()
+    others = children(os.getpid())
+    outside = taken(others)
     async with Underpass.open({"demo": demo()}, home=tmp_path) as up:
         await until_forked(place_of(up))
         assert not await run_many(up, WARM_UP)
-        before = await quiet(up)
+        before = await quiet(up, others)
         zygote = zygote_of(place_of(up))
         forked = zygote.forked
         assert not await run_many(up, RUNS)
@@ -103,7 +105,7 @@ async def test_two_thousand_forked_runs_leave_nothing_behind_and_templates_are_r
             assert not await run_many(up, IN_FLIGHT)
         # The worn one forks until its successor is ready.
         await until_forked(place_of(up))
-        after = await quiet(up)
+        after = await quiet(up, others)
         print(
             f"before: host {before.memory / 1e6:.1f} MB, zygote {before.zygote_memory / 1e6:.1f} MB; after: "
             f"host {after.memory / 1e6:.1f} MB, zygote {after.zygote_memory / 1e6:.1f} MB; "
@@ -119,7 +121,7 @@ async def test_two_thousand_forked_runs_leave_nothing_behind_and_templates_are_r
         assert after.control_groups == before.control_groups
         assert after.memory - before.memory < HOST_MARGIN
         assert after.zygote_memory - before.zygote_memory < ZYGOTE_MARGIN
-    closed = taken()
+    closed = taken(others)
     assert closed.processes == outside.processes
     assert closed.zombies == 0
     assert closed.mounts == outside.mounts
