@@ -189,6 +189,7 @@ class Underpass:
             journal = await stack.enter_async_context(Journal(state / "journal", chosen.journal))
             await stack.enter_async_context(catalog)
             library = SkillLibrary(state, chosen.skills)
+            stack.callback(library.close)
             skills = PythonSkills(SkillPrograms(library))
             checker = await stack.enter_async_context(
                 Checker(catalog, state / "checking", skills=skills.programs)

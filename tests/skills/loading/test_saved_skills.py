@@ -202,8 +202,12 @@ async def test_a_kept_result_is_not_given_again_after_the_skill_has_changed(tmp_
         await up.skills.save("say", "Says a number.", plain(1), scope="project")
         await up.skills.save("tell", "Tells.", told, language="typescript", scope="project")
         for code, language in ((use, "python"), (typescript, "typescript")):
-            first = await up.run(code, cache=True, language=language, check=False)
-            again = await up.run(code, cache=True, language=language, check=False)
+            first = again = await up.run(code, cache=True, language=language, check=False)
+            for _ in range(100):
+                # Files that were changed a moment ago count as unknown: a run of these is like no other.
+                again = await up.run(code, cache=True, language=language, check=False)
+                if again.cached:
+                    break
             assert (first.value, again.value) == (1, 1)
             assert again.cached, language
         await up.skills.save("say", "Says a number.", plain(2), scope="project")

@@ -81,6 +81,10 @@ class SkillLibrary:
         """Return where a library is. Raises ``ValidationFailed`` for what is no name of an agent."""
         return self._shelf(scope, agent).folder
 
+    def close(self) -> None:
+        """Let the files go; the next use opens them again."""
+        self.trust.close()
+
     def find(self, name: str, agent: str, version: str | None = None) -> Skill:
         """See ``SkillSource.find``."""
         name = skill_name(name)

@@ -37,6 +37,10 @@ class Trust:
         """Where it is kept."""
         return self._file.path
 
+    def close(self) -> None:
+        """Let the file go; the next use opens it again."""
+        self._file.close()
+
     def is_approved(self, digest: str) -> bool:
         """Whether a skill with exactly these files was approved. What cannot be read approves nothing."""
         return bool(self._rows("SELECT 1 FROM approved WHERE digest = ?", digest))
