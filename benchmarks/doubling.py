@@ -27,6 +27,8 @@ def _result(method: str, params: dict[str, Any]) -> dict[str, Any]:
         }
     if method == "tools/list":
         return {"tools": [_TOOL]}
+    if method == "ping":
+        return {}
     value = {"n": params["arguments"]["n"] * 2}
     return {"content": [{"type": "text", "text": json.dumps(value)}], "structuredContent": value}
 
