@@ -85,6 +85,7 @@ async def skills_of(
     skills = Skills(
         Parts(library, search, usage, rehearsal, admission, promotion),
         catalog=up.catalog,
+        directory=up.directory,
         journal=up.journal,
         run=up.run,
         state=up.state,

@@ -26,7 +26,7 @@ from underpass.discovery.groups import HitGroup
 from underpass.discovery.hit import Hit
 from underpass.discovery.questions import Questions, server_list
 from underpass.discovery.request import SearchRequest
-from underpass.errors import ConfigError, ValidationFailed
+from underpass.errors import ConfigError
 from underpass.execution.asking import OutsideAsker
 from underpass.execution.host import OnCall, OnProgress
 from underpass.execution.language import Language
@@ -46,8 +46,8 @@ from underpass.skills.library.library import SkillLibrary
 from underpass.skills.loading.programs import SkillPrograms
 from underpass.skills.loading.python import PythonSkills
 from underpass.skills.seams import FinishedRun
+from underpass.skills.search.beside import beside_tools
 from underpass.skills.search.hit import SkillHit
-from underpass.skills.search.search import together
 from underpass.skills.skills import Skills
 from underpass.workspace.changes import FileChanges
 from underpass.workspace.checkpoints import Checkpoints
@@ -487,20 +487,12 @@ class Underpass:
                 "capabilities": list(capabilities),
                 "limit": limit,
                 "detail": detail,
+                "skills": skills,
             }
         )
         if not skills:
             return await self.directory.answer(request)
-        if request.query is None or request.filters:
-            raise ValidationFailed(
-                "skills are searched for with one query and no filter",
-                hint="search for tools of a server, or for several steps, on its own",
-                parameter="skills",
-            )
-        tools = await self.directory.search(request.query, limit=request.hits)
-        return together(
-            tools, await self.skills.search(request.query, agent, limit=request.hits), request.hits
-        )
+        return await beside_tools(request, self.directory, self.skills, agent)
 
     async def get_tool_documentation(
         self, names: Sequence[str], *, detail: Detail = "brief", language: CallLanguage = "python"

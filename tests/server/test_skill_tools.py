@@ -34,6 +34,7 @@ async def test_a_run_becomes_a_skill_that_the_next_program_imports(tmp_path: Pat
             run = await answer(client, "run_code", code=PROGRAM)
             saved = await answer(client, "save_skill", run=run["run"], name="hours-ahead")
             found = await answer(client, "search_skills", query="hours ahead")
+            both = await answer(client, "search_tools", query="convert hours ahead", skills=True)
             used = await answer(client, "run_code", code=USE)
             unknown = await client.call_tool("save_skill", {"run": "0" * 26, "name": "x"})
             scope = await client.call_tool("save_skill", {"run": run["run"], "name": "x", "scope": "all"})
@@ -45,6 +46,8 @@ async def test_a_run_becomes_a_skill_that_the_next_program_imports(tmp_path: Pat
         "from skills import hours_ahead",
     )
     assert [skill["name"] for skill in found["skills"]] == ["hours-ahead"]
+    assert {"skills", "time"} == {each["module"] for each in both["tools"]}
+    assert "from skills import hours_ahead" in str(both["tools"])
     assert run["value"] == used["value"] == "+9.0h"
     assert used["tool_calls"] == 1
     for failed, said in ((unknown, "run"), (scope, "there are: agent, project, user"), (limit, "1 to 50")):

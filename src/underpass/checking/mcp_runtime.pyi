@@ -27,6 +27,7 @@ async def search_tools(
     capabilities: Sequence[str] | None = None,
     limit: int | None = None,
     detail: Literal["brief", "full"] = "brief",
+    skills: bool = False,
 ) -> list[dict[str, Any]]: ...
 async def get_tool_docs(
     *names: str | Sequence[str], detail: Literal["brief", "full"] = "brief"

@@ -13,6 +13,7 @@ import click
 from underpass.cli.options import config_option, examples, json_option
 from underpass.cli.output import out, print_json, progress, text
 from underpass.cli.running import ALONE, configuration, run_async
+from underpass.cli.skill_library import skill_library
 from underpass.cli.skills_offers import (
     is_agreed,
     listing_facts,
@@ -29,17 +30,18 @@ from underpass.cli.skills_view import (
     skill_facts,
 )
 from underpass.cli.terms import counted
-from underpass.config import find_config, load_settings, state_dir
+from underpass.config import find_config
 from underpass.errors import SkillError
 from underpass.skills.format.functions import function_of
 from underpass.skills.library.exchange import export_skill, import_skill
-from underpass.skills.library.library import SkillLibrary
 from underpass.skills.skill import SCOPES, Scope, Skill
-from underpass.skills.usage import SkillUsage
 
 if TYPE_CHECKING:
+    from underpass.skills.library.library import SkillLibrary
+
     # It brings the sandbox along.
     from underpass.skills.skills import Skills
+    from underpass.skills.usage import SkillUsage
 
 _Value = TypeVar("_Value")
 
@@ -510,10 +512,7 @@ def _changed(skill: Skill, what: str, *, as_json: bool) -> None:
 
 def _open(config: Path | None) -> tuple[SkillLibrary, SkillUsage]:
     """Return the libraries and the figures of the configuration in use; no server is asked."""
-    path = config or find_config(Path.cwd())
-    state = state_dir(path, Path.cwd())
-    settings = load_settings(path.absolute().parent if path else Path.cwd())
-    return SkillLibrary(state, settings.skills), SkillUsage(state / "skills")
+    return skill_library(config or find_config(Path.cwd()))
 
 
 def _with_skills(config: Path | None, use: Callable[[Skills], Awaitable[_Value]], what: str) -> _Value:

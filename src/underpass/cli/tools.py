@@ -24,14 +24,16 @@ from underpass.codegen.documentation import Language, signature
 from underpass.codegen.manifest import read_manifest
 from underpass.codegen.names import identifiers
 from underpass.codegen.observed import Observations, unobserved
-from underpass.config import load_settings, state_dir
+from underpass.config import find_config, load_settings, state_dir
 from underpass.discovery import minilm
 from underpass.discovery.directory import ListingSource, ToolDirectory
 from underpass.discovery.embeddings import Embeddings
 from underpass.discovery.hit import Hit, summary
+from underpass.discovery.request import SearchRequest
 from underpass.errors import ServerUnavailable
+from underpass.skills.search.hit import SkillHit
 
-_Search = Callable[[ToolDirectory], Awaitable[Sequence[Hit]]]
+_Search = Callable[[ToolDirectory, Embeddings | None], Awaitable[Sequence[Hit | SkillHit]]]
 
 _PATIENCE = 3.0
 """Seconds for vectors that are not kept yet; those of about 400 tools take as long."""
@@ -49,7 +51,10 @@ _MARKS = {
 
 @click.command(
     epilog=examples(
-        "underpass tools", 'underpass tools "commit history" --json', "underpass tools --server git"
+        "underpass tools",
+        'underpass tools "commit history" --json',
+        'underpass tools "commit history" --skills',
+        "underpass tools --server git",
     )
 )
 @click.argument("query", required=False)
@@ -70,6 +75,8 @@ _MARKS = {
     help="Of signatures.",
 )
 @click.option("--refresh", is_flag=True, help="Ask the servers, whatever is known of their tools.")
+@click.option("--skills", is_flag=True, help="Find skills as well, in one ranking with the tools.")
+@click.option("--agent", default="default", show_default=True, help="With --skills: whose.")
 @config_option
 @json_option
 def command(
@@ -82,6 +89,8 @@ def command(
     manifest: Path | None,
     language: Language,
     refresh: bool,
+    skills: bool,
+    agent: str,
     config: Path | None,
     as_json: bool,
 ) -> None:
@@ -89,9 +98,17 @@ def command(
 
     Words of a QUERY are matched with names, descriptions and parameters; naming the server helps.
     """
+    if skills:
+        if query is None or manifest or server or category or capabilities:
+            raise click.UsageError("--skills goes with a QUERY, and with no filter or manifest")
+        request = SearchRequest(query, limit=limit, skills=True)
+        _show_found(
+            _search_servers(config, _beside(config, request, agent), refresh=refresh), language, as_json
+        )
+        return
     if query is not None or category is not None or capabilities:
 
-        def search(directory: ToolDirectory) -> Awaitable[Sequence[Hit]]:
+        def search(directory: ToolDirectory, _: Embeddings | None) -> Awaitable[Sequence[Hit]]:
             return directory.search(
                 query or "", server=server, category=category, capabilities=capabilities, limit=limit
             )
@@ -101,10 +118,7 @@ def command(
             if manifest
             else _search_servers(config, search, refresh=refresh)
         )
-        if as_json:
-            print_json([hit.to_dict(language) for hit in found.hits])
-        else:
-            _show_hits(found, language)
+        _show_found(found, language, as_json)
         return
     servers = (
         _from_manifest(manifest, server, language)
@@ -119,7 +133,7 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    hits: Sequence[Hit]
+    hits: Sequence[Hit | SkillHit]
     servers: Sequence[str]
     """The names of all servers."""
     unlisted: Sequence[str] = ()
@@ -148,16 +162,31 @@ def _search_manifest(manifest: Path, search: _Search) -> _Found:
 
 async def _searched(
     source: ListingSource, search: _Search, config: Path | None, observed: Observations
-) -> Sequence[Hit]:
+) -> Sequence[Hit | SkillHit]:
     vectors = _vectors(config)
     directory = ToolDirectory(source, observed, vectors)
     if vectors is None:
-        return await search(directory)
+        return await search(directory, None)
     async with vectors:
-        await search(directory)  # asks for the vectors that it could use
+        await search(directory, vectors)  # asks for the vectors that it could use
         with anyio.move_on_after(_PATIENCE):
             await vectors.filled()
-        return await search(directory)
+        return await search(directory, vectors)
+
+
+def _beside(config: Path | None, request: SearchRequest, agent: str) -> _Search:
+    # Few searches are for skills.
+    from underpass.cli.skill_library import skill_library
+    from underpass.skills.search.beside import beside_tools
+    from underpass.skills.search.search import SkillSearch
+
+    library, usage = skill_library(config or find_config(Path.cwd()))
+
+    def search(directory: ToolDirectory, vectors: Embeddings | None) -> Awaitable[Sequence[Hit | SkillHit]]:
+        skills = SkillSearch(library, servers=lambda: directory.servers, figures=usage, embeddings=vectors)
+        return beside_tools(request, directory, skills, agent)
+
+    return search
 
 
 def _vectors(config: Path | None) -> Embeddings | None:
@@ -322,11 +351,21 @@ def _changed(change: Mapping[str, Any]) -> str:
     return f"{name} {what}: `underpass trust {name}` records it"
 
 
+def _show_found(found: _Found, language: Language, as_json: bool) -> None:
+    if as_json:
+        print_json([hit.to_dict(language) if isinstance(hit, Hit) else hit.to_dict() for hit in found.hits])
+    else:
+        _show_hits(found, language)
+
+
 def _show_hits(found: _Found, language: Language) -> None:
     modules = identifiers(found.servers, "server" if language == "python" else "namespace")
     if not found.hits:
         out().print("no tool fits; try other words, or `underpass tools` for all servers")
     for hit in found.hits:
+        if isinstance(hit, SkillHit):
+            _show_tool(hit.entry.signature, f"{hit.import_line}  {hit.summary}")
+            continue
         _show_tool(f"{modules[hit.server]}.{hit.signature(language)}", hit.summary)
     if found.unlisted:
         line = f"without the tools of {_some(found.unlisted)}: `underpass doctor` says what to do"

@@ -175,6 +175,11 @@ class ToolDirectory:
         server, index = await self._current(server)
         return index.list_capabilities(server)
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The configured names of all servers."""
+        return tuple(self._source.names)
+
     def server(self, name: str) -> str:
         """Return the configured name of a server that is given by it or by its module's name.
 

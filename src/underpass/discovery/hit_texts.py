@@ -50,13 +50,13 @@ class HitTexts:
         """
         if not hits:
             return _nothing(unlisted)
-        return "\n".join([*self._import(), *self._lines(hits)])
+        return "\n".join([*self.heading(), *self.lines(hits)])
 
     def of_groups(self, groups: Sequence[HitGroup], unlisted: int = 0) -> str:
         """Return the queries, each with the lines of its hits; parameters as for ``of_hits``."""
-        lines = self._import()
+        lines = self.heading()
         for group in groups:
-            lines += [f"## {group.query}", *self._lines(group.tools)]
+            lines += [f"## {group.query}", *self.lines(group.tools)]
             if group.also:
                 lines.append(f"also {', '.join(group.also)}")
             elif not group.tools:
@@ -78,11 +78,12 @@ class HitTexts:
         shown: dict[str, Any] = {"query": group.query, "tools": [self.hit(hit) for hit in group.tools]}
         return shown | ({"also": list(group.also)} if group.also else {})
 
-    def _import(self) -> list[str]:
+    def heading(self) -> list[str]:
         """Return how TypeScript gets at a server; ``run_code`` says how Python does."""
         return [] if self._language == "python" else [_IMPORT]
 
-    def _lines(self, hits: Sequence[Hit]) -> list[str]:
+    def lines(self, hits: Sequence[Hit]) -> list[str]:
+        """Return how each hit is called, and what it does."""
         return [
             hit.documentation(self._language)
             if hit.detail == "full"

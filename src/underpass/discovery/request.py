@@ -33,6 +33,8 @@ class SearchRequest:
     """Tools for each query; None is 10, or 5 where there are several."""
     detail: Detail = "brief"
     language: Language = "python"
+    skills: bool = False
+    """Skills as well, in one ranking with the tools; goes with one query and no filter."""
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> SearchRequest:
@@ -48,6 +50,7 @@ class SearchRequest:
             _limit(arguments),
             detail_of(arguments),
             language_of(arguments),
+            _flag(arguments, "skills"),
         ).checked()
 
     def checked(self) -> SearchRequest:
@@ -60,6 +63,12 @@ class SearchRequest:
             raise ValidationFailed(
                 "there is nothing to search for",
                 hint="give a query, queries (one per step), or a server, category or capabilities",
+            )
+        if self.skills and (self.query is None or self.filters):
+            raise ValidationFailed(
+                "skills are searched for with one query and no filter",
+                hint="search for tools of a server, or for several steps, on its own",
+                parameter="skills",
             )
         return self
 
@@ -144,6 +153,13 @@ def _limit(arguments: Mapping[str, Any]) -> int | None:
             parameter="limit",
         )
     return value
+
+
+def _flag(arguments: Mapping[str, Any], name: str) -> bool:
+    value = arguments.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise ValidationFailed(f"{name} is neither true nor false", parameter=name)
+    return value is True
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str | None:

@@ -36,8 +36,11 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
         capabilities: Sequence[str] | None = None,
         limit: int | None = None,
         detail: Literal["brief", "full"] = "brief",
+        skills: bool = False,
     ) -> list[dict[str, Any]]:
         """Find tools for one step of a task, or with ``queries`` for several: a group for each.
+
+        With ``skills`` the hits of ``search_skills`` are in one ranking with the tools; they have ``import``.
 
         A hit has ``id``, ``server``, ``name``, ``summary``, ``signature``, ``category``, ``capabilities``
         and ``score``, with ``detail="full"`` ``documentation`` too. A group has ``query`` and ``tools``.
@@ -50,6 +53,7 @@ def install(channel: Channel, outputs: tuple[Output, ...], workspace: Workspace)
             "capabilities": capabilities,
             "limit": limit,
             "detail": detail,
+            "skills": skills or None,
         }
         return await _host("search_tools", _given(**asked))
 

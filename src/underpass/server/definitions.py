@@ -31,6 +31,7 @@ def definitions(
     cache: bool = False,
     domains: Sequence[str] = (),
     signatures: str | None = None,
+    skills: bool = False,
 ) -> list[Tool]:
     """Return the tools of the facade.
 
@@ -41,6 +42,7 @@ def definitions(
         cache: whether results of runs are kept for those who ask for it; nothing is said of it otherwise.
         domains: what the servers are about, in plain words.
         signatures: a line for each tool, where they are so few that nobody needs to search.
+        skills: whether a search may be for skills as well; nothing is said of it otherwise.
     """
     language = {"language": _TEXT} if typescript else {}
     known = sorted(modules)
@@ -53,7 +55,10 @@ def definitions(
         return [run_code, _get_tool_documentation(language)]
     return [
         run_code,
-        _search_tools(", ".join(domains) or servers, language),
+        _search_tools(
+            ", ".join(domains) or servers,
+            {**language, **({"skills": {"type": "boolean"}, "agent": _TEXT} if skills else {})},
+        ),
         _get_tool_documentation(language),
         _list_servers(),
         _counts("categories", "category"),

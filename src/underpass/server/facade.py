@@ -160,7 +160,14 @@ class _Facade:
         }
         known = backend.catalog.known()
         about = domains(known)
-        every = definitions(modules.values(), environments, typescript=typescript, cache=cache, domains=about)
+        every = definitions(
+            modules.values(),
+            environments,
+            typescript=typescript,
+            cache=cache,
+            domains=about,
+            skills=skills is not None,
+        )
         signatures = all_signatures(modules, known, settings)
         self._tools = every
         if signatures is not None:
@@ -180,8 +187,9 @@ class _Facade:
             "list_categories": self._list_categories,
             "list_capabilities": self._list_capabilities,
         }
+        self._about_skills: SkillCalls | None = None
         if skills is not None:
-            calls = SkillCalls(skills)
+            calls = self._about_skills = SkillCalls(skills)
             self._handlers |= {SAVE.name: calls.save, SEARCH.name: calls.search}
         if call is not None:
             self._schemas[door.NAME] = door.INPUT_SCHEMA
@@ -300,9 +308,13 @@ class _Facade:
         assert call is not None
         return await door.answer(call, server, tool, arguments or {})
 
-    async def _search_tools(self, _context: ServerRequestContext[Any], **arguments: Any) -> CallToolResult:
+    async def _search_tools(
+        self, context: ServerRequestContext[Any], agent: str = "default", **arguments: Any
+    ) -> CallToolResult:
         request = SearchRequest.read(arguments)
         texts = self._texts[request.language]
+        if request.skills and self._about_skills is not None:
+            return await self._about_skills.beside_tools(context, request, self._directory, texts, agent)
         found = await self._directory.answer(request)
         groups = bounded_groups([each for each in found if isinstance(each, HitGroup)])
         hits = bounded([each for each in found if not isinstance(each, HitGroup)])

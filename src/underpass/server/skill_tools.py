@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from mcp.server import ServerRequestContext
 from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 
+from underpass.discovery.directory import ToolDirectory
+from underpass.discovery.hit import Hit
+from underpass.discovery.hit_texts import HitTexts
+from underpass.discovery.request import SearchRequest
 from underpass.errors import ValidationFailed
 from underpass.skills.asking import saved
+from underpass.skills.search.beside import beside_tools
 from underpass.skills.search.hit import SkillHit
-from underpass.skills.skill import SCOPES, Scope, Skill
+from underpass.skills.skill import SCOPES, Language, Scope, Skill
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _MOST = 50
@@ -52,7 +57,9 @@ class SkillTools(Protocol):
         """Make a skill of a run that succeeded. Raises ``UnderpassError``."""
         ...
 
-    async def search_skills(self, query: str, *, agent: str, limit: int) -> Sequence[SkillHit]:
+    async def search_skills(
+        self, query: str, *, agent: str, limit: int, language: Language | None = None
+    ) -> list[SkillHit]:
         """Return the skills that fit best. Raises ``UnderpassError``."""
         ...
 
@@ -100,8 +107,48 @@ class SkillCalls:
             raise ValidationFailed(f"limit: {limit} is out of bounds", hint=f"give 1 to {_MOST}")
         hits = await self._skills(context).search_skills(query, agent=agent, limit=limit)
         found = [hit.line() for hit in hits]
-        lines = [f"{line['import']}\n  {line['signature']}\n  {line['summary']}" for line in found]
+        lines = [f"{hit.import_line}\n  {_summed_up(hit)}" for hit in hits]
         return _shown("\n".join(lines) or "no skills", {"skills": found})
+
+    async def beside_tools(
+        self,
+        context: ServerRequestContext[Any],
+        request: SearchRequest,
+        directory: ToolDirectory,
+        texts: HitTexts,
+        agent: str,
+    ) -> CallToolResult:
+        """Answer ``search_tools`` where skills are asked for as well: those of the request's language."""
+        found = await beside_tools(
+            request, directory, _OfClient(self._skills(context)), agent, request.language
+        )
+        lines = texts.heading()
+        for hit in found:
+            lines += (
+                texts.lines([hit]) if isinstance(hit, Hit) else [f"{hit.import_line}\n  {_summed_up(hit)}"]
+            )
+        hits = [texts.hit(hit) if isinstance(hit, Hit) else _beside(hit) for hit in found]
+        return _shown("\n".join(lines) if found else "no tool or skill fits", {"tools": hits})
+
+
+class _OfClient:
+    def __init__(self, skills: SkillTools) -> None:
+        self._skills = skills
+
+    async def search(
+        self, query: str, agent: str = "default", *, limit: int = 10, language: Language | None = None
+    ) -> list[SkillHit]:
+        return await self._skills.search_skills(query, agent=agent, limit=limit, language=language)
+
+
+def _summed_up(hit: SkillHit) -> str:
+    line = hit.line()
+    return f"{line['signature']}\n  {line['summary']}"
+
+
+def _beside(hit: SkillHit) -> dict[str, Any]:
+    line = hit.line()
+    return {"module": "skills", **{name: line[name] for name in ("signature", "summary", "import")}}
 
 
 def _shown(text: str, value: dict[str, Any]) -> CallToolResult:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from underpass.discovery.directory import ToolDirectory
+from underpass.discovery.hit import Hit
+from underpass.discovery.request import SearchRequest
 from underpass.errors import SkillRefused, ValidationFailed
 from underpass.skills.drafts import GivenCase, Request
+from underpass.skills.search.beside import beside_tools
 from underpass.skills.search.hit import SkillHit, import_line
 from underpass.skills.skill import Language, Skill
 
@@ -23,18 +27,33 @@ class AnswersAboutSkills:
 
     Parameters:
         skills: all of them.
+        tools: where tools are found.
         agent: whose programs ask.
         run: the run's id.
     """
 
-    def __init__(self, skills: Skills, agent: str, run: str) -> None:
+    def __init__(self, skills: Skills, tools: ToolDirectory, agent: str, run: str) -> None:
         self._skills = skills
+        self._tools = tools
         self._agent = agent
         self._run = run
 
     def by_name(self) -> Mapping[str, Question]:
         """Return the answers by what is asked."""
-        return {"search_skills": self.search, "list_skills": self.list, "save_skill": self.save}
+        return {
+            "search_tools": self.search_tools,
+            "search_skills": self.search,
+            "list_skills": self.list,
+            "save_skill": self.save,
+        }
+
+    async def search_tools(self, arguments: Mapping[str, Any]) -> Any:
+        """Answer ``search_tools``: with ``skills`` also those that the program can import."""
+        request = SearchRequest.read(arguments)
+        if not request.skills:
+            return [found.to_dict(request.language) for found in await self._tools.answer(request)]
+        found = await beside_tools(request, self._tools, self._skills, self._agent, request.language)
+        return [hit.to_dict(request.language) if isinstance(hit, Hit) else hit.to_dict() for hit in found]
 
     async def search(self, arguments: Mapping[str, Any]) -> Any:
         """Answer ``search_skills``."""

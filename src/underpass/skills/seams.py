@@ -115,6 +115,7 @@ class SkillQuestions(Protocol):
         An ``UnderpassError`` of an answer is raised in the program. The arguments come from a program: they
         may be missing, or of any type. What the guest sends, and what is to come back:
 
+        - ``search_tools``: as without skills, and ``skills``: then the hits of both, in one ranking.
         - ``search_skills``: ``query``, ``language`` (``python`` or ``typescript``: the program's), and
           ``limit`` where it was given. Back: a list, the best first, of objects with ``name``, ``import``
           (the line that imports it), ``summary``, ``signature``, ``version``, ``scope``, ``language``,

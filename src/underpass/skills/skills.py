@@ -15,6 +15,7 @@ import anyio.to_thread
 from underpass.broker.approvals import Ask
 from underpass.broker.journal import Journal
 from underpass.catalog.catalog import Catalog
+from underpass.discovery.directory import ToolDirectory
 from underpass.errors import SkillError, SkillInvalid, SkillNotFound
 from underpass.execution.result import RunResult
 from underpass.execution.runner import new_run_id
@@ -100,12 +101,22 @@ class Skills:
     Parameters:
         parts: what does the work.
         catalog: the servers.
+        directory: where their tools are found.
         journal: what runs did.
         run: runs a program.
         state: the state folder.
     """
 
-    def __init__(self, parts: Parts, *, catalog: Catalog, journal: Journal, run: Runs, state: Path) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        catalog: Catalog,
+        directory: ToolDirectory,
+        journal: Journal,
+        run: Runs,
+        state: Path,
+    ) -> None:
         self.library = parts.library
         self.usage = parts.usage
         self.rehearsal = parts.rehearsal
@@ -115,6 +126,7 @@ class Skills:
         self.offers = SkillOffers(catalog, parts.library, state / "skills")
         """What connected servers offer over MCP; nothing of it is used before it is approved."""
         self._drafts = Drafts(catalog, parts.rehearsal)
+        self._directory = directory
         self._journal = journal
         self._run = run
         self._state = state
@@ -322,7 +334,7 @@ class Skills:
 
     def questions(self, agent: str, run: str) -> Mapping[str, Question]:
         """Return the answers for the programs of one run; see ``SkillQuestions``."""
-        return AnswersAboutSkills(self, agent, run).by_name()
+        return AnswersAboutSkills(self, self._directory, agent, run).by_name()
 
     async def save_from_program(self, request: Request, agent: str, run: str) -> Skill:
         """Save what a program gives, to the library of its agent; calls of its run answer the cases.

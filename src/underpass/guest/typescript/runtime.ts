@@ -40,6 +40,8 @@ export interface SearchOptions {
   capabilities?: string[];
   limit?: number;
   detail?: "brief" | "full";
+  /** Skills, too, in one ranking with the tools; with one query and no filter. */
+  skills?: boolean;
 }
 
 /** A tool that fits a search. */
@@ -124,13 +126,17 @@ export function callTool(server: string, tool: string, args: object = {}): Promi
 }
 
 /** Find tools for one step of a task, or with `queries` for several: a group for each. */
+export function searchTools(
+  query: string,
+  options: SearchOptions & { skills: true },
+): Promise<(Hit | SkillHit & { score: number })[]>;
 export function searchTools(query: string, options?: SearchOptions): Promise<Hit[]>;
 export function searchTools(options: SearchOptions & { queries: string[] }): Promise<HitGroup[]>;
 export function searchTools(options: SearchOptions & { query?: string }): Promise<Hit[]>;
 export async function searchTools(
   first: string | SearchOptions,
   more: SearchOptions = {},
-): Promise<Hit[] | HitGroup[]> {
+): Promise<Hit[] | HitGroup[] | (Hit | SkillHit & { score: number })[]> {
   const told = optionsOf("searchTools", typeof first === "string" ? more : first);
   const asked = typeof first === "string" ? { ...told, query: first } : told;
   return await question({ op: "ask", what: "search_tools" }, { ...asked, language }) as Hit[] | HitGroup[];

@@ -9,10 +9,12 @@ from pydantic import Field
 
 from underpass.codegen.names import identifiers
 from underpass.discovery.hit import Hit
+from underpass.discovery.request import SearchRequest
 from underpass.errors import ToolError, ToolNotFound, ValidationFailed
 from underpass.server.api.endpoint import Body, Call, Endpoints, Query, Shown
 from underpass.server.api.runs import AGENT, ErrorShown
 from underpass.server.problem import Refused, missing
+from underpass.skills.search.beside import beside_tools
 
 TOOLS = Endpoints("tools")
 _STDERR = 4_000
@@ -57,10 +59,19 @@ class ToolShown(Shown):
     summary: str
 
 
-class ToolList(Shown):
-    """Tools."""
+class SkillShown(Shown):
+    """A skill, among the tools."""
 
-    tools: list[ToolShown]
+    skill: str
+    import_line: str
+    signature: str
+    summary: str
+
+
+class ToolList(Shown):
+    """Tools, and skills where they were asked for."""
+
+    tools: list[ToolShown | SkillShown]
 
 
 class Documentation(Shown):
@@ -86,6 +97,10 @@ class SearchQuery(Query):
     category: str | None = Field(None, max_length=200)
     limit: int = Field(10, ge=1, le=50)
     language: Literal["python", "typescript"] = "python"
+    skills: bool = Field(
+        False, description="Skills of both languages as well, in one ranking with the tools."
+    )
+    agent: str = AGENT
 
 
 class DocsQuery(Query):
@@ -146,6 +161,8 @@ async def refresh_server(call: Call, server: str) -> dict[str, Any]:
 @TOOLS.add("GET", "/api/tools", scope="read", answers=ToolList, errors=(404, 503))
 async def search_tools(call: Call, query: SearchQuery) -> dict[str, Any]:
     """Find the tools that fit some words, or all of a server or a category."""
+    if query.skills:
+        return {"tools": await _beside(call, query)}
     if not (query.q.strip() or query.server or query.category):
         found = await _every(call, query.limit)
     else:
@@ -197,6 +214,20 @@ async def _every(call: Call, limit: int) -> list[Hit]:
             break
         found += await call.view.up.search_tools("", category=category, limit=limit)
     return found[:limit]
+
+
+async def _beside(call: Call, query: SearchQuery) -> list[dict[str, Any]]:
+    request = SearchRequest.read(
+        query.model_dump(include={"server", "category", "limit", "skills"}) | {"query": query.q}
+    )
+    up = call.view.up
+    found = await beside_tools(request, up.directory, up.skills, call.view.names.inside(query.agent))
+    return [
+        _hit(hit, query.language)
+        if isinstance(hit, Hit)
+        else {**hit.to_dict(), "skill": hit.name, "import_line": hit.import_line}
+        for hit in found
+    ]
 
 
 def _hit(hit: Hit, language: Any) -> dict[str, Any]:

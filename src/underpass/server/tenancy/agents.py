@@ -13,7 +13,7 @@ from underpass.server.problem import Refused
 from underpass.server.tenancy.skills import TenantSkills
 from underpass.server.tenancy.view import RunRequest, TenantView
 from underpass.skills.search.hit import SkillHit
-from underpass.skills.skill import Scope, Skill
+from underpass.skills.skill import Language, Scope, Skill
 
 _AGENT: Final = "default"
 _OPTIONS: Final = ("timeout", "max_tokens", "environment", "session", "check", "cache")
@@ -65,6 +65,9 @@ class TenantAgents:
             # MCP knows no status: what is wrong is said all the same.
             raise error.error from error
 
-    async def search_skills(self, query: str, *, agent: str, limit: int) -> list[SkillHit]:
+    async def search_skills(
+        self, query: str, *, agent: str, limit: int, language: Language | None = None
+    ) -> list[SkillHit]:
         """Return the skills that fit best, of those that the agent can import. Raises ``UnderpassError``."""
-        return await self._view.up.skills.search(query, self._view.names.inside(agent), limit=limit)
+        inside = self._view.names.inside(agent)
+        return await self._view.up.skills.search(query, inside, limit=limit, language=language)
