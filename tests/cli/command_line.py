@@ -7,13 +7,18 @@ import subprocess
 import sys
 import termios
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 from tests.patience import LONG
 from tests.servers.real import command
+
+from underpass.cli.main import main
 
 BIN = Path(sys.executable).parent
 
@@ -47,6 +52,26 @@ def underpass(
         timeout=LONG,
     )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def in_process(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Finished:
+    """Run a command to its end in this process, which shows the same and imports nothing anew."""
+    streams = [TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2)]
+    with (
+        chdir(cwd),
+        patch.dict(os.environ, {"HOME": str(cwd), **(env or {})}),
+        redirect_stdout(streams[0]),
+        redirect_stderr(streams[1]),
+        patch.object(sys, "stdin", StringIO()),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main([str(each) for each in arguments])
+    texts: list[str] = []
+    for stream in streams:
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())
+    assert isinstance(ended.value.code, int)
+    return Finished(ended.value.code, *texts)
 
 
 def at_terminal(

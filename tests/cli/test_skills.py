@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.command_line import Finished, underpass
+from tests.cli.command_line import Finished, in_process, underpass
 from tests.skills.library.drafts import typescript_draft
 
 from underpass.config import SkillSettings
@@ -36,13 +36,16 @@ def shelf(tmp_path: Path) -> SkillLibrary:
 
 
 def skills(cwd: Path, *arguments: str | Path) -> Finished:
-    own = {"XDG_DATA_HOME": str(cwd / "data"), "UNDERPASS_SKILLS_USER_FOLDER": ""}
-    return underpass("skills", *arguments, cwd=cwd, env=own)
+    return in_process("skills", *arguments, cwd=cwd, env=own(cwd))
+
+
+def own(cwd: Path) -> dict[str, str]:
+    return {"XDG_DATA_HOME": str(cwd / "data"), "UNDERPASS_SKILLS_USER_FOLDER": ""}
 
 
 @pytest.mark.requirement("R46")
 def test_skills_are_listed_shown_and_run(tmp_path: Path, shelf: SkillLibrary) -> None:
-    assert "no skills yet" in skills(tmp_path, "list").stdout
+    assert "no skills yet" in underpass("skills", "list", cwd=tmp_path, env=own(tmp_path)).stdout
     shelf.save(DRAFT, "project", "default")
     shelf.save(DRAFT, "user", "default")
     ran = skills(tmp_path, "run", "count_words", "--arg", "text=2 3", "--arg", "factor=4", "--json")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.command_line import Finished, at_terminal, underpass, write_config
+from tests.cli.command_line import Finished, at_terminal, in_process, write_config
 from tests.servers.catalogs import HOSTILE
 from tests.skills.mcp.servers import CODE, draft, library
 
@@ -17,7 +17,7 @@ def own(cwd: Path) -> dict[str, str]:
 
 
 def skills(cwd: Path, *arguments: str) -> Finished:
-    return underpass("skills", *arguments, cwd=cwd, env=own(cwd))
+    return in_process("skills", *arguments, cwd=cwd, env=own(cwd))
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ heard = await call_tool("hostile", "echo", {{"value": word}})
 {{"heard": heard["value"]}}
 """
     runs = [
-        underpass("run", "-c", code.format(word), "--json", cwd=tmp_path, env=own(tmp_path)).json
+        in_process("run", "-c", code.format(word), "--json", cwd=tmp_path, env=own(tmp_path)).json
         for word in ("first", "second")
     ]
     assert [run["value"] for run in runs] == [{"heard": "first"}, {"heard": "second"}]

@@ -532,7 +532,7 @@ def _arguments(skill: Skill, given: Sequence[str]) -> dict[str, Any]:
     """Return values by name: texts where the function takes texts, JSON elsewhere."""
     draft = skill.draft
     function = function_of(draft.code, draft.entrypoint, draft.language)
-    types = {each.name: each.type for each in function.parameters}
+    types = {each.name: each.type for each in function.arguments}
     found: dict[str, Any] = {}
     for each in given:
         name, equals, value = each.partition("=")

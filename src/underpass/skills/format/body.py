@@ -54,7 +54,7 @@ def section_text(text: str) -> str:
 
 def shell_line(name: str, function: Function) -> str:
     """Return how a skill is run from a shell."""
-    given = (f"--arg {each.name}=…" for each in function.parameters if each.required)
+    given = (f"--arg {each.name}=…" for each in function.arguments if each.required)
     return " ".join(["underpass skills run", name, *given])
 
 
@@ -76,7 +76,8 @@ def _use(draft: SkillDraft, function: Function) -> str:
 
 
 def _typescript_argument(parameter: Parameter) -> str:
-    return f"{parameter.name}"
+    needed = [each.name for each in parameter.members if each.required]
+    return f"{{ {', '.join(needed)} }}" if needed else parameter.name
 
 
 def _lines(text: str) -> list[tuple[str, bool]]:

@@ -18,7 +18,7 @@ _OPENING: Final = "([{<"
 _CLOSING: Final = ")]}>"
 _QUOTES: Final = "\"'`"
 _BLANKS: Final = re.compile(r"\s+")
-_PARAMETER: Final = re.compile(r"\s*(?:\{.*\}|([A-Za-z_$][\w$]*))", re.DOTALL)
+_NAME: Final = re.compile(r"\s*(?:readonly\s+)?([A-Za-z_$][\w$]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Parameter:
     type: str = ""
     required: bool = True
     default: str = ""
+    members: tuple[Parameter, ...] = ()
+    """Of an object that TypeScript takes apart, as far as its type names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class Function:
     signature: str
     parameters: tuple[Parameter, ...]
     documentation: str = ""
+
+    @property
+    def arguments(self) -> tuple[Parameter, ...]:
+        """What is given by name: of a function of one object that object's members."""
+        only = self.parameters[0] if len(self.parameters) == 1 else Parameter("")
+        return only.members or self.parameters
 
     @property
     def shown(self) -> str:
@@ -165,12 +173,12 @@ def _skip(text: str, start: int) -> int:
     raise NotRead("a bracket of its function is not closed")
 
 
-def _parts(text: str) -> list[str]:
-    """Split parameters at their commas."""
-    parts, start, at = [""], 0, 0
-    parts.clear()
+def _parts(text: str, ends: str = ",") -> list[str]:
+    """Split parameters at their commas, or members at what ends them."""
+    parts: list[str] = []
+    start, at = 0, 0
     while letter := text[at : at + 1]:
-        if letter == ",":
+        if letter in ends:
             parts.append(text[start:at])
             start = at + 1
         at = _skip(text, at) if letter in _OPENING or letter in _QUOTES else at + 1
@@ -179,17 +187,33 @@ def _parts(text: str) -> list[str]:
 
 
 def _typescript_parameter(part: str) -> Parameter:
-    named = _PARAMETER.match(part)
-    name = (named and named[1]) or "options"
-    rest = part[named.end() :] if named else ""
-    optional = rest.lstrip().startswith("?")
+    part = part.strip()
+    named = None if part[0] == "{" else _NAME.match(part)
+    rest = part[_skip(part, 0) if part[0] == "{" else named.end() if named else 0 :].lstrip()
+    optional = rest.startswith("?")
     kind, _, default = rest.lstrip(" ?:").replace("=>", "\0").partition("=")
+    kind = kind.replace("\0", "=>").strip()
     return Parameter(
-        name,
-        _one_line(kind.replace("\0", "=>")).strip(),
+        named[1] if named else "options",
+        _one_line(kind),
         required=not optional and not default,
         default=_one_line(default.replace("\0", "=>")).strip(),
+        members=_members(kind),
     )
+
+
+def _members(kind: str) -> tuple[Parameter, ...]:
+    """Return the members of an object's type, where it is written out as one and has nothing but names."""
+    if not kind.startswith("{") or _skip(kind, 0) != len(kind):
+        return ()
+    members: list[Parameter] = []
+    for part in _parts(kind[1:-1], ";,\n"):
+        named = _NAME.match(part)
+        rest = part[named.end() :].lstrip() if named else ""
+        if named is None or not rest.startswith((":", "?")):
+            return ()
+        members.append(Parameter(named[1], _one_line(rest.lstrip("?: ")), required=rest[0] != "?"))
+    return tuple(members)
 
 
 def _comment_before(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from underpass.errors import ValidationFailed
 from underpass.skills.format.frontmatter import NotRead
-from underpass.skills.format.functions import function_of, names_of
+from underpass.skills.format.functions import Function, function_of, names_of
 from underpass.skills.skill import SkillDraft
 
 ALONE: Final = "import json, sys, types\n"
@@ -50,23 +50,29 @@ def typescript_call(draft: SkillDraft, arguments: Mapping[str, Any]) -> str:
 
     A function of one parameter that is named like none of the arguments takes them all, as one object.
     """
-    names = _parameters(draft)
-    if len(names) == 1 and names[0] not in arguments:
-        return f"{draft.entrypoint}({json.dumps(arguments)})"
-    if unknown := [name for name in arguments if name not in names]:
+    function = _function(draft)
+    names = names_of(function.parameters)
+    as_one = len(names) == 1 and names[0] not in arguments
+    known = names_of(function.arguments)
+    # Where the members of the one object are not written out, it may have any.
+    if (not as_one or known != names) and (
+        unknown := [each for each in arguments if each not in {*names, *known}]
+    ):
         raise ValidationFailed(
             f"{draft.entrypoint} has no parameter {unknown[0]!r:.80}",
-            hint=f"its parameters: {', '.join(names)}",
+            hint=f"its parameters: {', '.join(known)}",
         )
+    if as_one:
+        return f"{draft.entrypoint}({json.dumps(arguments)})"
     given = [json.dumps(arguments[name]) if name in arguments else "undefined" for name in names]
     while given and given[-1] == "undefined":
         given.pop()
     return f"{draft.entrypoint}({', '.join(given)})"
 
 
-def _parameters(draft: SkillDraft) -> list[str]:
+def _function(draft: SkillDraft) -> Function:
     try:
-        return names_of(function_of(draft.code, draft.entrypoint, draft.language).parameters)
+        return function_of(draft.code, draft.entrypoint, draft.language)
     except NotRead as error:
         raise ValidationFailed(
             f"the code cannot be called: {error}", hint="the entrypoint names a function as it is in the code"
