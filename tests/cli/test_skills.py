@@ -69,7 +69,6 @@ def test_skills_are_listed_shown_and_run(tmp_path: Path, shelf: SkillLibrary) ->
     assert (facts["hides"], facts["cases"], facts["usage"]["uses"]) == (["user"], 1, 1)
 
 
-@pytest.mark.slow
 def test_what_fails_says_what_to_do(tmp_path: Path, shelf: SkillLibrary) -> None:
     shelf.save(DRAFT, "project", "default")
     missing = skills(tmp_path, "show", "count-word")
@@ -104,7 +103,6 @@ def test_somebody_s_skill_is_imported_reviewed_and_approved(tmp_path: Path, shel
     assert "half-written" in skills(tmp_path, "import", "out/count-words").stderr
 
 
-@pytest.mark.slow
 def test_a_skill_goes_into_the_archive_and_comes_back(tmp_path: Path, shelf: SkillLibrary) -> None:
     shelf.save(DRAFT, "project", "default")
     assert skills(tmp_path, "archive", "count-words", "--json").json["status"] == "archived"
@@ -112,7 +110,6 @@ def test_a_skill_goes_into_the_archive_and_comes_back(tmp_path: Path, shelf: Ski
     assert "brought back" in skills(tmp_path, "archive", "count-words", "--restore").stdout
 
 
-@pytest.mark.slow
 def test_a_library_that_came_along_is_trusted_as_a_whole(tmp_path: Path, shelf: SkillLibrary) -> None:
     shelf.save(typescript_draft(), "project", "default")
     shutil.rmtree(tmp_path / "data")

@@ -1,14 +1,16 @@
 """`underpass skills` with real servers: what they offer, and what runs on them become."""
 
+import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from tests.cli.command_line import Finished, at_terminal, in_process, write_config
 from tests.servers.catalogs import HOSTILE
+from tests.skills.mcp.peer import peer_over_http
 from tests.skills.mcp.servers import CODE, draft, library
 
-ROOT = Path(__file__).parents[2]
 CHANGED = CODE.replace("Counts words.", "Counts all words.")
 
 
@@ -20,23 +22,34 @@ def skills(cwd: Path, *arguments: str) -> Finished:
     return in_process("skills", *arguments, cwd=cwd, env=own(cwd))
 
 
+@pytest.fixture(scope="module")
+def offering(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Path, str]]:
+    """The folder of a library, and where a server offers what is in it."""
+    folder = tmp_path_factory.mktemp("peer")
+    with peer_over_http(folder) as url:
+        yield folder, url
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project whose server ``peer`` offers the skill ``count-words``."""
-    library(tmp_path / "peer").save(draft(), "project", "default")
-    write_config(
-        tmp_path,
-        peer={
-            "command": sys.executable,
-            "args": ["-m", "tests.skills.mcp.peer", str(tmp_path / "peer")],
-            "env": {"PYTHONPATH": str(ROOT)},
-        },
-    )
+def peer(offering: tuple[Path, str]) -> Path:
+    """The folder of what is offered: the skill ``count-words``."""
+    folder, _ = offering
+    for each in folder.iterdir():
+        shutil.rmtree(each)
+    library(folder).save(draft(), "project", "default")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, peer: Path, offering: tuple[Path, str]) -> Path:
+    """A project with the server ``peer``."""
+    assert peer == offering[0]
+    write_config(tmp_path, peer={"url": offering[1]})
     return tmp_path
 
 
 @pytest.mark.requirement("R46", "R47")
-def test_what_a_server_offers_is_listed_taken_and_shown_as_changed_later(project: Path) -> None:
+def test_what_a_server_offers_is_listed_taken_and_shown_as_changed_later(project: Path, peer: Path) -> None:
     asking = ("skills", "import", "count_words", "--from", "peer")
     status, looked = at_terminal(*asking, cwd=project, env=own(project), typed="n\n")
     assert status == 0
@@ -50,7 +63,7 @@ def test_what_a_server_offers_is_listed_taken_and_shown_as_changed_later(project
     taken = skills(project, "import", "count-words", "--from", "peer", "--yes", "--json").json
     assert (taken["offer"]["state"], taken["skill"]["scope"]) == ("offered", "project")
     assert taken["offer"]["digest"] in looked, "the approval is for what was shown"
-    library(project / "peer").save(draft(code=CHANGED), "project", "default")
+    library(peer).save(draft(code=CHANGED), "project", "default")
     listed = skills(project, "list", "--offered", "--json").json
     assert [(each["name"], each["state"]) for each in listed["offered"]] == [("count-words", "changed")]
     assert "scripts/count_words.py has changed" in str(listed["offered"][0]["differences"])
@@ -78,6 +91,43 @@ def test_what_is_not_offered_is_told(project: Path) -> None:
     assert "no skills yet" in skills(project, "list", "--offered").stdout
     by_uri = skills(project, "import", "skill://count-words/SKILL.md", "--from", "peer", "--json")
     assert by_uri.json["offer"]["name"] == "count-words"
+
+
+IN_TYPESCRIPT = """
+import { hostile } from "mcp-servers";
+const word = "first";
+const heard = await hostile.echo({ value: word });
+return { heard: heard.value };
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("R45", "R46")
+def test_a_skill_in_typescript_is_run_from_a_shell_as_one_in_python(tmp_path: Path) -> None:
+    write_config(tmp_path, hostile={"command": sys.executable, "args": [str(HOSTILE)]})
+    run = in_process(
+        "run", "-c", IN_TYPESCRIPT, "--language", "typescript", "--json", cwd=tmp_path, env=own(tmp_path)
+    )
+    assert skills(tmp_path, "save", run.json["run"], "--name", "hear-it").status == 0, run.stdout
+    asked = [
+        skills(tmp_path, "run", "hear-it", *arguments)
+        for arguments in (("--arg", "word=12"), ("--args", '{"word": "given"}'), (), ("--arg", "wort=x"))
+    ]
+    assert [each.status for each in asked] == [0, 0, 0, 1]
+    heard = [each.stdout for each in asked[:3]]
+    # What the function takes as a text stays one.
+    words = ("12", "given", "first")
+    assert all(f'"heard": "{word}"' in out for word, out in zip(words, heard, strict=True))
+    assert "hearIt has no parameter 'wort'" in asked[3].stderr
+    shown = (tmp_path / "skills" / "hear-it" / "SKILL.md").read_text()
+    assert "```sh\nunderpass skills run hear-it\n```" in shown
+    both = in_process("tools", "hear an echo", "--skills", "--json", cwd=tmp_path, env=own(tmp_path)).json
+    assert [each["import"] for each in both if "import" in each] == [
+        'import { hearIt } from "skills/hear-it";'
+    ]
+    assert "hostile::echo" in [each.get("id") for each in both]
+    alone = in_process("tools", "--skills", cwd=tmp_path, env=own(tmp_path))
+    assert (alone.status, "goes with a QUERY" in alone.stderr) == (2, True)
 
 
 @pytest.mark.requirement("R46", "R48")
