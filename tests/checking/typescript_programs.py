@@ -295,6 +295,26 @@ WRONG: dict[str, tuple[str, int, tuple[str, ...]]] = {
         2,
         ("docs.search takes its arguments in one object",),
     ),
+    "arguments by position over several lines": (
+        'import { docs } from "mcp-servers";\nawait docs.search(\n  "rust", // )\n  10,\n);\n',
+        4,
+        ("docs.search takes its arguments in one object",),
+    ),
+    "arguments by position of a function that was imported": (
+        'import { search as find } from "mcp-servers/docs";\nawait find(\n  "rust",\n  10,\n);\n',
+        4,
+        ("docs.search takes its arguments in one object",),
+    ),
+    "unknown parameter on a line of its own": (
+        'import { docs } from "mcp-servers";\nawait docs.search({\n  query: "x",\n  maxResults: 3,\n});\n',
+        4,
+        ("docs.search has no parameter 'maxResults'",),
+    ),
+    "text for a number on a line of its own": (
+        'import { docs } from "mcp-servers";\nawait docs.search({\n  query: "x",\n  limit: "10",\n});\n',
+        4,
+        ("limit must be number, not string",),
+    ),
     "text for a number": (
         'import { docs } from "mcp-servers";\nawait docs.search({ query: "x", limit: "10" });\n',
         2,

@@ -16,6 +16,7 @@ from typing import Any, Final
 from underpass.checking import type_text
 from underpass.checking.modules import CheckedModules, KnownServer, there_are
 from underpass.checking.skills import Found
+from underpass.checking.typescript_calls import Imports, called_at, imports
 from underpass.checking.typescript_notation import TypeScriptNotation
 from underpass.checking.verdict import Problem
 from underpass.errors import UnderpassError, did_you_mean
@@ -61,7 +62,9 @@ _PARAMETER: Final = re.compile(
     r"Argument of type '(?P<found>.+)' is not assignable to parameter of type '(?P<expected>[^']+)'"
 )
 _SKILL: Final = re.compile(r"skills/[\w-]+(?:@[\d.]+\d)?\.ts")
-_IMPORTED: Final = re.compile(r"""\bimport\s*\{([^}]*)\}\s*from\s*["'](skills/[^"'\n]+)["']""")
+_READ: Final = 2_000_000
+"""Characters that are read for calls: a program may have thousands of faults in thousands of lines."""
+_COUNTED: Final = re.compile(r"Expected (?P<most>[\d-]+) arguments?, but got (?P<given>\d+)")
 _VALUE: Final = re.compile(r"^(?:\"|'|`|-?\d|\[|\{|true\b|false\b)")
 
 Diagnostic = Mapping[str, Any]
@@ -86,6 +89,7 @@ class TypeScriptRules:
         self._modules = modules
         self._notation = notation
         self._root = root
+        self._left = _READ
 
     def problems(self, diagnostics: Iterable[Diagnostic]) -> tuple[Problem, ...]:
         """Return what would fail, in the order of the lines."""
@@ -113,6 +117,28 @@ class TypeScriptRules:
         parts = (line[:first], line[first:last], line[last:])
         before, text, after = (part.decode("utf-16-le", "replace") for part in parts)
         return before, text, after
+
+    def _called(self, each: Diagnostic) -> tuple[str, str] | None:
+        """Return the module and the function whose call a complaint is about, if it was imported."""
+        before = "\n".join([*self._lines[: int(each["range"]["start"]["line"])], self._around(each)[0]])
+        self._left -= len(before)
+        name = called_at(before) if self._left > 0 else None
+        if name is None:
+            return None
+        first, _, rest = name.partition(".")
+        module, imported = self._imports.get(first, ("", ""))
+        if not module or "." in rest or bool(rest) == bool(imported and module != _PACKAGE):
+            return None
+        return (f"{module}/{imported}" if module == _PACKAGE else module, rest or imported)
+
+    @cached_property
+    def _imports(self) -> Imports:
+        return imports(self._code)
+
+    def _called_skill(self, each: Diagnostic) -> str | None:
+        """Return the path of the skill whose call a complaint is about."""
+        module = (self._called(each) or ("", ""))[0]
+        return module if module.startswith("skills/") else None
 
     def _member(self, each: Diagnostic) -> Iterator[_Told]:
         if not (match := _MEMBER.search(each["message"])):
@@ -184,9 +210,7 @@ class TypeScriptRules:
                     f"{server}.{function}: there is no {match['name']!r} in {match['type']}",
                     known.usage(function),
                 )
-        elif (match := _UNKNOWN_KEY.search(each["message"])) and (
-            skill := self._called_skill(self._around(each)[0].rpartition("{")[0])
-        ):
+        elif (match := _UNKNOWN_KEY.search(each["message"])) and (skill := self._called_skill(each)):
             yield f"{skill} has no parameter {match['name']!r}"
 
     def _assigned(self, each: Diagnostic) -> Iterator[_Told]:
@@ -198,7 +222,7 @@ class TypeScriptRules:
         if not _VALUE.match(value) and self._is_uncertain(f"{before}{value}."):
             return
         if (tool := self._tool(each)) is None:
-            if skill := self._called_skill(before.rpartition("{")[0]):
+            if skill := self._called_skill(each):
                 yield f"{skill}: {name[:40]} must be {match['expected']}, not {match['found']}"
             return
         server, function, known = tool
@@ -216,7 +240,7 @@ class TypeScriptRules:
                 name = called["name"] or called["search"]
                 yield f"{name} takes its options in an object: {{ server: {text} }}"
             return
-        if (parameter := _PARAMETER.search(message)) and (skill := self._called_skill(before)):
+        if (parameter := _PARAMETER.search(message)) and (skill := self._called_skill(each)):
             if text.startswith("{") and "..." not in self._code and (missing := _MISSING.search(message)):
                 yield f"{skill} needs {missing['name'] or missing['names'].rstrip('.')}"
             elif not _fits(parameter["expected"], parameter["found"]) and not self._is_uncertain(f"{text}."):
@@ -247,19 +271,15 @@ class TypeScriptRules:
             "/typescript/" in place["location"]["uri"] for place in each.get("relatedInformation") or ()
         ):
             yield each["message"].partition("\n")[0]
-        elif called := re.findall(r"([\w$]+)\.([\w$]+)\(", self._around(each)[0]):
-            server, function = called[-1]
-            known = self._modules.known.get(server)
+        elif called := self._called(each):
+            module, function = called
+            if module.startswith("skills/") and (counted := _COUNTED.search(each["message"])):
+                # JavaScript would drop them.
+                yield f"{module} takes {counted['most']} arguments, and not {counted['given']}"
+                return
+            known = self._modules.known.get(server := self._notation.server(module) or "")
             if known is not None and function in known.tools:
                 yield f"{server}.{function} takes its arguments in one object", known.usage(function)
-
-    def _called_skill(self, before: str) -> str | None:
-        """Return the path of the skill whose function's call begins before an argument."""
-        for listed, path in _IMPORTED.findall(self._code):
-            for name in re.findall(r"[\w$]+(?=\s*(?:,|$))", listed):
-                if re.search(rf"(?<![\w$.]){re.escape(name)}\(\s*(?:[^()]*,\s*)?$", before):
-                    return path
-        return None
 
     @staticmethod
     def _is_about(each: Diagnostic, address: str) -> bool:

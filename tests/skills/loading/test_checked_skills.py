@@ -21,7 +21,11 @@ export async function double(x: number, unit?: string): Promise<number> { return
 BY_NAME = """/** Triple. */
 export async function triple({ x, unit }: { x: number; unit?: string }): Promise<number> { return x * 3; }
 """
-IMPORTS = 'import { double } from "skills/double-ts";\nimport { triple } from "skills/triple-ts";\n'
+IMPORTS = """import { double } from "skills/double-ts";
+import { triple } from "skills/triple-ts";
+import * as whole from "skills/triple-ts";
+"""
+SIX = "const six = ({ n }: { n: number }) => 6 * n;\n"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,13 @@ async def test_a_wrong_call_is_found_in_python(up: Underpass, call: str, told: s
         ("triple({})", "skills/triple-ts needs x"),
         ("triple({ x: 1, y: 2 })", "skills/triple-ts has no parameter 'y'"),
         ("triple(4)", "skills/triple-ts: 4 must be { x: number"),
+        ("triple(\n  {\n    x: 1, // (\n    y: 2,\n  },\n)", "skills/triple-ts has no parameter 'y'"),
+        ('triple({\n  unit: "}",\n  x: `${1}`,\n})', "skills/triple-ts: x must be number, not string"),
+        ("triple({\n  unit: 'm',\n})", "skills/triple-ts needs x"),
+        ("double(\n  1,\n  2,\n)", "skills/double-ts: 2 must be string, not number"),
+        ('double(1, "m", 3)', "skills/double-ts takes 1-2 arguments, and not 3"),
+        ('triple(\n  { x: 1 },\n  "m",\n)', "skills/triple-ts takes 1 arguments, and not 2"),
+        ("whole.triple({ x: 1, y: 2 })", "skills/triple-ts has no parameter 'y'"),
     ],
 )
 async def test_a_wrong_call_is_found_in_typescript(up: Underpass, call: str, told: str) -> None:
@@ -86,6 +97,8 @@ async def test_a_wrong_call_is_found_in_typescript(up: Underpass, call: str, tol
         (f"{IMPORTS}const x: any = JSON.parse('1');\nawait double(x) + 4 * await double(0.5)", "typescript"),
         (f"{IMPORTS}const more = {{ unit: 'm' }};\nawait triple({{ x: 2, ...more }})", "typescript"),
         (f"{IMPORTS}const given: any = {{ x: 2 }};\nawait triple(given)", "typescript"),
+        (f"{IMPORTS}{SIX}await triple({{ x: 2 }}), six({{ n: 1, m: 2 }})", "typescript"),
+        (f"{IMPORTS}{SIX}await triple({{ x: six({{\n n: 2, m: 3 }}) / 6 }})", "typescript"),
     ],
 )
 async def test_a_call_that_may_work_runs(up: Underpass, code: str, language: str) -> None:

@@ -126,11 +126,10 @@ export function callTool(server: string, tool: string, args: object = {}): Promi
 }
 
 /** Find tools for one step of a task, or with `queries` for several: a group for each. */
-export function searchTools(
+export function searchTools<Options extends SearchOptions>(
   query: string,
-  options: SearchOptions & { skills: true },
-): Promise<(Hit | SkillHit & { score: number })[]>;
-export function searchTools(query: string, options?: SearchOptions): Promise<Hit[]>;
+  options?: Options,
+): Promise<(Options extends { skills: true } ? Hit | SkillHit & { score: number } : Hit)[]>;
 export function searchTools(options: SearchOptions & { queries: string[] }): Promise<HitGroup[]>;
 export function searchTools(options: SearchOptions & { query?: string }): Promise<Hit[]>;
 export async function searchTools(
