@@ -80,6 +80,8 @@ class PythonZygote(zygote.Zygote):
             for name in self._settings["preload"]:
                 importlib.import_module(name)
         self._maps.merge()
+        self._maps.pack_code()
+        self._maps.close()
 
     def _make_ready(self) -> None:
         first, second = (
