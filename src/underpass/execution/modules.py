@@ -36,8 +36,9 @@ class GeneratedModules:
         self._servers: dict[str, tuple[Listing, ServerModules]] = {}
         self._answers: dict[tuple[str, bool], tuple[Listing | None, dict[str, Any]]] = {}
         """By name and whether compiled: no more than there are modules, whatever guests ask."""
-        self._compiled: dict[str, set[str]] = {}
-        """The modules of each package that have been made for guests of our own Python."""
+        self._compiled: dict[str, dict[str, str]] = {}
+        """The modules of each package that have been made for guests of our own Python, by the word that a
+        program names it with: the package's own by ``""``."""
 
     async def module(self, name: str, magic: str) -> dict[str, Any]:
         """Return what a guest needs to load ``name``: whether it is a ``package``, and its code.
@@ -62,7 +63,8 @@ class GeneratedModules:
         source = self._source_of(path, listing)
         if compiled:
             answer = _packed(name, source)
-            self._compiled.setdefault(path[0] if path else "", set()).add(name)
+            made = self._compiled.setdefault(path[0] if path else "", {})
+            made[path[1].removeprefix("_") if len(path) > 1 else ""] = name
         else:
             answer = {"package": _is_package(path), "source": source}
         self._answers[name, compiled] = (listing, answer)
@@ -99,8 +101,8 @@ class GeneratedModules:
         words = set(_WORD.findall(code))
         names: set[str] = set()
         for package in words & self._compiled.keys():
-            wanted = {f"{_PACKAGE}.{package}", *(f"{_PACKAGE}.{package}._{word}" for word in words)}
-            names |= wanted & self._compiled[package]
+            made = self._compiled[package]
+            names.update(made[word] for word in made.keys() & {*words, ""})
         found = helpers
         for name in sorted(names):
             # A server that cannot be listed any more is the program's to find out.

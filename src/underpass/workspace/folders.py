@@ -42,11 +42,13 @@ class AgentFolders:
     def __init__(self, root: Path, *, owner: int) -> None:
         self._root = root
         self._owner = owner
+        self._gives = os.geteuid() == 0
+        """Whether what is made here is given to the owner."""
         self._known: dict[str, Path] = {}
         try:
             root.mkdir(parents=True, exist_ok=True)
             mode = root.stat().st_mode
-            if os.geteuid() == 0 and mode & 0o011 != 0o011:
+            if self._gives and mode & 0o011 != 0o011:
                 # The owner is another user then, and must be able to pass through to its folder.
                 root.chmod(mode | 0o011)
         except OSError as error:
@@ -66,20 +68,20 @@ class AgentFolders:
             raise no_name(agent)
         folder = self._root / agent
         try:
-            for path in (folder, *(folder / part for part in PARTS)):
-                self._make(path)
+            self._make(str(folder))
+            for part in PARTS:
+                self._make(f"{folder}/{part}")
         except OSError as error:
             raise _cannot_be_made(f"the workspace of {agent!r}", error) from error
         self._known[agent] = folder
         return folder
 
-    def _make(self, path: Path) -> None:
-        if not path.is_dir():
-            # Another process may be as far, and the agent's code may have put anything there.
-            with suppress(FileExistsError):
-                path.mkdir(mode=0o700)
-                if os.geteuid() == 0:
-                    os.chown(path, self._owner, self._owner, follow_symlinks=False)
+    def _make(self, path: str) -> None:
+        # Another process may be as far, and the agent's code may have put anything there.
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)  # noqa: PTH102 - a name: thousands of agents may begin at once
+            if self._gives:
+                os.chown(path, self._owner, self._owner, follow_symlinks=False)
 
 
 def _cannot_be_made(what: str, error: OSError) -> SandboxUnavailable:
