@@ -133,3 +133,94 @@ def test_what_uses_variables_of_a_session_is_no_function() -> None:
     run = ObservedRun("1", "python", CRM + "await crm.get_account(name=earlier)", "a", 1)
     with pytest.raises(ValueError, match="variables of its session: earlier"):
         derive([run], "some", "Does it.")
+
+
+SAME = {
+    "independent statements": (
+        "python",
+        'rows = await crm.list_accounts(stage="x")\nseen = {}\ncount = len(rows)\nreturn {"n": count, "s": seen}',
+        'found = {}\nitems = await crm.list_accounts(stage="y")\nsize = len(items)\nreturn {"n": size, "s": found}',
+    ),
+    "texts put together": (
+        "python",
+        'a = await crm.name(id=1)\nreturn f"{a}: {len(a)}"',
+        'b = await crm.name(id=2)\nreturn b + ": " + str(len(b))',
+    ),
+    "independent statements in TypeScript": (
+        "typescript",
+        "const rows = await crm.list({});\nconst size = rows.length;\nconst up = rows.map((r) => r.a);\nreturn { size, up };",
+        "const all = await crm.list({});\nconst x = all.map((e) => e.a);\nconst n = all.length;\nreturn { size: n, up: x };",
+    ),
+    "texts put together in TypeScript": (
+        "typescript",
+        "const a = await crm.name({ id: 1 });\nreturn `${a}: ${a.length}`;",
+        'const b = await crm.name({ id: 2 });\nreturn b + ": " + b.length;',
+    ),
+}  # fmt: skip
+OTHER = {
+    "calls of tools": (
+        "python",
+        "a = await crm.first()\nb = await crm.second()\nreturn [a, b]",
+        "a = await crm.second()\nb = await crm.first()\nreturn [b, a]",
+    ),
+    "what is read before it changes": (
+        "python",
+        "rows = await crm.rows()\nsize = len(rows)\nrows.pop()\nreturn [size, rows]",
+        "rows = await crm.rows()\nrows.pop()\nsize = len(rows)\nreturn [size, rows]",
+    ),
+    "what a function may do": (
+        "python",
+        "def go():\n    rows.pop()\nrows = await crm.rows()\nsize = len(rows)\ngo()\nreturn [size, rows]",
+        "def go():\n    rows.pop()\nrows = await crm.rows()\ngo()\nsize = len(rows)\nreturn [size, rows]",
+    ),
+    "what is read before it changes in TypeScript": (
+        "typescript",
+        "const rows = await crm.rows();\nconst size = rows.length;\nrows.push(1);\nreturn [size, rows];",
+        "const rows = await crm.rows();\nrows.push(1);\nconst size = rows.length;\nreturn [size, rows];",
+    ),
+    "numbers before the first text in TypeScript": (
+        "typescript",
+        'const a = await crm.count({});\nreturn a + a + ": ";',
+        "const a = await crm.count({});\nreturn `${a}${a}: `;",
+    ),
+}
+
+
+def shape(language: str, code: str) -> str:
+    start = (
+        "from mcp_servers import crm\n" if language == "python" else 'import { crm } from "mcp-servers";\n'
+    )
+    return shape_of(language, start + code).digest
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_programs_that_differ_in_how_they_are_written_are_of_one_shape(name: str) -> None:
+    language, first, second = SAME[name]
+    assert shape(language, first) == shape(language, second)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_statements_whose_order_matters_make_another_shape(name: str) -> None:
+    language, first, second = OTHER[name]
+    assert shape(language, first) != shape(language, second)
+
+
+async def test_a_function_has_the_shape_of_programs_in_either_order(workshops: Workshops) -> None:
+    start = "from mcp_servers import crm\n"
+    programs = [
+        'rows = await crm.list_accounts(stage="customer", limit=3)\nsize = len(rows)\n'
+        'owners = [row["owner"] for row in rows]\nreturn {"text": str(size) + " of " + owners[0], "all": owners}',
+        'found = await crm.list_accounts(stage="prospect", limit=4)\nnamed = [one["owner"] for one in found]\n'
+        'many = len(found)\nreturn {"text": f"{many} in {named[0]}", "all": named}',
+    ]
+    async with workshops() as workshop:
+        for base in (programs, programs[::-1]):
+            runs = [await observed(workshop, start + program, "python") for program in base]
+            made = derive(runs, "first-accounts", "Names the first accounts.")
+            function = shape_of("python", made.code, made.entrypoint)
+            assert function.digest == shape("python", programs[0]) == shape("python", programs[1]), made.code
+            draft = SkillDraft(
+                "first-accounts", "Names.", "python", made.code, made.entrypoint, cases=made.cases
+            )
+            results = await workshop.rehearsal.rehearse(draft)
+            assert [(each.passed, each.detail) for each in results] == [(True, ""), (True, "")], made.code

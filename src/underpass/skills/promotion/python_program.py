@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from underpass.skills.promotion.order import Touched, in_order, touched_in_python
 from underpass.skills.promotion.places import LITERAL, LONGEST_CODE, Place, Shape, bounds, digest_of, plural
 
 SERVERS: Final = "mcp_servers"
@@ -66,6 +67,10 @@ class PythonProgram:
             """How often each name is bound."""
             self._parameters: frozenset[str] = frozenset()
             self._copied: frozenset[str] = frozenset()
+            self._texts: set[str] = set()
+            """The parameters that are texts."""
+            self._alone: set[int] = set()
+            """Texts that are added to others, and are no pieces of formatted ones."""
             self._body = self.tree.body if entrypoint is None else self._function(entrypoint)
             self._bind()
             self.fixed = dict(self._fixed())
@@ -74,7 +79,7 @@ class PythonProgram:
             self._order: dict[str, str] = {}
             self._unbound: dict[str, None] = {}
             used = (each for each in set(self.imports.values()) if not each.startswith(_FOR_TYPES))
-            self._out = [f"import {each}" for each in sorted(used)]
+            self._out: list[str] = [f"import {each}" for each in sorted(used)]
             self._statements(self._body, top=True)
         except (SyntaxError, RecursionError, MemoryError) as error:
             raise ValueError(f"the program does not parse: {error}") from error
@@ -101,6 +106,8 @@ class PythonProgram:
                 self._parameters = frozenset(
                     each.arg for each in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
                 )
+                every = (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
+                self._texts = {each.arg for each in every if _is_str(each.annotation)}
                 copied = {name for each in statement.body if (name := self._copy(each)) is not None}
                 self._copied, self._parameters = self._parameters, self._parameters - copied
                 return [each for each in statement.body if not self._is_about_parameter(each)]
@@ -177,20 +184,43 @@ class PythonProgram:
 
     def _statements(self, body: Iterable[ast.stmt], *, top: bool = False) -> None:
         kept = [each for each in body if self._is_kept(each, top=top)]
-        for at, statement in enumerate(kept):
-            if top and at == len(kept) - 1 and isinstance(statement, ast.Expr):
+        if not top:
+            for statement in kept:
+                self._statement(statement, top=False)
+            return
+        for statement in in_order(kept[:-1], self._touched, self._written):
+            self._statement(statement, top=True)
+        match kept[-1:]:
+            case [ast.Expr(value=value)]:
                 self._out.append("Return")
-                self._node(statement.value, ("result",))
+                self._node(value, ("result",))
                 self._out.append(")")
-                continue
-            name, value = _assignment(statement)
-            if name is not None and value is not None:
-                self._out.append("Assign")
-                first = top and self._first.get(name) is statement
-                self._node(value, (name,), variable=name if first else None)
-                self._name(name)
-            else:
-                self._node(statement)
+            case [statement]:
+                self._statement(statement, top=True)
+            case _:
+                pass
+
+    def _statement(self, statement: ast.stmt, *, top: bool) -> None:
+        name, value = _assignment(statement)
+        if name is not None and value is not None:
+            self._out.append("Assign")
+            first = top and self._first.get(name) is statement
+            self._node(value, (name,), variable=name if first else None)
+            self._name(name)
+        else:
+            self._node(statement)
+
+    def _touched(self, statement: ast.stmt) -> Touched:
+        return touched_in_python(statement, set(_changed([statement])), set(self.imports))
+
+    def _written(self, statement: ast.stmt) -> Sequence[str]:
+        """Return how a statement would be written next, without writing it."""
+        before = self._out, self.places, self._order, self._unbound
+        self._out, self.places, self._order, self._unbound = [], [], dict(self._order), {}
+        self._statement(statement, top=True)
+        written = self._out
+        self._out, self.places, self._order, self._unbound = before
+        return written
 
     def _is_kept(self, statement: ast.stmt, *, top: bool) -> bool:
         match statement:
@@ -246,6 +276,9 @@ class PythonProgram:
                     elif (bound := _BOUNDS.get(type(operator))) is not None:
                         about = bounds(bound, about)
                     self._node(other, about)
+            case ast.BinOp() if operands := self._joined(node):
+                out[-1] = "JoinedStr"
+                self._formatted(operands)
             case ast.BinOp(left=left, op=operator, right=right):
                 out.append(type(operator).__name__)
                 about = (_OF_OPERATOR[type(operator)],) if type(operator) in _OF_OPERATOR else ()
@@ -372,16 +405,52 @@ class PythonProgram:
             case _:
                 self._node(key, ("index",))
 
+    def _joined(self, node: ast.BinOp) -> list[ast.expr]:
+        """Return the parts of texts that are added, as those of a formatted one; nothing of all else.
+
+        Where one is a text, all are: to add anything else is an error.
+        """
+        parts: list[ast.expr] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add):
+            parts.append(left.right)
+            left = left.left
+        parts.append(left)
+        if len(parts) == 1 or not any(map(self._is_text, parts)):
+            return []
+        joined: list[ast.expr] = []
+        for part in reversed(parts):
+            match part:
+                case ast.JoinedStr(values=values):
+                    joined += values
+                case ast.Constant():
+                    self._alone.add(id(part))
+                    joined.append(part)
+                case _:
+                    joined.append(ast.FormattedValue(part, -1))
+        return joined
+
+    def _is_text(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Constant(value=str()) | ast.JoinedStr() | ast.Call(func=ast.Name(id="str")):
+                return True
+            case ast.Name(id=name):
+                return name in self._texts
+            case _:
+                return False
+
     def _formatted(self, parts: Iterable[ast.expr]) -> None:
         for part in parts:
             if isinstance(part, ast.Constant):
                 self._out.append(LITERAL)
-                self.places.append(Place(part, part.value, ("text",), kind="text"))
+                kind = "" if id(part) in self._alone else "text"
+                self.places.append(Place(part, part.value, ("text",), kind=kind))
             elif isinstance(part, ast.FormattedValue):
                 plain = part.conversion == -1 and part.format_spec is None
-                if plain and self._literal(part.value, (), is_input=False, variable=None):
+                value = _without_str(part.value) if plain else part.value
+                if plain and self._literal(value, (), is_input=False, variable=None):
                     continue
-                self._node(part.value)
+                self._node(value)
                 self._out.append(str(part.conversion))
                 if isinstance(part.format_spec, ast.JoinedStr):
                     for each in part.format_spec.values:
@@ -433,6 +502,19 @@ def literal_of(node: ast.expr) -> Any:
             return dict(zip(map(str, names), values, strict=True))
         case _:
             return NOT_LITERAL
+
+
+def _is_str(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Name) and node.id == "str"
+
+
+def _without_str(node: ast.expr) -> ast.expr:
+    """Return what a text is made of; in a formatted string that makes no difference."""
+    match node:
+        case ast.Call(func=ast.Name(id="str"), args=[ast.expr() as value], keywords=[]):
+            return value
+        case _:
+            return node
 
 
 def _kind(node: ast.expr) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
 from underpass.execution.typescript_edits import walk
+from underpass.skills.promotion.order import Touched, in_order, touched_in_typescript
 from underpass.skills.promotion.places import LITERAL, LONGEST_CODE, Place, Shape, bounds, digest_of, plural
 from underpass.skills.promotion.python_program import NOT_LITERAL
 
@@ -82,6 +83,8 @@ class TypeScriptProgram:
         self.imports: dict[str, str] = dict(_imports(self.root))
         """What is imported, by the name that the program has for it."""
         self._parameters: frozenset[str] = frozenset()
+        self._texts: set[str] = set()
+        """The parameters that are texts."""
         self.statements = [each for each in self.root.named_children if each.type not in _SKIPPED]
         if entrypoint is not None:
             self.statements = self._function(entrypoint)
@@ -93,7 +96,7 @@ class TypeScriptProgram:
         self._first = dict(self._set_first())
         self._order: dict[str, str] = {}
         self._unbound: dict[str, None] = {}
-        self._out = [f"import {each}" for each in sorted(set(self.imports.values()))]
+        self._out: list[str] = [f"import {each}" for each in sorted(set(self.imports.values()))]
         try:
             self._all(self.statements)
         except RecursionError as error:
@@ -124,6 +127,7 @@ class TypeScriptProgram:
             parameters, body = (function.child_by_field_name(each) for each in ("parameters", "body"))
             if parameters is not None and body is not None:
                 self._parameters = frozenset(_targets(parameters))
+                self._texts = set(re.findall(r"([\w$]+)\??:\s*string\b", text_of(parameters)))
                 left = [each for each in body.named_children if each.type not in _SKIPPED]
                 return [each for each in left if not self._is_copy(each)]
         raise ValueError(f"it has no async function {entrypoint}")
@@ -150,20 +154,54 @@ class TypeScriptProgram:
                 yield name, statement
 
     def _all(self, statements: list[Node]) -> None:
-        for at, statement in enumerate(statements):
-            name, value = assignment(statement)
-            if name is not None and self.fixed.get(name) == statement:
-                continue
-            if name is not None and value is not None:
-                self._out.append("Assign")
-                self._node(value, (name,), variable=name if self._first.get(name) == statement else None)
-                self._name(name)
-            elif at == len(statements) - 1 and statement.type == "expression_statement":
+        kept = [each for each in statements if self.fixed.get(assignment(each)[0] or "") != each]
+        is_value = bool(statements) and statements[-1].type == "expression_statement"
+        ordered, last = (kept[:-1], kept[-1:]) if statements[-1:] == kept[-1:] else (kept, [])
+        for statement in in_order(ordered, self._touched, self._written):
+            self._statement(statement)
+        for statement in last:
+            if is_value:
                 self._out.append("return_statement")
                 self._node(statement.named_children[0], ("result",))
                 self._out.append(")")
             else:
-                self._node(statement)
+                self._statement(statement)
+
+    def _statement(self, statement: Node) -> None:
+        name, value = assignment(statement)
+        if name is not None and value is not None:
+            self._out.append("Assign")
+            self._node(value, (name,), variable=name if self._first.get(name) == statement else None)
+            self._name(name)
+        else:
+            self._node(statement)
+
+    def _touched(self, statement: Node) -> Touched:
+        nodes = list(walk(statement))
+        inner = {
+            each
+            for node in nodes
+            if node.type in {"arrow_function", "function_expression"}
+            for each in _targets_of(node)
+        }
+        found = touched_in_typescript(
+            nodes,
+            set(_bound(statement)),
+            {each.partition(".")[0].partition("[")[0] for each in _changed(statement)},
+            set(self.imports),
+        )
+        found.reads -= inner
+        found.writes -= inner
+        return found
+
+    def _written(self, statement: Node) -> Sequence[str]:
+        """Return how a statement would be written next, without writing it."""
+        before = self._out, self.places, self._order, self._unbound
+        self._out, self.places, self._order, self._unbound = [], [], dict(self._order), {}
+        self._statement(statement)
+        written = self._out
+        self._out, self.places, self._order, self._unbound = before
+        return written
 
     def _name(self, name: str) -> None:
         if name in self.imports:
@@ -203,6 +241,9 @@ class TypeScriptProgram:
         match kind:
             case "call_expression":
                 self._call(node)
+            case "binary_expression" if operands := self._joined(node):
+                out[-1] = "template_string"
+                self._put_together(operands)
             case "binary_expression":
                 self._binary(node)
             case "pair" | "pair_pattern":
@@ -326,6 +367,33 @@ class TypeScriptProgram:
         if about is None:
             about = bounds(_BOUNDS[sign], _about(left)) if sign in _BOUNDS else _about(left)
         self._node(right, about)
+
+    def _joined(self, node: Node) -> list[Node]:
+        """Return what is added to a text from the left, as what is put into a template; else nothing."""
+        parts: list[Node] = []
+        while node.type == "binary_expression":
+            left, operator, right = (node.child_by_field_name(each) for each in ("left", "operator", "right"))
+            if left is None or right is None or operator is None or operator.type != "+":
+                break
+            parts.append(right)
+            node = left
+        parts.append(node)
+        # From the first text on all that is added is text; numbers before it would be added up.
+        return parts[::-1] if len(parts) > 1 and any(map(self._is_text, parts[-2:])) else []
+
+    def _is_text(self, node: Node) -> bool:
+        return node.type in {"string", "template_string"} or (
+            node.type == "identifier" and text_of(node) in self._texts
+        )
+
+    def _put_together(self, parts: list[Node]) -> None:
+        for part in parts:
+            if part.type == "template_string":
+                self._template(part)
+            elif not self._literal(part, ("text",), is_input=False, variable=None):
+                self._out += ["template_substitution", "${"]
+                self._node(part)
+                self._out.append(")")
 
     def _template(self, node: Node) -> None:
         for part in parts_of(node):
@@ -484,6 +552,13 @@ def _targets(pattern: Node) -> Iterator[str]:
             left.extend(each for each in (node.child_by_field_name("value"),) if each is not None)
         elif node.type in {"object_pattern", "array_pattern", "rest_pattern", "formal_parameters"}:
             left.extend(node.named_children)
+
+
+def _targets_of(function: Node) -> Iterator[str]:
+    """Yield the names of a function's parameters."""
+    for each in ("parameter", "parameters"):
+        if (pattern := function.child_by_field_name(each)) is not None:
+            yield from _targets(pattern)
 
 
 def _is_target(node: Node) -> bool:
