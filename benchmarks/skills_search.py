@@ -4,6 +4,9 @@ Skills are made of the words of a few domains, and tools of the same texts, so t
 the same requests, one after the other. The skills are listed by an object that answers at once: what a
 library's own listing takes is not in these figures. Times of searches are of the wall clock, since a search
 crosses to a thread and back; those of updates are processor time.
+
+How much is found is measured with `skills_paraphrases.jsonl`: 40 skills, each with a request in other words,
+among 500 of the former; by words alone, and by words and meaning where the extra `semantic` is installed.
 """
 
 from __future__ import annotations
@@ -12,13 +15,16 @@ import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from hashlib import sha256
+from pathlib import Path
 
 import anyio
+import orjson
 
 from benchmarks.measure import HEAD, Row, Samples, machine
 from underpass.catalog.definition import ToolDefinition
-from underpass.discovery import ToolIndex
+from underpass.discovery import ToolIndex, minilm
 from underpass.skills.search.index import SkillIndex
 from underpass.skills.search.search import SkillSearch, together
 from underpass.skills.search.view import View
@@ -34,6 +40,9 @@ _WAYS = (
     "without duplicates", "by category", "since a date", "above a limit", "in two languages", "as a report",
 )  # fmt: skip
 _QUERIES = 400
+_AMONG = 500
+_MOST = 10
+_PARAPHRASES = Path(__file__).with_name("skills_paraphrases.jsonl")
 _SERVERS = tuple(f"server{number}" for number in range(40))
 
 
@@ -90,6 +99,38 @@ async def _measure(count: int) -> None:
     start = time.perf_counter()
     text = await search.catalog()
     print(f"catalog: {len(text.splitlines())} lines in {(time.perf_counter() - start) * 1e3:.1f} ms")
+    await _print_recall(entries[:_AMONG])
+
+
+async def _print_recall(others: list[SkillEntry]) -> None:
+    labelled = [orjson.loads(line) for line in _PARAPHRASES.read_bytes().splitlines()]
+    own = [_skill(each["name"], each["description"], each["tool"]) for each in labelled]
+    servers = (*_SERVERS, *(entry.tools[0].partition(".")[0] for entry in own))
+    print(f"\nfound of {len(own)} requests in other words, among {len(own) + len(others)} skills")
+    async with AsyncExitStack() as stack:
+        for how, vectors in (("words", None), ("words and meaning", minilm.embeddings(None))):
+            if how != "words" and vectors is None:
+                print("by meaning: the extra `semantic` is not installed")
+                continue
+            search = SkillSearch(_Listed([*own, *others]), servers=lambda: servers, embeddings=vectors)
+            if vectors is not None:
+                await stack.enter_async_context(vectors)
+                await search.search("warm")
+                await vectors.filled()
+            places: list[int] = []
+            times: list[float] = []
+            for each in labelled:
+                await search.search(each["query"], limit=_MOST)  # computes the request's vector
+                if vectors is not None:
+                    await vectors.filled()
+                start = time.perf_counter()
+                names = [hit.name for hit in await search.search(each["query"], limit=_MOST)]
+                times.append((time.perf_counter() - start) * 1e3)
+                places.append(names.index(each["name"]) if each["name"] in names else _MOST)
+            found = ", ".join(
+                f"{sum(place < most for place in places)} in the first {most}" for most in (1, 5, 10)
+            )
+            print(f"{how}: {found}; {Samples(tuple(times)).median:.2f} ms (median)")
 
 
 def _row(figure: str, times: list[float], *, compared: bool = False) -> Row:
@@ -116,10 +157,7 @@ def _words(chance: random.Random) -> str:
     return f"{chance.choice(_VERBS)} {chance.choice(_THINGS)} {chance.choice(_WAYS)}"
 
 
-def _entry(number: int, chance: random.Random) -> SkillEntry:
-    words = _words(chance)
-    name = f"{words.replace(' ', '-')}-{number}".replace("--", "-m")
-    description = f"{words.capitalize()}. Use it with {chance.choice(_THINGS)} and {chance.choice(_THINGS)}."
+def _skill(name: str, description: str, tool: str) -> SkillEntry:
     function = name.replace("-", "_")
     return SkillEntry(
         name,
@@ -129,11 +167,18 @@ def _entry(number: int, chance: random.Random) -> SkillEntry:
         function,
         "active",
         "project",
-        (f"{chance.choice(_SERVERS)}.list_{chance.choice(_THINGS)}",),
+        (tool,),
         (),
         sha256(name.encode()).hexdigest(),
         f"async def {function}(limit: int = 10) -> list[dict]",
     )
+
+
+def _entry(number: int, chance: random.Random) -> SkillEntry:
+    words = _words(chance)
+    name = f"{words.replace(' ', '-')}-{number}".replace("--", "-m")
+    description = f"{words.capitalize()}. Use it with {chance.choice(_THINGS)} and {chance.choice(_THINGS)}."
+    return _skill(name, description, f"{chance.choice(_SERVERS)}.list_{chance.choice(_THINGS)}")
 
 
 if __name__ == "__main__":
