@@ -262,6 +262,8 @@ def test_tools_are_found_documented_and_called(service: ApiUnderTest) -> None:
     found = client.get("/api/tools", params={"q": "echo"}).json()["tools"]
     assert "echo" in [each["tool"] for each in found]
     assert len(client.get("/api/tools", params={"limit": 3}).json()["tools"]) == 3
+    both = client.get("/api/tools", params={"q": "echo", "skills": True}).json()["tools"]
+    assert "echo" in [each["tool"] for each in both if "skill" not in each]
     problem(client.get("/api/tools", params={"category": "none"}), 404)
     assert "# " in client.get("/api/tools/hostile/echo").json()["documentation"]
     called = client.post("/api/tools/hostile/echo/call", json={"arguments": {"a": [1]}}).json()

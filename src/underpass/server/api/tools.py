@@ -98,7 +98,7 @@ class SearchQuery(Query):
     limit: int = Field(10, ge=1, le=50)
     language: Literal["python", "typescript"] = "python"
     skills: bool = Field(
-        False, description="Skills of both languages as well, in one ranking with the tools."
+        False, description="Skills as well, in one ranking with the tools; not with a filter."
     )
     agent: str = AGENT
 
@@ -161,7 +161,7 @@ async def refresh_server(call: Call, server: str) -> dict[str, Any]:
 @TOOLS.add("GET", "/api/tools", scope="read", answers=ToolList, errors=(404, 503))
 async def search_tools(call: Call, query: SearchQuery) -> dict[str, Any]:
     """Find the tools that fit some words, or all of a server or a category."""
-    if query.skills:
+    if query.skills and query.q.strip() and not (query.server or query.category):
         return {"tools": await _beside(call, query)}
     if not (query.q.strip() or query.server or query.category):
         found = await _every(call, query.limit)
@@ -217,9 +217,7 @@ async def _every(call: Call, limit: int) -> list[Hit]:
 
 
 async def _beside(call: Call, query: SearchQuery) -> list[dict[str, Any]]:
-    request = SearchRequest.read(
-        query.model_dump(include={"server", "category", "limit", "skills"}) | {"query": query.q}
-    )
+    request = SearchRequest(query.q, limit=query.limit, skills=True)
     up = call.view.up
     found = await beside_tools(request, up.directory, up.skills, call.view.names.inside(query.agent))
     return [
