@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -111,23 +112,39 @@ def test_a_client_that_hangs_up_ends_its_run(service: ApiUnderTest) -> None:
     bell.wait_for_the_end()
 
 
-def test_a_client_that_does_not_read_its_events_harms_nobody(service: ApiUnderTest) -> None:
+@pytest.mark.requirement("R43")
+def test_clients_that_do_not_read_their_events_harm_nobody_and_are_not_written_for(
+    service: ApiUnderTest,
+) -> None:
     code = (
         "from mcp_runtime import progress\nfor number in range(20000):\n    progress(number, None, 'x' * 500)"
     )
     client = service.operator
+    assert run(client, "1 + 1")["value"] == 2
+    before = resident(service.service.process.pid)
     begun = client.post("/api/runs", json={"code": code, "wait": False, "timeout_seconds": 300}).json()
     url = httpx2.URL(service.base)
-    with socket.create_connection(("127.0.0.1", url.port or 0)) as connection:
-        head = f"GET {begun['events']} HTTP/1.1\r\nHost: localhost\r\n"
-        connection.sendall(f"{head}Authorization: Bearer {service.service.token}\r\n\r\n".encode())
+    head = f"GET {begun['events']} HTTP/1.1\r\nHost: localhost\r\n"
+    with ExitStack() as connections:
+        for _ in range(20):
+            connection = connections.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+            connection.connect(("127.0.0.1", url.port or 0))
+            connection.sendall(f"{head}Authorization: Bearer {service.service.token}\r\n\r\n".encode())
         assert run(client, "1 + 1")["value"] == 2
         seen = events(client.get(begun["events"]).text)
         assert seen[-1]["event"] == "ended"
         assert run(client, "1 + 1")["value"] == 2
+        # The events are 11 MB: kept for each that does not read them they would be 220.
+        assert resident(service.service.process.pid) - before < 100
     late = events(client.get(begun["events"]).text)
     assert late[0]["event"] == "gap"
     assert len(late) == 1_001
+
+
+def resident(process: int) -> float:
+    """The megabytes that a process has."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
 
 
 @pytest.mark.parametrize(
@@ -326,6 +343,18 @@ def test_figures_and_rows_of_runs_can_be_read(service: ApiUnderTest) -> None:
     assert "underpass_" in client.get("/metrics").text
     settings = client.get("/api/settings").json()["settings"]
     assert settings["service"]["requests_per_second"] == 0
+
+
+@pytest.mark.requirement("R36")
+def test_the_doctor_answers_the_operator_with_what_it_found_and_what_to_do(service: ApiUnderTest) -> None:
+    found = service.operator.post("/api/doctor").json()
+    names = [check["name"] for check in found["checks"]]
+    assert {"this service: sandboxes", "this service: servers"} <= set(names)
+    assert len(names) > 8
+    assert found["ok"] is all(check["status"] != "failed" for check in found["checks"])
+    order = [("failed", "warning", "ok").index(check["status"]) for check in found["checks"]]
+    assert order == sorted(order)
+    assert all(check["hint"] for check in found["checks"] if check["status"] != "ok")
 
 
 def test_health_says_what_does_not_work(service: ApiUnderTest, tmp_path: Path) -> None:

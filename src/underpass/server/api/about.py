@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
+from underpass.server import doctor
 from underpass.server.api.endpoint import Answers, Call, Endpoints, Shown
 from underpass.server.http_access import session_of
 
@@ -26,6 +27,23 @@ class SettingsShown(Shown):
     """The settings in force, without secrets."""
 
     settings: dict[str, dict[str, Any]]
+
+
+class CheckOfDoctor(Shown):
+    """One thing that was looked at."""
+
+    name: str
+    status: Literal["failed", "warning", "ok"]
+    what: str = Field(description="What was found.")
+    why: str = Field(description="Why it matters.")
+    hint: str = Field(description="How to mend it; empty where nothing is to be done.")
+
+
+class Examined(Shown):
+    """What the checks of `underpass doctor` have found."""
+
+    ok: bool = Field(description="Whether no check failed.")
+    checks: list[CheckOfDoctor]
 
 
 class Ticket(Shown):
@@ -59,6 +77,13 @@ async def show_settings(call: Call) -> dict[str, Any]:
     if isinstance(found["privacy"]["names"], tuple):
         found["privacy"]["names"] = len(found["privacy"]["names"])
     return {"settings": found}
+
+
+@ABOUT.add("POST", "/api/doctor", scope="admin", answers=Examined, errors=(409,))
+async def examine_all(call: Call) -> dict[str, Any]:
+    """Look at everything that runs need, as `underpass doctor` does; every server is started once."""
+    found = await doctor.examine(call.service.health, call.view.up.catalog.lock)
+    return {"ok": all(check["status"] != "failed" for check in found), "checks": found}
 
 
 @ABOUT.add(
