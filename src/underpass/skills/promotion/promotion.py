@@ -149,7 +149,7 @@ class Promotion(Background):
         if found is None:
             hint = "it must have succeeded, called a tool, and be recorded: see `underpass runs list`"
             if self._promote == "off":
-                hint = "runs are not recorded with `skills.promote` off: set it to review, and run the program again"
+                hint = "skills.promote is off: set it to review, and run the program again"
             raise _cannot(name, f"run {run:.60} is none that a skill can be made of", hint=hint)
         candidate, kept, unbound = found
         made = await anyio.to_thread.run_sync(
