@@ -437,6 +437,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
         "escape/test_system_calls.py",
         "escape/typescript/test_attempts.py",
         "guest/test_workspace.py",
+        "server/test_api.py",
         "server/test_api_description.py",
         "server/test_tenants.py",
         "workspace/checkpoints/test_checkpoints.py",
@@ -444,6 +445,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     ),
     "R44": ("agent/test_program_text.py", "server/test_api.py", "soak/test_soak_service.py"),
     "R45": (
+        "cli/test_skills_from_servers.py",
         "server/dashboard/test_skills.py",
         "server/test_skill_tools.py",
         "skills/format/test_layout.py",
