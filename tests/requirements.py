@@ -92,6 +92,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     ),
     "R10": (
         "broker/test_resources.py",
+        "cli/test_base_installation.py",
         "cli/test_run.py",
         "execution/test_resources.py",
         "execution/test_run.py",
@@ -186,6 +187,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
         "broker/test_calls.py",
         "broker/test_resources.py",
         "broker/test_unwrapping.py",
+        "cli/test_base_installation.py",
         "cli/test_run.py",
         "codegen/test_python.py",
         "discovery/test_everywhere.py",

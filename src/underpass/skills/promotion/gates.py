@@ -128,11 +128,10 @@ def entrypoint_problem(draft: SkillDraft) -> str | None:
 
 
 def _typescript_problem(code: str, name: str) -> str | None:
+    root = program_of("typescript", code).root
     from underpass.execution.typescript_edits import walk
 
-    exported = [
-        each for each in program_of("typescript", code).root.named_children if each.type == "export_statement"
-    ]
+    exported = [each for each in root.named_children if each.type == "export_statement"]
     functions = [each.child_by_field_name("declaration") for each in exported]
     if len(functions) != 1 or (function := functions[0]) is None:
         return f"the code has to export one function, {name}, and nothing else"

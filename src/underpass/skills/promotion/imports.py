@@ -62,10 +62,10 @@ def _python(code: str, packages: Collection[str]) -> Iterator[str]:
 
 
 def _typescript(code: str) -> Iterator[str]:
+    root = program_of("typescript", code).root
     from underpass.execution.typescript_edits import walk
     from underpass.skills.promotion.typescript_program import text_of
 
-    root = program_of("typescript", code).root
     for node in walk(root):
         if node.type == "import_statement":
             source = node.child_by_field_name("source")

@@ -11,9 +11,10 @@ import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
 from underpass.execution.typescript_edits import walk
-from underpass.skills.promotion.order import Touched, in_order, touched_in_typescript
+from underpass.skills.promotion.order import Touched, in_order
 from underpass.skills.promotion.places import LITERAL, LONGEST_CODE, Place, Shape, bounds, digest_of, plural
 from underpass.skills.promotion.python_program import NOT_LITERAL
+from underpass.skills.promotion.typescript_order import touched_in_typescript
 
 _LANGUAGE: Final = Language(tree_sitter_typescript.language_typescript())
 SERVERS: Final = "mcp-servers"
