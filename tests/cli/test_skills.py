@@ -46,6 +46,7 @@ def own(cwd: Path) -> dict[str, str]:
 @pytest.mark.requirement("R46")
 def test_skills_are_listed_shown_and_run(tmp_path: Path, shelf: SkillLibrary) -> None:
     assert "no skills yet" in underpass("skills", "list", cwd=tmp_path, env=own(tmp_path)).stdout
+    assert "no skill to verify" in skills(tmp_path, "verify").stdout
     shelf.save(DRAFT, "project", "default")
     shelf.save(DRAFT, "user", "default")
     ran = skills(tmp_path, "run", "count_words", "--arg", "text=2 3", "--arg", "factor=4", "--json")

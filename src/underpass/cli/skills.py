@@ -254,6 +254,8 @@ def verify(*, name: str | None, agent: str, config: Path | None, as_json: bool) 
             for each in found
         ]
         print_json({"skills": rows})
+    elif not found:
+        out().print(text("there is no skill to verify", "dim"))
     for each in () if as_json else found:
         passed = sum(result.passed for result in each.results)
         line = text("ok    " if each.ok else "failed", "green" if each.ok else "red")
