@@ -116,7 +116,8 @@ def has_no_more(after: Traces, *, than: Traces) -> None:
     assert after.descriptors <= than.descriptors + IDLE // 2
     assert after.zygote_descriptors == than.zygote_descriptors
     # anyio keeps the last worker thread for the next use; one has waited for a worn zygote's end.
-    assert after.threads <= than.threads + 1
+    # Those for work that blocks come and go; ten thousand runs that left one each would be seen.
+    assert after.threads <= than.threads + 8
     assert after.mounts == than.mounts
     assert len(after.zygote_mounts) == len(than.zygote_mounts) == 1
     assert len(after.zygote_mounts[0]) == len(than.zygote_mounts[0])
