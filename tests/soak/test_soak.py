@@ -115,8 +115,7 @@ def has_no_more(after: Traces, *, than: Traces) -> None:
     assert after.processes <= RESIDENT + IDLE
     assert after.descriptors <= than.descriptors + IDLE // 2
     assert after.zygote_descriptors == than.zygote_descriptors
-    # anyio keeps the last worker thread for the next use; one has waited for a worn zygote's end.
-    # Those for work that blocks come and go; ten thousand runs that left one each would be seen.
+    # anyio keeps worker threads for the next use; a leak would be one for each of many runs.
     assert after.threads <= than.threads + 8
     assert after.mounts == than.mounts
     assert len(after.zygote_mounts) == len(than.zygote_mounts) == 1
