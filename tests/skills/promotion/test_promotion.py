@@ -9,6 +9,7 @@ import pytest
 from tests.skills.promotion.conftest import NOT_SAVED, Workshops
 
 from underpass.errors import SkillNotSaved
+from underpass.sandbox import deno_binary
 from underpass.skills.promotion.gates import Gates
 from underpass.skills.seams import CaseResult
 from underpass.skills.skill import Case, RecordedCall, SkillDraft
@@ -136,3 +137,50 @@ async def test_each_gate_refuses_what_it_is_there_for(old: str, new: str, gate: 
     assert (None if refusal is None else refusal.gate) == gate, refusal
     if gate is None:
         assert (await gates.examine(replace(draft, cases=()))) is not None
+
+
+TYPESCRIPT = """\
+import { crm } from "mcp-servers";
+
+/** Adds up. */
+export async function total({ stage = "x" }: { stage?: string }): Promise<number> {
+  return (await crm.listAccounts({ stage })).length;
+}
+"""
+
+
+@pytest.mark.skipif(not deno_binary.is_installed(), reason="it comes with the extra `typescript`")
+@pytest.mark.parametrize(
+    ("old", "new", "gate"),
+    [
+        ("", "", None),
+        ("return", "return (", "syntax"),
+        ("export async", "async", "syntax"),
+        ("export async function total", "export async function other", "syntax"),
+        ("/** Adds up. */", "export const more = 1;\n/** Adds up. */", "entrypoint"),
+        ("export async", "export", "entrypoint"),
+        ("await ", "", None),
+        (": { stage?: string }", "", "entrypoint"),
+        (": Promise<number>", "", "entrypoint"),
+        ("/** Adds up. */\n", "", "entrypoint"),
+        ("/**", "/*", "entrypoint"),
+        ('from "mcp-servers"', 'from "node:fs"', "imports"),
+        ("return (", 'await import("node:" + "fs"); return (', "imports"),
+        ("return (", 'eval("1"); return (', "imports"),
+        ("return (", "Deno.exit(); return (", "imports"),
+        ("return (", "globalThis.x; return (", "imports"),
+        ("return (", 'const key = "AKIAABCDEFGHIJKLMNOP"; return (', "secret"),
+        ("return (", 'const key = "hunter2hunter2"; return (', "secret"),
+        ("return (", 'if (stage) return "a long answer"; return (', "answer"),
+        ('stage = "x"', 'stage = "a long answer"', "answer"),
+    ],
+)
+async def test_each_gate_refuses_in_typescript_what_it_is_there_for(
+    old: str, new: str, gate: str | None
+) -> None:
+    gates = Gates(_Passes(), secrets=lambda: ["hunter2hunter2"])
+    code = TYPESCRIPT.replace(old, new, 1) if old else TYPESCRIPT
+    assert code != TYPESCRIPT or not old
+    draft = SkillDraft("total", "Adds up.", "typescript", code, "total", cases=(CASE,))
+    refusal = await gates.examine(draft)
+    assert (None if refusal is None else refusal.gate) == gate, refusal
