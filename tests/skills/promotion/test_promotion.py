@@ -96,6 +96,23 @@ async def test_a_refusal_is_kept_and_not_tried_again_with_the_same_runs(workshop
         assert await promotion.consider() == []
 
 
+async def test_what_is_like_another_skill_waits_for_review_whatever_the_setting_says(
+    workshops: Workshops,
+) -> None:
+    async with workshops() as workshop:
+        promotion = workshop.promotion("auto")
+        for agent in ("ada", "bo"):
+            await workshop.run(CODE.format(stage=agent), promotion=promotion, agent=agent)
+        [first] = await promotion.consider()
+        for agent in ("ada", "bo"):
+            other = CODE.replace("sum(", "sum(2 * ").format(stage=agent)
+            await workshop.run(other, promotion=promotion, agent=agent)
+        [second] = await promotion.consider()
+        assert (first.status, second.status) == ("active", "review")
+        assert second.name != first.name
+        assert [entry.name for entry in promotion.review("ada")] == [second.name]
+
+
 class _Passes:
     async def rehearse(self, draft: SkillDraft) -> list[CaseResult]:
         return [CaseResult(case, passed=True) for case in draft.cases]
